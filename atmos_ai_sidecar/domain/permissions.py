@@ -1,0 +1,211 @@
+"""The decision whether a tool call may run: pure, total, explained.
+
+The rows are those of the permission guide (docs/permissions.md); the first row that matches decides, and the rows
+that matched too are reported as lost. Rows 0 (floor) and 4 (ask rules) have their place and no members yet.
+"""
+
+import fnmatch
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from atmos_ai_sidecar.domain.tools import Effect, Tool
+
+
+class Mode(StrEnum):
+    """What happens to a call that no list and no rule decides."""
+
+    PROMPT = "prompt"
+    ALLOW = "allow"
+    DENY = "deny"
+
+
+class DecisionKind(StrEnum):
+    ALLOW = "allow"
+    ASK = "ask"
+    DENY = "deny"
+
+
+class Precedence(StrEnum):
+    """Whether ``allowed`` (compatible) or ``restricted`` (strictest) wins for a tool on both lists."""
+
+    COMPATIBLE = "compatible"
+    STRICTEST = "strictest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListEntry:
+    """A pattern on one of the lists, and where it was written."""
+
+    pattern: str
+    file: str = ""
+    line: int = 0
+
+    def matches(self, name: str) -> bool:
+        """Exact unless wildcards are written; case-sensitive."""
+        return fnmatch.fnmatchcase(name, self.pattern)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A remembered answer: the smallest rule that covers the call it was given for."""
+
+    tool: str
+    allow: bool
+    input: Mapping[str, Any] = field(default_factory=dict)
+    """Parameters that must be equal: stack and component, or the whole input."""
+    session_id: str = ""
+    """Empty: the whole project."""
+    user: str = ""
+    create_time: datetime | None = None
+
+    def matches(self, tool: str, values: Mapping[str, Any], session_id: str) -> bool:
+        if self.tool != tool or (self.session_id and self.session_id != session_id):
+            return False
+        return all(name in values and values[name] == value for name, value in self.input.items())
+
+    @property
+    def text(self) -> str:
+        """The rule as a person reads it before it is stored."""
+        where = ", ".join(f"{name} = {value}" for name, value in sorted(self.input.items()))
+        return f"always {'allow' if self.allow else 'reject'} {self.tool}" + (f" where {where}" if where else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermissionSettings:
+    """Everything that decides besides the call; pinned for a turn."""
+
+    mode: Mode = Mode.PROMPT
+    yolo: bool = False
+    read_only: bool = False
+    allowed: Sequence[ListEntry] = ()
+    restricted: Sequence[ListEntry] = ()
+    blocked: Sequence[ListEntry] = ()
+    precedence: Precedence = Precedence.COMPATIBLE
+    grants: Sequence[Grant] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What had a say in a decision."""
+
+    text: str
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    kind: DecisionKind
+    reason: str
+    rule: Rule
+    lost: Sequence[Rule] = ()
+    can_remember: bool = True
+    """Whether "always" may be offered when the decision is to ask."""
+
+
+_Row = tuple[DecisionKind, str, Rule]
+
+
+def decide(tool: Tool, values: Mapping[str, Any], settings: PermissionSettings, *, session_id: str = "") -> Decision:
+    """The decision for one call, with the rule that won and those that lost.
+
+    Never raises; the last row matches everything, so there is always a decision.
+    """
+    rows = list(_matching_rows(tool, values, settings, session_id))
+    kind, reason, rule = rows[0]
+    restricted = tool.restricted or any(entry.matches(tool.name) for entry in settings.restricted)
+    return Decision(
+        kind=kind, reason=reason, rule=rule, lost=tuple(row[2] for row in rows[1:]), can_remember=not restricted
+    )
+
+
+def is_hidden(tool: Tool, settings: PermissionSettings) -> bool:
+    """Whether every call of the tool would be denied, so that the model need not see it."""
+    if settings.precedence is Precedence.COMPATIBLE and settings.yolo:
+        return False
+    if any(entry.matches(tool.name) for entry in settings.blocked):
+        return True
+    return any(
+        grant.tool == tool.name and not grant.allow and not grant.input and not grant.session_id
+        for grant in settings.grants
+    )
+
+
+def smallest_grant(tool: Tool, values: Mapping[str, Any], *, allow: bool) -> Grant:
+    """The smallest rule that covers the call: its stack and component where it has them, else its whole input."""
+    named = [name for name in (tool.stack_parameter, tool.component_parameter) if name and name in values]
+    return Grant(tool=tool.name, allow=allow, input={name: values[name] for name in named} if named else dict(values))
+
+
+def _matching_rows(
+    tool: Tool, values: Mapping[str, Any], settings: PermissionSettings, session_id: str
+) -> Iterator[_Row]:
+    grants = [grant for grant in settings.grants if grant.matches(tool.name, values, session_id)]
+    yield from _denials(tool, settings, grants)
+    if settings.mode is Mode.ALLOW:
+        yield DecisionKind.ALLOW, "confirmation is switched off", Rule(text="ai.tools.require_confirmation: false")
+    steps = [_allowances(tool, settings, grants), _restrictions(tool, settings)]
+    for step in reversed(steps) if settings.precedence is Precedence.STRICTEST else steps:
+        yield from step
+    if not tool.requires_permission:
+        yield (
+            DecisionKind.ALLOW,
+            "the tool only reads inside the project",
+            Rule(text=f"{tool.name}: needs no permission"),
+        )
+    if settings.mode is Mode.DENY:
+        yield DecisionKind.DENY, "tools that need permission are denied", Rule(text="ai.tools.mode: deny")
+    yield (
+        DecisionKind.ASK,
+        f"{_EFFECTS[tool.effect]}, and no rule allows it",
+        Rule(text="tools that need permission ask"),
+    )
+
+
+_EFFECTS = {
+    Effect.READ: "the tool reads outside the project",
+    Effect.WRITE: "the tool changes files",
+    Effect.EXECUTE: "the tool runs programs",
+    Effect.NETWORK: "the tool talks to other machines",
+}
+
+
+def _denials(tool: Tool, settings: PermissionSettings, grants: Sequence[Grant]) -> Iterator[_Row]:
+    blocked = [entry for entry in settings.blocked if entry.matches(tool.name)]
+    strict = settings.precedence is Precedence.STRICTEST
+    deny = [(DecisionKind.DENY, "the tool is blocked", _listed("blocked", entry)) for entry in blocked]
+    if strict:
+        yield from deny
+    if settings.yolo:
+        yield DecisionKind.ALLOW, "YOLO mode allows everything", Rule(text="ai.tools.yolo_mode or --yolo")
+    if not strict:
+        yield from deny
+    for grant in grants:
+        if not grant.allow:
+            yield DecisionKind.DENY, "a remembered answer rejects it", Rule(text=grant.text)
+    if settings.read_only and tool.effect is not Effect.READ:
+        yield DecisionKind.DENY, "this run is read-only", Rule(text="--read-only")
+
+
+def _allowances(tool: Tool, settings: PermissionSettings, grants: Sequence[Grant]) -> Iterator[_Row]:
+    for entry in settings.allowed:
+        if entry.matches(tool.name):
+            yield DecisionKind.ALLOW, "the tool is on the allowed list", _listed("allowed", entry)
+    for grant in grants:
+        if grant.allow:
+            yield DecisionKind.ALLOW, "a remembered answer allows it", Rule(text=grant.text)
+
+
+def _restrictions(tool: Tool, settings: PermissionSettings) -> Iterator[_Row]:
+    for entry in settings.restricted:
+        if entry.matches(tool.name):
+            yield DecisionKind.ASK, "the tool is on the restricted list", _listed("restricted", entry)
+    if tool.restricted:
+        yield DecisionKind.ASK, "the tool asks every time", Rule(text=f"{tool.name}: restricted")
+
+
+def _listed(name: str, entry: ListEntry) -> Rule:
+    return Rule(text=f"ai.tools.{name}: {entry.pattern}", file=entry.file, line=entry.line)

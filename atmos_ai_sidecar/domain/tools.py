@@ -1,0 +1,178 @@
+"""Tools: what the model can ask for, and the registry that knows them all."""
+
+import difflib
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+from atmos_ai_sidecar.errors import ToolExistsError, ToolNotFoundError
+
+DEFAULT_TIMEOUT_SECONDS = 30.0
+
+
+class Effect(StrEnum):
+    """What a tool does to the world, from harmless to not."""
+
+    READ = "read"
+    WRITE = "write"
+    EXECUTE = "execute"
+    NETWORK = "network"
+
+
+ParameterType = Literal["string", "integer", "number", "boolean", "array", "object"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    name: str
+    type: ParameterType
+    description: str
+    required: bool = False
+    default: Any = None
+    enum: Sequence[Any] = ()
+    items: ParameterType | None = None
+    """Type of the items when ``type`` is array."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a tool came to. A tool that fails is a result and not an exception."""
+
+    success: bool
+    output: str = ""
+    """For the model and people."""
+    data: Any = None
+    """The same as JSON, where the tool has a structure."""
+    error: str = ""
+    """One sentence, empty on success."""
+    reason: str = ""
+    """A reason of the error tree, empty on success."""
+    exit_code: int | None = None
+    duration_seconds: float = 0.0
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputPiece:
+    """Something that a running tool printed."""
+
+    stream: Literal["stdout", "stderr"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """What a tool may know about the call that runs it."""
+
+    tool_call_id: str
+    session_id: str
+    emit: Callable[[OutputPiece], None]
+    """Shows a piece of output while the tool runs; never blocks."""
+
+
+Execute = Callable[[Mapping[str, Any], Execution], Awaitable[Result]]
+
+
+class ExecutionClass(StrEnum):
+    """How a running call is stopped; see the stop ladder in docs/architecture.md."""
+
+    READ = "read"
+    PLAN = "plan"
+    MUTATE = "mutate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """Something that the model can ask for."""
+
+    name: str
+    description: str
+    parameters: Sequence[Parameter]
+    effect: Effect
+    execute: Execute
+    requires_permission: bool
+    restricted: bool = False
+    """Asks every time; "always" is not offered."""
+    timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS
+    """None: awaited without a limit."""
+    source: str = "built in"
+    stack_parameter: str = ""
+    """Name of the parameter that names a stack; empty when there is none."""
+    component_parameter: str = ""
+    path_parameters: Sequence[str] = ()
+    title: str = "{name}"
+    """One line for people; ``{parameter}`` is replaced by the call's input."""
+
+    @property
+    def input_schema(self) -> dict[str, Any]:
+        """The JSON Schema (2020-12) of the input; unknown fields are not allowed."""
+        schema: dict[str, Any] = {
+            "type": "object",
+            "properties": {parameter.name: _property(parameter) for parameter in self.parameters},
+            "additionalProperties": False,
+        }
+        required = [parameter.name for parameter in self.parameters if parameter.required]
+        return {**schema, "required": required} if required else schema
+
+
+def _property(parameter: Parameter) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": parameter.type, "description": parameter.description}
+    if parameter.enum:
+        schema["enum"] = list(parameter.enum)
+    if parameter.default is not None:
+        schema["default"] = parameter.default
+    if parameter.type == "array":
+        schema["items"] = {"type": parameter.items or "string"}
+    return schema
+
+
+class ToolRegistry:
+    """The tools of a workspace by name. Safe under threads and tasks."""
+
+    def __init__(self, tools: Iterable[Tool] = ()) -> None:
+        self._lock = threading.Lock()
+        self._tools: dict[str, Tool] = {}
+        for tool in tools:
+            self.register(tool)
+
+    def register(self, tool: Tool) -> None:
+        """Adds a tool.
+
+        Raises:
+            ToolExistsError: The name is taken; the error names both sources.
+        """
+        with self._lock:
+            known = self._tools.get(tool.name)
+            if known is not None:
+                raise ToolExistsError(tool.name, known.source, tool.source)
+            self._tools[tool.name] = tool
+
+    def unregister(self, name: str) -> None:
+        """Removes a tool.
+
+        Raises:
+            ToolNotFoundError: There is none of that name.
+        """
+        with self._lock:
+            if self._tools.pop(name, None) is None:
+                raise ToolNotFoundError(name)
+
+    def get(self, name: str) -> Tool:
+        """The tool of that name.
+
+        Raises:
+            ToolNotFoundError: There is none; the error names the nearest.
+        """
+        with self._lock:
+            tool = self._tools.get(name)
+            if tool is None:
+                nearest = difflib.get_close_matches(name, self._tools, n=1)
+                raise ToolNotFoundError(name, nearest[0] if nearest else "")
+            return tool
+
+    def list(self) -> Sequence[Tool]:
+        """All tools, sorted by name, so that the model's prompt prefix is stable."""
+        with self._lock:
+            return tuple(self._tools[name] for name in sorted(self._tools))
