@@ -1,0 +1,1 @@
+"""What `atmos-ai demo` and the tests run on: a project, a replayed Atmos and an offline model."""
