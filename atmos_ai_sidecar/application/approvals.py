@@ -1,0 +1,313 @@
+"""Permission requests: created, offered and settled here and nowhere else.
+
+Guarantees: one answer settles one request; the first answer wins, also between prompters that race; every prompter
+that was offered a request hears how it was settled; a request whose turn is cancelled is settled as cancelled; a
+request that nobody can answer is settled at once as unattended, so that nothing waits for ever.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from atmos_ai_sidecar.application.ports.approval_store import ApprovalStore, Settlement
+from atmos_ai_sidecar.application.ports.approver import Attendance, CallContext
+from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.domain.messages import ToolCall
+from atmos_ai_sidecar.domain.permissions import Decision, Grant, smallest_grant
+from atmos_ai_sidecar.domain.questions import options_for, question_lines, title_of
+from atmos_ai_sidecar.domain.requests import Answer, PermissionRequest, canonical_json, digest
+from atmos_ai_sidecar.domain.tools import Tool
+from atmos_ai_sidecar.errors import (
+    InvalidFieldError,
+    PermissionAlreadyResolvedError,
+    PermissionExpiredError,
+    PermissionRequestNotFoundError,
+)
+
+EXPIRY = timedelta(hours=12)
+PROMPTER_GRACE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A pending request is offered."""
+
+    request: PermissionRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """An offered request needs no answer any more."""
+
+    request: PermissionRequest
+
+
+ApprovalEvent = Question | Settled
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Prompter:
+    """Somebody who can answer. Iterate over it for questions and settlements."""
+
+    name: str
+    run_id: str = ""
+    session_id: str = ""
+    _events: asyncio.Queue[ApprovalEvent] = field(default_factory=asyncio.Queue)
+
+    def accepts(self, request: PermissionRequest) -> bool:
+        return self.run_id in {"", request.run_id} and self.session_id in {"", request.session_id}
+
+    def offer(self, event: ApprovalEvent) -> None:
+        self._events.put_nowait(event)
+
+    async def __aiter__(self) -> AsyncIterator[ApprovalEvent]:
+        while True:
+            yield await self._events.get()
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class _Pending:
+    request: PermissionRequest
+    store: ApprovalStore
+    remember: Callable[[Grant], None]
+    grants: dict[str, Grant]
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Approvals:
+    """All permission requests of this process. Use on one event loop."""
+
+    def __init__(self, *, clock: Clock, owner: str) -> None:
+        self._clock = clock
+        self._owner = owner
+        self._pending: dict[str, _Pending] = {}
+        self._prompters: list[Prompter] = []
+        self._stores: list[ApprovalStore] = []
+        self._listeners: list[Callable[[ApprovalEvent], None]] = []
+        self._attendance_changed = asyncio.Event()
+
+    def add_store(self, store: ApprovalStore) -> None:
+        """Makes the requests of a store known; call it once a store."""
+        self._stores.append(store)
+
+    def remove_store(self, store: ApprovalStore) -> None:
+        self._stores.remove(store)
+
+    def add_listener(self, listener: Callable[[ApprovalEvent], None]) -> None:
+        """Calls back for every question and settlement; a listener cannot answer."""
+        self._listeners.append(listener)
+
+    @contextmanager
+    def attach(self, name: str, *, run_id: str = "", session_id: str = "") -> Iterator[Prompter]:
+        """A prompter that is offered what is pending and what comes, until the context ends."""
+        prompter = Prompter(name=name, run_id=run_id, session_id=session_id)
+        self._prompters.append(prompter)
+        for pending in self._pending.values():
+            if prompter.accepts(pending.request):
+                prompter.offer(Question(request=pending.request))
+        self._change_attendance()
+        try:
+            yield prompter
+        finally:
+            self._prompters.remove(prompter)
+            self._change_attendance()
+
+    async def ask(
+        self,
+        request: PermissionRequest,
+        *,
+        store: ApprovalStore,
+        attendance: Attendance,
+        remember: Callable[[Grant], None],
+        grants: dict[str, Grant],
+    ) -> PermissionRequest:
+        """Stores and offers a request and waits until it is settled.
+
+        Args:
+            request: The pending request.
+            store: Where it is kept.
+            attendance: Whether somebody can be expected to answer.
+            remember: Stores the grant of an "always" answer.
+            grants: The grant of each option id that is remembered.
+
+        Returns:
+            The settled request.
+        """
+        pending = _Pending(request=request, store=store, remember=remember, grants=grants)
+        await store.add_request(request, owner=self._owner)
+        self._pending[request.id] = pending
+        try:
+            self._publish(Question(request=request))
+            await self._wait(pending, attendance)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._settle(pending, Answer.CANCELLED, "turn"))
+            raise
+        finally:
+            self._pending.pop(request.id, None)
+        return pending.request
+
+    async def answer(
+        self, request_id: str, option_id: str, *, shown_digest: str, comment: str = "", resolved_by: str
+    ) -> PermissionRequest:
+        """Settles a request with one of its options.
+
+        Raises:
+            PermissionRequestNotFoundError: There is no such request.
+            InvalidFieldError: The option is not offered, or the digest is not the one of the request.
+            PermissionAlreadyResolvedError: It was settled otherwise; the same answer again is no error.
+            PermissionExpiredError: Nobody answered in time.
+        """
+        pending = self._pending.get(request_id)
+        request = pending.request if pending else await self.get(request_id)
+        option = request.option(option_id)
+        if shown_digest != request.digest:
+            raise InvalidFieldError("digest", "is not the one of the question that was shown")
+        if pending is not None and request.outcome is None:
+            request = await self._settle(pending, option.answer, resolved_by, comment)
+        if request.outcome is Answer.EXPIRED:
+            raise PermissionExpiredError(request_id)
+        if request.outcome is not option.answer:
+            raise PermissionAlreadyResolvedError(request_id, request.outcome.value if request.outcome else "lost")
+        return request
+
+    async def get(self, request_id: str) -> PermissionRequest:
+        """The request of that id.
+
+        Raises:
+            PermissionRequestNotFoundError: There is none.
+        """
+        for store in self._stores:
+            try:
+                return await store.get_request(request_id)
+            except PermissionRequestNotFoundError:
+                continue
+        raise PermissionRequestNotFoundError(request_id)
+
+    async def list(
+        self, *, session_id: str = "", pending_only: bool = False, limit: int, cursor: str = ""
+    ) -> tuple[Sequence[PermissionRequest], str]:
+        """One page of the stored requests, newest first, and the next cursor.
+
+        Raises:
+            InvalidPageTokenError: The cursor is none of this list.
+        """
+        if not self._stores:
+            return (), ""
+        return await self._stores[0].list_requests(
+            session_id=session_id, pending_only=pending_only, limit=limit, cursor=cursor
+        )
+
+    async def _wait(self, pending: _Pending, attendance: Attendance) -> None:
+        request = pending.request
+        expiry = self._clock.monotonic() + EXPIRY.total_seconds()
+        grace = 0.0 if attendance is Attendance.NOBODY else PROMPTER_GRACE_SECONDS
+        lost = Answer.UNATTENDED
+        while not pending.settled.is_set():
+            attended = attendance is Attendance.PRESENT or any(p.accepts(request) for p in self._prompters)
+            remaining = expiry - self._clock.monotonic() if attended else grace
+            if attended:
+                grace, lost = PROMPTER_GRACE_SECONDS, Answer.EXPIRED
+            changed = self._attendance_changed
+            if not await self._first_of(pending.settled, changed, seconds=remaining):
+                await self._settle(pending, Answer.EXPIRED if attended else lost, "sidecar")
+
+    async def _first_of(self, settled: asyncio.Event, changed: asyncio.Event, *, seconds: float) -> bool:
+        """Whether one of the events came within the time."""
+        if seconds <= 0:
+            return settled.is_set()
+        events = [asyncio.create_task(settled.wait()), asyncio.create_task(changed.wait())]
+        timer = asyncio.create_task(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait([*events, timer], return_when=asyncio.FIRST_COMPLETED)
+            return any(event.done() for event in events)
+        finally:
+            for task in (*events, timer):
+                task.cancel()
+            await asyncio.gather(*events, timer, return_exceptions=True)
+
+    async def _settle(
+        self, pending: _Pending, outcome: Answer, resolved_by: str, comment: str = ""
+    ) -> PermissionRequest:
+        async with pending.lock:
+            if pending.request.outcome is not None:
+                return pending.request
+            settlement = Settlement(
+                outcome=outcome, resolved_by=resolved_by, resolve_time=self._clock.now(), comment=comment
+            )
+            request = await pending.store.settle_request(pending.request.id, settlement)
+            pending.request = request
+            pending.settled.set()
+            self._publish(Settled(request=request))
+            if request.outcome is outcome and outcome.is_remembered:
+                option = next(option for option in request.options if option.answer is outcome)
+                pending.remember(pending.grants[option.id])
+        return request
+
+    def _publish(self, event: ApprovalEvent) -> None:
+        for listener in self._listeners:
+            listener(event)
+        for prompter in self._prompters:
+            if prompter.accepts(event.request):
+                prompter.offer(event)
+
+    def _change_attendance(self) -> None:
+        self._attendance_changed.set()
+        self._attendance_changed = asyncio.Event()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceApprover:
+    """Turns a call that asks into a request of one workspace; the application's Approver."""
+
+    approvals: Approvals
+    store: ApprovalStore
+    clock: Clock
+    remember: Callable[[Grant], None]
+    directory: str
+    policy_digest: Callable[[], str]
+    """Stands for everything else that an approval is bound to: policy and credential environment."""
+
+    async def ask(self, tool: Tool, call: ToolCall, decision: Decision, context: CallContext) -> PermissionRequest:
+        """Raises a permission request and returns it settled."""
+        now = self.clock.now()
+        options = options_for(tool, call, decision)
+        values = canonical_json(call.input)
+        stack = str(call.input.get(tool.stack_parameter, "")) if tool.stack_parameter else ""
+        request = PermissionRequest(
+            id=secrets.token_urlsafe(24),
+            session_id=context.session_id,
+            turn_id=context.turn_id,
+            tool_call_id=call.id,
+            run_id=context.run_id,
+            tool=tool.name,
+            effect=tool.effect,
+            canonical_input=values,
+            title=title_of(tool, call),
+            stack=stack,
+            lines=question_lines(tool, call, decision),
+            options=options,
+            digest=digest(
+                tool.name,
+                tool.description,
+                canonical_json(tool.input_schema),
+                values,
+                self.directory,
+                context.session_id,
+                context.turn_id,
+                self.policy_digest(),
+            ),
+            create_time=now,
+            expire_time=now + EXPIRY,
+        )
+        grants = {
+            option.id: smallest_grant(tool, call.input, allow=option.answer.allows)
+            for option in options
+            if option.answer.is_remembered
+        }
+        return await self.approvals.ask(
+            request, store=self.store, attendance=context.attendance, remember=self.remember, grants=grants
+        )

@@ -1,0 +1,57 @@
+"""The permission settings of a run: decide, explain, remember."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from atmos_ai_sidecar.application.ports.grants import GrantStore
+from atmos_ai_sidecar.domain.permissions import Decision, Grant, PermissionSettings, decide
+from atmos_ai_sidecar.domain.tools import ToolRegistry
+
+
+class Permissions:
+    """What the configuration, the flags and the remembered answers say together."""
+
+    def __init__(self, settings: PermissionSettings, grants: GrantStore, registry: ToolRegistry) -> None:
+        self._settings = settings
+        self._grants = grants
+        self._registry = registry
+
+    @property
+    def is_read_only(self) -> bool:
+        return self._settings.read_only
+
+    @property
+    def mode(self) -> str:
+        """prompt, allow, deny, yolo or read-only, for people."""
+        if self._settings.yolo:
+            return "yolo"
+        return "read-only" if self._settings.read_only else self._settings.mode.value
+
+    def set_read_only(self, *, read_only: bool) -> None:
+        """Switches read-only on or off for the turns that follow."""
+        self._settings = dataclasses.replace(self._settings, read_only=read_only)
+
+    def pin(self) -> PermissionSettings:
+        """The settings as they are now, with every remembered answer; a turn decides by one such picture.
+
+        Raises:
+            StorageCorruptError: The file of remembered answers is broken.
+        """
+        return dataclasses.replace(self._settings, grants=tuple(self._grants.load()))
+
+    def explain(self, tool: str, values: Mapping[str, Any], *, session_id: str = "") -> Decision:
+        """The decision for a call, without running it.
+
+        Raises:
+            ToolNotFoundError: There is no such tool.
+        """
+        return decide(self._registry.get(tool), values, self.pin(), session_id=session_id)
+
+    def remember(self, grant: Grant) -> None:
+        """Remembers an answer, durably.
+
+        Raises:
+            StorageCorruptError: The file of remembered answers is broken; nothing was stored.
+        """
+        self._grants.add(grant)

@@ -1,0 +1,105 @@
+"""What an edge gets to work with: one run's use cases over one project."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from atmos_ai_sidecar.application.approvals import Approvals
+from atmos_ai_sidecar.application.chat import Chat
+from atmos_ai_sidecar.application.permissions import Permissions
+from atmos_ai_sidecar.application.sessions import Sessions
+from atmos_ai_sidecar.application.tools import ToolExecutor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Where a command runs: nothing of it outlives the run."""
+
+    run_id: str
+    directory: str
+    """Absolute."""
+    environment: Mapping[str, str]
+    umask: int = 0o077
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """The common flags of a command."""
+
+    model: str = ""
+    provider: str = ""
+    yolo: bool = False
+    read_only: bool = False
+    trust_project: bool = False
+    debug: bool = False
+    plain: bool = False
+    no_color: bool = False
+    atmos_flags: Sequence[str] = ()
+    """Atmos' own global flags as they were given, passed on to every call of Atmos."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustQuestion:
+    """An unknown or changed project, and what it would set."""
+
+    project_path: str
+    lines: Sequence[str]
+    """What the project sets, sanitised, ready to print."""
+    has_changed: bool
+    """The project was trusted with other content before."""
+
+
+ConfirmTrust = Callable[[TrustQuestion], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceDescription:
+    """What a header shows."""
+
+    project_path: str
+    model: str
+    provider: str
+    endpoint: str
+    """The URL that gets the conversation."""
+    permission_mode: str
+    """prompt, allow, deny, yolo or read-only."""
+    is_ephemeral: bool
+    """Sessions live in memory only."""
+    warnings: Sequence[str] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """The use cases of one run."""
+
+    run: Run
+    sessions: Sessions
+    chat: Chat
+    tools: ToolExecutor
+    approvals: Approvals
+    permissions: Permissions
+    describe: Callable[[], WorkspaceDescription]
+    prepare_model: Callable[[], Awaitable[None]]
+    """Loads the model's library ahead of the first turn; slow, in a thread, harmless to call twice."""
+    check_model: Callable[[], None]
+    """Raises ModelNotConfiguredError when a turn could not ask the model."""
+
+
+class OpenWorkspace(Protocol):
+    """Opens a workspace for one run; leaving the context ends its turns and releases the store."""
+
+    def __call__(
+        self,
+        run: Run,
+        options: RunOptions,
+        *,
+        confirm_trust: ConfirmTrust | None = None,
+        needs_trust: bool = True,
+    ) -> AbstractAsyncContextManager[Workspace]:
+        """Loads the configuration, checks trust, opens the store.
+
+        Raises (on entering):
+            ConfigurationInvalidError, AIDisabledError, StorageUnavailableError and its kin,
+            ProjectUntrustedError: The project is not trusted and ``confirm_trust`` is missing or said no.
+        """
