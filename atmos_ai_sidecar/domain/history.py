@@ -31,10 +31,11 @@ def repaired(messages: Sequence[Message]) -> History:
     """The messages, merged and mended so that the API takes them. A repaired history is a fixed point."""
     repairs: list[str] = []
     merged = list(_merged(_without_empty_blocks(messages, repairs)))
-    if merged and merged[0].role is Role.ASSISTANT:
+    sound = list(_merged(_answered(merged, repairs)))
+    if sound and sound[0].role is Role.ASSISTANT:
         repairs.append("The conversation began with the assistant.")
-        merged.insert(0, replace(merged[0], role=Role.USER, blocks=(Text(text=_OPENING),), id=0, usage=None))
-    return History(messages=tuple(_merged(_answered(merged, repairs))), repairs=tuple(repairs))
+        sound.insert(0, replace(sound[0], role=Role.USER, blocks=(Text(text=_OPENING),), id=0, usage=None))
+    return History(messages=tuple(sound), repairs=tuple(repairs))
 
 
 def _without_empty_blocks(messages: Sequence[Message], repairs: list[str]) -> Iterator[Message]:
@@ -66,12 +67,10 @@ def _results_first(blocks: Sequence[Block]) -> Sequence[Block]:
 
 
 def _answered(messages: Sequence[Message], repairs: list[str]) -> Iterator[Message]:
-    """Every call has its one result right after it, and there are no others."""
+    """Every call of a merged history has its one result right after it, and there are no others."""
     calls: Sequence[ToolCall] = ()
     for message in messages:
         if message.role is Role.ASSISTANT:
-            if calls:
-                yield _lost_results(message, calls, repairs)
             message, calls = _with_distinct_calls(message, repairs)  # noqa: PLW2901
             if message.blocks:
                 yield message

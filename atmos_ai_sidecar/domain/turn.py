@@ -207,7 +207,7 @@ class Turn:
         return self._finish(given.stop_reason)
 
     def _next_calls(self) -> Action:
-        waiting = [call for call in self._calls if call.id not in self._results]
+        waiting = tuple(call for call in self._calls if call.id not in self._results)
         if waiting:
             batch = self._batch(waiting)
             self._running = {call.id for call in batch}
