@@ -1,6 +1,7 @@
 """Tools: what the model can ask for, and the registry that knows them all."""
 
 import difflib
+import re
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -83,6 +84,43 @@ class ExecutionClass(StrEnum):
     MUTATE = "mutate"
 
 
+class CommandClass(StrEnum):
+    """What a command line would do, from harmless to not known."""
+
+    READ = "read"
+    PLAN = "plan"
+    MUTATE = "mutate"
+    DESTROY = "destroy"
+    STATE = "state"
+    SECRET_READ = "secret-read"  # noqa: S105 - the name of a class
+    CODE_EXECUTION = "code-execution"
+    UNKNOWN = "unknown"
+
+    @property
+    def needs_exact_consent(self) -> bool:
+        """Whether no list pattern and no grant for the bare tool name can allow it."""
+        return self not in {CommandClass.READ, CommandClass.PLAN}
+
+    @property
+    def can_remember(self) -> bool:
+        """Whether "always" may be offered for it."""
+        return self not in {CommandClass.DESTROY, CommandClass.STATE, CommandClass.UNKNOWN}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What one call would do, as far as its input tells."""
+
+    effect: Effect
+    requires_permission: bool
+    timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS
+    """None: awaited without a limit, whatever the settings say."""
+    command_class: CommandClass | None = None
+    """None when the call runs no command of the model's choosing."""
+    forbidden: str = ""
+    """Why no setting can allow the call; empty when one may."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
     """Something that the model can ask for."""
@@ -103,7 +141,25 @@ class Tool:
     component_parameter: str = ""
     path_parameters: Sequence[str] = ()
     title: str = "{name}"
-    """One line for people; ``{parameter}`` is replaced by the call's input."""
+    """One line for people; ``{parameter}`` is replaced by the call's input, ``[…]`` left out when its input is."""
+    demand_of: Callable[[Mapping[str, Any]], Demand] | None = None
+    """Tells what a call with a valid input would do, where that depends on the input; pure."""
+
+    def demand(self, values: Mapping[str, Any]) -> Demand:
+        """What a call with this (valid) input would do."""
+        if self.demand_of is not None:
+            return self.demand_of(values)
+        return Demand(
+            effect=self.effect, requires_permission=self.requires_permission, timeout_seconds=self.timeout_seconds
+        )
+
+    def title_of(self, values: Mapping[str, Any]) -> str:
+        """One line for people about a call with this input. Never raises, also for an invalid input."""
+        known = {"name": self.name, **values}
+        without_gaps = _OPTIONAL.sub(
+            lambda part: part[1] if all(known.get(name) for name in _FIELD.findall(part[1])) else "", self.title
+        )
+        return _FIELD.sub(lambda match: _shown(known.get(match[1], "?")), without_gaps)
 
     @property
     def input_schema(self) -> dict[str, Any]:
@@ -115,6 +171,14 @@ class Tool:
         }
         required = [parameter.name for parameter in self.parameters if parameter.required]
         return {**schema, "required": required} if required else schema
+
+
+_OPTIONAL = re.compile(r"\[([^\]]*)\]")
+_FIELD = re.compile(r"\{(\w+)\}")
+
+
+def _shown(value: object) -> str:
+    return " ".join(str(item) for item in value) if isinstance(value, list | tuple) else str(value)
 
 
 def _property(parameter: Parameter) -> dict[str, Any]:
