@@ -17,7 +17,7 @@ from atmos_ai_sidecar.application.ports.approver import Attendance, CallContext
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.domain.messages import ToolCall
 from atmos_ai_sidecar.domain.permissions import Decision, Grant, smallest_grant
-from atmos_ai_sidecar.domain.questions import options_for, question_lines, title_of
+from atmos_ai_sidecar.domain.questions import options_for, question_lines, title_for
 from atmos_ai_sidecar.domain.requests import Answer, PermissionRequest, canonical_json, digest
 from atmos_ai_sidecar.domain.tools import Tool
 from atmos_ai_sidecar.errors import (
@@ -286,7 +286,7 @@ class WorkspaceApprover:
             tool=tool.name,
             effect=tool.effect,
             canonical_input=values,
-            title=title_of(tool, call),
+            title=title_for(tool, call),
             stack=stack,
             lines=question_lines(tool, call, decision),
             options=options,

@@ -1,20 +1,51 @@
-"""Turns of sessions: started, run, cancelled, and told to everybody who listens."""
+"""Turns of sessions: started, cancelled, and told to everybody who listens."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
 
-from atmos_ai_sidecar.application.ports.approver import Attendance
-from atmos_ai_sidecar.domain.events import SessionEvent
-from atmos_ai_sidecar.domain.sessions import SessionId
+from atmos_ai_sidecar.application.ports.approver import Attendance, CallContext
+from atmos_ai_sidecar.application.ports.journal import Journal
+from atmos_ai_sidecar.application.ports.session_store import SessionChange
+from atmos_ai_sidecar.application.sessions import Sessions, checked_text
+from atmos_ai_sidecar.application.turns import TurnOrder, TurnParts, Turns, patiently
+from atmos_ai_sidecar.domain.events import SessionEvent, StopReason, TurnStarted
+from atmos_ai_sidecar.domain.messages import Message, Role, Text
+from atmos_ai_sidecar.domain.sessions import Session, SessionId
+from atmos_ai_sidecar.domain.turn import TurnLimits
+from atmos_ai_sidecar.errors import ShuttingDownError, TurnInProgressError
 
 
-class Chat(Protocol):
-    """Runs turns: at most one in a session at a time.
+class Chat:
+    """Runs the turns of one workspace: at most one in a session at a time.
 
     Guarantees: what the user said is stored before the model is asked; every event is journalled before anybody sees
     it; a turn ends with exactly one TurnFinished, whatever happens; slow listeners never hold a turn up.
     """
+
+    def __init__(
+        self,
+        *,
+        parts: TurnParts,
+        sessions: Sessions,
+        journal: Journal,
+        turns: Turns,
+        owner: str,
+        redact: Callable[[str], str],
+        check_model: Callable[[], None],
+        limits: TurnLimits,
+    ) -> None:
+        self._parts = parts
+        self._sessions = sessions
+        self._journal = journal
+        self._turns = turns
+        self._owner = owner
+        self._redact = redact
+        self._check_model = check_model
+        self._limits = limits
+        self._tasks: dict[SessionId, asyncio.Task[None]] = {}
+        self._is_closed = False
 
     async def start_turn(
         self,
@@ -32,17 +63,57 @@ class Chat(Protocol):
         Raises:
             InvalidFieldError, SessionNotFoundError, TurnInProgressError, ModelNotConfiguredError, ShuttingDownError
         """
-        ...
+        if self._is_closed:
+            raise ShuttingDownError
+        session = await self._sessions.get(session_id)
+        text = self._redact(checked_text("text", text))
+        self._check_model()
+        if self._turns.is_running(session_id):
+            raise TurnInProgressError(session.name)
+        turn_id = str(uuid.uuid4())
+        clock = self._parts.clock
+        await patiently(clock, lambda: self._journal.begin_turn(session_id, turn_id, self._owner))
+        try:
+            asked = await self._record_question(session, turn_id, text, model)
+        except BaseException:
+            await asyncio.shield(self._journal.finish_turn(session_id, turn_id))
+            raise
+        order = TurnOrder(
+            session_id=session_id,
+            turn_id=turn_id,
+            model=asked,
+            context=CallContext(session_id=session_id, turn_id=turn_id, run_id=run_id, attendance=attendance),
+            limits=TurnLimits(max_steps=max_steps) if max_steps is not None else self._limits,
+            with_tools=with_tools,
+        )
+        self._tasks[session_id] = self._turns.start(self._parts, order)
+        return turn_id
+
+    async def _record_question(self, session: Session, turn_id: str, text: str, model: str) -> str:
+        store, clock = self._parts.store, self._parts.clock
+        message = Message(role=Role.USER, blocks=(Text(text=text),), turn_id=turn_id)
+        await patiently(clock, lambda: store.append_messages(session.id, (message,)))
+        if model and model != session.model:
+            await self._sessions.update(session.id, SessionChange(model=model))
+        started = TurnStarted(user_message=text, model=model or session.model)
+        await patiently(clock, lambda: self._parts.broadcast.publish(session.id, turn_id, (started,)))
+        return model or session.model
 
     async def cancel_turn(self, session_id: SessionId) -> bool:
-        """Cancels the running turn; False when none runs. TurnFinished follows."""
-        ...
+        """Cancels the running turn; False when none runs. TurnFinished follows.
 
-    def is_running(self, session_id: SessionId) -> bool: ...
+        Raises:
+            SessionNotFoundError: There is no such session.
+        """
+        await self._sessions.get(session_id)
+        return self._turns.cancel(session_id)
+
+    def is_running(self, session_id: SessionId) -> bool:
+        return self._turns.is_running(session_id)
 
     async def last_seq(self, session_id: SessionId) -> int:
         """The newest sequence number of the session's journal."""
-        ...
+        return await self._parts.broadcast.last_seq(session_id)
 
     def events(
         self, session_id: SessionId, *, after_seq: int | None = None
@@ -51,4 +122,13 @@ class Chat(Protocol):
 
         A listener that is slow reads what it missed from the journal. Entering the context fixes the starting point.
         """
-        ...
+        return self._parts.broadcast.events(session_id, after_seq=after_seq)
+
+    async def close(self) -> None:
+        """Takes no more turns, cancels those that this workspace started, and waits for their end."""
+        self._is_closed = True
+        for session_id, task in self._tasks.items():
+            if not task.done():
+                self._turns.cancel(session_id, StopReason.CANCELLED)
+        if self._tasks:
+            await asyncio.wait(self._tasks.values())

@@ -19,7 +19,7 @@ class Journal(Protocol):
     """Every event of every turn, in order.
 
     1. ``seq`` increases by one per event within a session, from 1. 2. An event that was returned is durable.
-    3. At most one turn of a session is open.
+    3. At most one turn of a session is open. 4. Appending TurnFinished ends the turn in the same transaction.
     """
 
     async def begin_turn(self, session_id: SessionId, turn_id: str, owner: str) -> None:
@@ -31,7 +31,7 @@ class Journal(Protocol):
         """
 
     async def finish_turn(self, session_id: SessionId, turn_id: str) -> None:
-        """Ends the claim; ending it twice does nothing."""
+        """Gives up a claim for which nothing was journalled; ending it twice does nothing."""
 
     async def open_turns(self) -> Sequence[OpenTurn]:
         """Turns that have not ended, of every owner."""

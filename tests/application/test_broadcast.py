@@ -1,0 +1,128 @@
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from atmos_ai_sidecar.application.broadcast import PAGE_EVENTS, WINDOW_EVENTS, Broadcast
+from atmos_ai_sidecar.application.ports.journal import OpenTurn
+from atmos_ai_sidecar.domain.events import SessionEvent, TextDelta, TurnEvent
+from atmos_ai_sidecar.domain.sessions import SessionId
+from atmos_ai_sidecar.errors import StorageFullError
+
+SESSION = SessionId("s")
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class FakeJournal:
+    def __init__(self) -> None:
+        self.events: list[SessionEvent] = []
+        self.reads = 0
+        self.is_full = False
+
+    async def append_events(
+        self, session_id: SessionId, turn_id: str, events: Sequence[TurnEvent]
+    ) -> Sequence[SessionEvent]:
+        if self.is_full:
+            raise StorageFullError("The disk is full.")
+        first = len(self.events) + 1
+        stored = [SessionEvent(seq=first + n, turn_id=turn_id, time=NOW, event=event) for n, event in enumerate(events)]
+        self.events.extend(stored)
+        return stored
+
+    async def read_events(self, session_id: SessionId, *, after_seq: int, limit: int) -> Sequence[SessionEvent]:
+        self.reads += 1
+        return self.events[after_seq : after_seq + limit]
+
+    async def last_seq(self, session_id: SessionId) -> int:
+        return len(self.events)
+
+    async def begin_turn(self, session_id: SessionId, turn_id: str, owner: str) -> None: ...
+
+    async def finish_turn(self, session_id: SessionId, turn_id: str) -> None: ...
+
+    async def open_turns(self) -> Sequence[OpenTurn]:
+        return ()
+
+
+def words(count: int) -> list[TextDelta]:
+    return [TextDelta(text=str(number)) for number in range(count)]
+
+
+async def take(events: AsyncIterator[SessionEvent], count: int) -> list[int]:
+    async with asyncio.timeout(5):
+        return [(await anext(events)).seq for _ in range(count)]
+
+
+@pytest.fixture
+def journal() -> FakeJournal:
+    return FakeJournal()
+
+
+async def test_listener_hears_what_comes_after_it_entered(journal: FakeJournal) -> None:
+    broadcast = Broadcast(journal)
+    await broadcast.publish(SESSION, "t", words(3))
+    async with broadcast.events(SESSION) as events:
+        await broadcast.publish(SESSION, "t", words(2))
+        assert await take(events, 2) == [4, 5]
+    assert journal.reads == 0
+
+
+async def test_listener_replays_the_journal_and_goes_live_without_gap_or_duplicate(journal: FakeJournal) -> None:
+    broadcast = Broadcast(journal)
+    await broadcast.publish(SESSION, "t", words(PAGE_EVENTS + 10))
+    async with broadcast.events(SESSION, after_seq=5) as events:
+        first = await take(events, 3)
+        await broadcast.publish(SESSION, "t", words(4))
+        rest = await take(events, PAGE_EVENTS + 10 + 4 - 5 - 3)
+    assert first + rest == list(range(6, PAGE_EVENTS + 15))
+
+
+async def test_slow_listener_reads_what_fell_out_of_the_window(journal: FakeJournal) -> None:
+    broadcast = Broadcast(journal)
+    async with broadcast.events(SESSION) as slow, broadcast.events(SESSION) as fast:
+        for _ in range(10):
+            await broadcast.publish(SESSION, "t", words(100))
+        assert await take(fast, 1000) == list(range(1, 1001))
+        assert await take(slow, 1000) == list(range(1, 1001))
+    assert journal.reads > 0
+    assert WINDOW_EVENTS < 1000
+
+
+async def test_waiting_listener_is_woken_by_the_next_event(journal: FakeJournal) -> None:
+    broadcast = Broadcast(journal)
+    async with broadcast.events(SESSION) as events, asyncio.TaskGroup() as group:
+        waiting = group.create_task(take(events, 1))
+        await asyncio.sleep(0)
+        await broadcast.publish(SESSION, "t", words(1))
+    assert waiting.result() == [1]
+
+
+async def test_event_that_could_not_be_journalled_is_told_to_nobody(journal: FakeJournal) -> None:
+    broadcast = Broadcast(journal)
+    async with broadcast.events(SESSION) as events:
+        journal.is_full = True
+        with pytest.raises(StorageFullError):
+            await broadcast.publish(SESSION, "t", words(1))
+        journal.is_full = False
+        await broadcast.publish(SESSION, "t", [TextDelta(text="after")])
+        async with asyncio.timeout(5):
+            event = await anext(events)
+    assert (event.seq, event.event) == (1, TextDelta(text="after"))
+
+
+async def test_announced_event_reaches_listeners_though_the_journal_has_it_not(journal: FakeJournal) -> None:
+    broadcast = Broadcast(journal)
+    async with broadcast.events(SESSION) as events:
+        broadcast.announce(SessionEvent(seq=1, turn_id="t", time=NOW, event=TextDelta(text="x")), SESSION)
+        assert await take(events, 1) == [1]
+
+
+async def test_announcing_to_nobody_does_nothing(journal: FakeJournal) -> None:
+    Broadcast(journal).announce(SessionEvent(seq=1, turn_id="t", time=NOW, event=TextDelta(text="x")), SESSION)
+
+
+async def test_last_seq_is_the_journals(journal: FakeJournal) -> None:
+    broadcast = Broadcast(journal)
+    await broadcast.publish(SESSION, "t", words(3))
+    assert await broadcast.last_seq(SESSION) == 3

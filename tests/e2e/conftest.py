@@ -1,0 +1,58 @@
+import os
+import shutil
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+SHIM = Path(sys.prefix, "bin", "atmos-ai")
+DEMO = ROOT / "atmos_ai_sidecar" / "demo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A copy of the demo project, a home of its own, and an environment that leads to both."""
+
+    directory: Path
+    home: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def database(self) -> Path:
+        return self.directory / ".atmos" / "sessions" / "sidecar.db"
+
+    def allow_everything(self) -> None:
+        """Lets tools run without a question."""
+        self.edit("require_confirmation: true", "require_confirmation: false")
+
+    def edit(self, old: str, new: str) -> None:
+        path = self.directory / "atmos.yaml"
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    directory, home = tmp_path / "project", tmp_path / "home"
+    shutil.copytree(DEMO / "project", directory)
+    home.mkdir()
+    runtime = tmp_path / "run"
+    runtime.mkdir(mode=0o700)
+    keep = {name: value for name, value in os.environ.items() if name.startswith(("COVERAGE", "COV_"))}
+    return Project(
+        directory=directory,
+        home=home,
+        environment={
+            **keep,
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "XDG_RUNTIME_DIR": str(runtime),
+            "LANG": "C.UTF-8",
+            "TERM": "xterm-256color",
+            "ATMOS_AI_ATMOS": str(DEMO / "bin" / "atmos"),
+            "ATMOS_AI_TRUST_PROJECT": "1",
+        },
+    )
