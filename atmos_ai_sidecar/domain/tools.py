@@ -1,7 +1,6 @@
 """Tools: what the model can ask for, and the registry that knows them all."""
 
 import difflib
-import re
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -143,23 +142,15 @@ class Tool:
     title: str = "{name}"
     """One line for people; ``{parameter}`` is replaced by the call's input, ``[…]`` left out when its input is."""
     demand_of: Callable[[Mapping[str, Any]], Demand] | None = None
-    """Tells what a call with a valid input would do, where that depends on the input; pure."""
+    """Tells what a call would do, where that depends on the input. Pure and total, also for an invalid input."""
 
     def demand(self, values: Mapping[str, Any]) -> Demand:
-        """What a call with this (valid) input would do."""
+        """What a call with this input would do."""
         if self.demand_of is not None:
             return self.demand_of(values)
         return Demand(
             effect=self.effect, requires_permission=self.requires_permission, timeout_seconds=self.timeout_seconds
         )
-
-    def title_of(self, values: Mapping[str, Any]) -> str:
-        """One line for people about a call with this input. Never raises, also for an invalid input."""
-        known = {"name": self.name, **values}
-        without_gaps = _OPTIONAL.sub(
-            lambda part: part[1] if all(known.get(name) for name in _FIELD.findall(part[1])) else "", self.title
-        )
-        return _FIELD.sub(lambda match: _shown(known.get(match[1], "?")), without_gaps)
 
     @property
     def input_schema(self) -> dict[str, Any]:
@@ -171,14 +162,6 @@ class Tool:
         }
         required = [parameter.name for parameter in self.parameters if parameter.required]
         return {**schema, "required": required} if required else schema
-
-
-_OPTIONAL = re.compile(r"\[([^\]]*)\]")
-_FIELD = re.compile(r"\{(\w+)\}")
-
-
-def _shown(value: object) -> str:
-    return " ".join(str(item) for item in value) if isinstance(value, list | tuple) else str(value)
 
 
 def _property(parameter: Parameter) -> dict[str, Any]:
