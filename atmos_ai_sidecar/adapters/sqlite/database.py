@@ -91,10 +91,11 @@ async def open_database(path: Path, clock: Clock, *, busy_timeout_seconds: float
         StorageBusyError, StorageFullError, StorageCorruptError, StorageUnavailableError, SchemaTooNewError
     """
     found = files.prepare_file(path)
+    name = str(path)
     deadline = clock.monotonic() + busy_timeout_seconds
     while True:
         try:
-            writer = await _opened(partial(_connect_writer, str(path), busy_timeout_seconds, clock))
+            writer = await _opened(name, busy_timeout_seconds, partial(_set_up_writer, path=name, clock=clock))
             break
         except StorageBusyError:
             # SQLite does not wait for the lock that the switch to WAL needs when others open the file too.
@@ -102,47 +103,41 @@ async def open_database(path: Path, clock: Clock, *, busy_timeout_seconds: float
                 raise
             await clock.sleep(_RETRY_SECONDS)
     try:
-        reader = await _opened(partial(_connect_reader, str(path), busy_timeout_seconds))
+        reader = await _opened(name, busy_timeout_seconds, _set_up_reader)
     except BaseException:
         await writer.close()
         raise
-    return Database(str(path), partial(files.is_same_file, path, found), writer, reader)
+    return Database(name, partial(files.is_same_file, path, found), writer, reader)
 
 
 async def open_memory(clock: Clock) -> Database:
     """A database that is gone when it is closed."""
-    connection = await _opened(partial(_connect_writer, MEMORY, BUSY_TIMEOUT_SECONDS, clock))
+    connection = await _opened(MEMORY, BUSY_TIMEOUT_SECONDS, partial(_set_up_writer, path=MEMORY, clock=clock))
     return Database(MEMORY, lambda: True, connection, connection)
 
 
-async def _opened(connect: Callable[[], sqlite3.Connection]) -> _Connection:
-    connection = _Connection(connect, _ITER_CHUNK_SIZE)
+async def _opened(path: str, busy_timeout_seconds: float, set_up: Callable[[sqlite3.Connection], None]) -> _Connection:
+    def checked_set_up(opened: sqlite3.Connection) -> None:
+        with translated(path):
+            opened.execute(f"PRAGMA busy_timeout = {int(busy_timeout_seconds * 1000):d}")
+            # Functions in a schema that somebody else wrote must not run.
+            opened.execute("PRAGMA trusted_schema = OFF")
+            set_up(opened)
+
+    connection = _Connection(partial(_connect, path), _ITER_CHUNK_SIZE)
     await connection
+    # Not a part of connecting: a connector that raises leaves its thread to report to a loop that may be closed.
+    try:
+        await connection.run(checked_set_up)
+    except BaseException:
+        await connection.close()
+        raise
     return connection
 
 
-def _connect_writer(path: str, busy_timeout_seconds: float, clock: Clock) -> sqlite3.Connection:
-    return _connected(path, busy_timeout_seconds, partial(_set_up_writer, path=path, clock=clock))
-
-
-def _connect_reader(path: str, busy_timeout_seconds: float) -> sqlite3.Connection:
-    return _connected(path, busy_timeout_seconds, _set_up_reader)
-
-
-def _connected(
-    path: str, busy_timeout_seconds: float, set_up: Callable[[sqlite3.Connection], None]
-) -> sqlite3.Connection:
+def _connect(path: str) -> sqlite3.Connection:
     with translated(path):
-        connection = sqlite3.connect(path, isolation_level=None)
-        try:
-            connection.execute(f"PRAGMA busy_timeout = {int(busy_timeout_seconds * 1000):d}")
-            # Functions in a schema that somebody else wrote must not run.
-            connection.execute("PRAGMA trusted_schema = OFF")
-            set_up(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        return sqlite3.connect(path, isolation_level=None)
 
 
 def _set_up_writer(connection: sqlite3.Connection, *, path: str, clock: Clock) -> None:

@@ -19,8 +19,10 @@ def prepare_file(path: Path) -> os.stat_result:
         StorageUnavailableError: A link is in the way, or the file cannot be created or written.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _refuse_links(path)
+        for parent in reversed(path.parents):
+            # One by one, because ``parents=True`` gives the outer ones the mode of the umask.
+            parent.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | _NO_FOLLOW, 0o600)
         try:
             return _made_private(descriptor, path)
