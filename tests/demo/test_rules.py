@@ -314,6 +314,22 @@ def test_a_report_is_long_markdown_from_parallel_calls(agent: Agent) -> None:
     assert "| `replicas` | 1 | 6 | 1 |" in answer
 
 
+@pytest.mark.parametrize(
+    "question",
+    ["What would happen if I destroy the vpc in ue1-dev?", "Is it safe to destroy the vpc in ue1-dev?"],
+)
+def test_a_question_about_destroying_destroys_nothing(question: str, agent: Agent) -> None:
+    wanted = ("atmos_describe_dependents", {"component": "vpc", "stack": "ue1-dev"})
+    assert first_call(agent, question) == wanted
+
+
+@pytest.mark.parametrize(
+    "question", ["Which stack has the most replicas?", "Is the database in prod bigger than in dev?"]
+)
+def test_a_question_of_more_or_less_is_a_comparison(question: str, agent: Agent) -> None:
+    assert "differs between" in agent.ask(question)
+
+
 def test_applying_goes_through_the_general_command(agent: Agent) -> None:
     wanted = ("execute_atmos_command", {"arguments": ["terraform", "apply", "vpc", "-s", "ue1-dev"]})
     assert first_call(agent, "Apply the vpc in ue1-dev") == wanted
