@@ -394,3 +394,15 @@ async def test_a_whole_turn_by_the_rules_works_through_the_sdk(is_streaming: boo
             messages.append({"role": "user", "content": results})
     assert "10.20.0.0/16" in messages[-1]["content"][0]["text"]
     assert len(messages) == 4
+
+
+async def test_faults_of_a_stream_hit_a_whole_answer_too() -> None:
+    failing = Reply((Text("x"), Pause(0), StreamError()))
+    async with running(failing, Reply((Cut(),)), Reply((Text("x" * 50),), cut_after_bytes=30)) as (server, client):
+        with pytest.raises(anthropic.APIStatusError) as caught:
+            await create(client)
+        assert caught.value.status_code == 529
+        for _ in range(2):
+            with pytest.raises(anthropic.APIConnectionError):
+                await create(client)
+        assert [request.is_complete for request in server.requests] == [True, False, False]
