@@ -1,7 +1,7 @@
 """A small agent for tests of the rules: runs the calls against the recordings and real files, without a server."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,8 +89,9 @@ class Agent:
     calls: list[list[tuple[str, dict[str, Any]]]] = field(default_factory=list)
     """The calls of the last question, one list per step."""
 
-    def ask(self, question: str) -> str:
-        self.messages.append({"role": "user", "content": question})
+    def ask(self, question: str, results: Sequence[dict[str, Any]] = ()) -> str:
+        text = {"type": "text", "text": question}
+        self.messages.append({"role": "user", "content": [*results, text] if results else question})
         self.calls = []
         while True:
             reply = rules.answer(self._request())

@@ -66,7 +66,7 @@ def report(_topic: Topic, talk: Conversation) -> Reply:
     components = tool_output.column(listed[1].output, "Component")
     pairs = [(component, stack) for component in components for stack in stacks][:MOST_DESCRIBED]
     calls = [_describing(component, stack) for component, stack in pairs]
-    if reply := ask(talk, *calls, first=f"Now I describe {counted(len(pairs), 'component')} in its stack."):
+    if reply := ask(talk, *calls, first="Now I describe every component in every stack."):
         return reply
     described = {
         pair: variables_of(outcome)

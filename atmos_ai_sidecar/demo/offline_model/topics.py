@@ -26,11 +26,16 @@ KINDS: tuple[tuple[str, ...], ...] = (
     (
         "dependents",
         r"depend|\bwho (?:uses|needs)|what (?:uses|needs|breaks)|relies on|rely on|downstream|blast radius",
+        r"(?:what (?:would|will) happen|what if|safe to).*\b(?:destroy|remove|delete)",
     ),
-    ("compare", r"\bcompar|differ|\bvs\b|\bversus\b|\bdiff\b|same as|^\s*(?:is|are|do|does)\b.*\bsame\b"),
+    (
+        "compare",
+        r"(?:bigger|larger|smaller|cheaper|more|fewer|less) .*\bthan\b|\bthe (?:most|fewest|biggest|largest)\b",
+        r"\bcompar|differ|\bvs\b|\bversus\b|\bdiff\b|same as|^\s*(?:is|are|do|does)\b.*\bsame\b",
+    ),
     ("run", POLITE + r"(?:run|execute)\b(?!.*\bplan\b)"),
     ("plan", r"\bplan(?:s|ned|ning)?\b|dry[- ]?run|what would (?:terraform|change|happen)|preview"),
-    ("apply", r"\bapply\b|\bdeploy\b(?!/)|\bdestroy\b|tear down|\bprovision\b"),
+    ("apply", POLITE + r"(?:apply|deploy|destroy|tear down|provision)\b(?!/)"),
     (
         "validate",
         r"\bvalid|\blint\b|is (?:everything|it all|the config\w*) (?:ok|fine|correct|right)",
