@@ -101,6 +101,9 @@ class Approvals:
         """Calls back for every question and settlement; a listener cannot answer."""
         self._listeners.append(listener)
 
+    def remove_listener(self, listener: Callable[[ApprovalEvent], None]) -> None:
+        self._listeners.remove(listener)
+
     @contextmanager
     def attach(self, name: str, *, run_id: str = "", session_id: str = "") -> Iterator[Prompter]:
         """A prompter that is offered what is pending and what comes, until the context ends."""

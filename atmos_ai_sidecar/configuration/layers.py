@@ -4,6 +4,7 @@ Every source brings ``atmos.d`` and ``.atmos.d`` (first of the git root, then it
 itself; later sources lie on earlier ones, profiles on top. Maps merge deep, lists are replaced.
 """
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,11 +15,13 @@ from atmos_ai_sidecar.configuration.functions import evaluated
 from atmos_ai_sidecar.configuration.nodes import ListNode, MapNode, Node, Origin, Scalar, empty_map, laid_over, walked
 from atmos_ai_sidecar.configuration.project import AtmosFlags, Project, Source
 from atmos_ai_sidecar.configuration.spelling import canonical
-from atmos_ai_sidecar.configuration.yaml_file import YamlFile, read_yaml_file
+from atmos_ai_sidecar.configuration.yaml_file import YamlFile, read_bytes, read_yaml_file
 from atmos_ai_sidecar.errors import ConfigurationInvalidError
 
 MAX_IMPORT_DEPTH = 10
 MAX_FILES = 500
+ANSWERS_OF_ATMOS = ".atmos/ai.settings.local.json"
+"""Where Atmos itself remembers what was allowed."""
 
 _SECTIONS = ("ai", "mcp", "import", "base_path", "profiles")
 
@@ -46,6 +49,7 @@ def read_layers(project: Project, environment: Mapping[str, str], flags: AtmosFl
         reader.add_source(source)
     for name in _profiles(reader.root, environment, flags):
         reader.add_folder(_profile_folder(name, reader.root, project, environment))
+    reader.add_digest(project.directory / ANSWERS_OF_ATMOS)
     return Layers(
         root=reader.root,
         files=MappingProxyType(reader.files),
@@ -113,6 +117,11 @@ class _Reader:
 
     def evaluate(self, node: Node) -> Node:
         return evaluated(node, self.environment, lambda path: self.read(path).root)
+
+    def add_digest(self, path: Path) -> None:
+        """Binds trust to a file that is no configuration and still decides."""
+        if path.is_file():
+            self.files[path] = hashlib.sha256(read_bytes(path)).hexdigest()
 
     def imports(self, sections: MapNode, path: Path) -> Iterator[Path]:
         base_path = sections.get("base_path")

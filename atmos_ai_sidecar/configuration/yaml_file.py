@@ -59,15 +59,15 @@ def read_yaml_file(path: Path) -> YamlFile:
         ConfigurationInvalidError: It cannot be read, is too large or too deep, is no YAML or no map; the error names
             the line.
     """
-    content = _read(path)
-    root = parse(content, str(path))
+    content = read_bytes(path)
+    root = parse(_decoded(content, path), str(path))
     if isinstance(root, Scalar) and root.value is None and not root.tag:
         root = empty_map(root.origin)
     if not isinstance(root, MapNode):
         raise ConfigurationInvalidError(
             "The top level must be a map such as `ai: {enabled: true}`.", file=str(path), line=root.origin.line
         )
-    return YamlFile(path=path, root=root, sha256=hashlib.sha256(content.encode()).hexdigest())
+    return YamlFile(path=path, root=root, sha256=hashlib.sha256(content).hexdigest())
 
 
 def parse(text: str, file: str) -> Node:
@@ -86,7 +86,12 @@ def parse(text: str, file: str) -> Node:
         raise ConfigurationInvalidError(problem, file=file, line=line) from error
 
 
-def _read(path: Path) -> str:
+def read_bytes(path: Path) -> bytes:
+    """The content of a file of at most 1 MiB.
+
+    Raises:
+        ConfigurationInvalidError: It cannot be read or is larger.
+    """
     try:
         with path.open("rb") as stream:
             content = stream.read(MAX_FILE_BYTES + 1)
@@ -97,6 +102,10 @@ def _read(path: Path) -> str:
         raise ConfigurationInvalidError(
             "The file is larger than 1 MiB.", file=str(path), remedy="Move what is not configuration out of it."
         )
+    return content
+
+
+def _decoded(content: bytes, path: Path) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -148,3 +148,13 @@ def test_profiles_of_the_user_are_found(project: ProjectFolder) -> None:
     project.write("ai: {enabled: true}")
     project.write("ai: {provider: mine}", "home/.config/atmos/profiles/dev/x.yaml")
     assert project.load(flags=AtmosFlags(profile=["dev"])).provider == "mine"
+
+
+def test_the_digests_change_with_every_byte_also_of_what_atmos_remembers(project: ProjectFolder) -> None:
+    project.write("ai: {enabled: true}")
+    before = project.load().files
+    project.write("ai: {enabled: true} ")
+    project.write("{}", ".atmos/ai.settings.local.json")
+    after = project.load().files
+    assert before["atmos.yaml"] != after["atmos.yaml"]
+    assert sorted(after) == [".atmos/ai.settings.local.json", "atmos.yaml"]
