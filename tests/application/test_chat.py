@@ -77,7 +77,7 @@ class World:
         self.grants = FakeGrants()
         self.broadcast = Broadcast(store)
         self.turns = Turns()
-        self.approvals = Approvals(clock=clock, owner="me")
+        self.approvals = Approvals(clock=FakeClock(), owner="me")  # its time stands still: nothing expires
         self.approvals.add_store(store)
         self.approvals.add_listener(self.turns.hear)
         self.ran: list[str] = []
