@@ -1,7 +1,8 @@
 """The decision whether a tool call may run: pure, total, explained.
 
 The rows are those of the permission guide (docs/permissions.md); the first row that matches decides, and the rows
-that matched too are reported as lost. Rows 0 (floor) and 4 (ask rules) have their place and no members yet.
+that matched too are reported as lost. Row 0 (the floor) holds what is forbidden outright; row 4 (ask rules) has its
+place and no members yet.
 """
 
 import fnmatch
@@ -11,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from atmos_ai_sidecar.domain.tools import Effect, Tool
+from atmos_ai_sidecar.domain.tools import Demand, Effect, Tool
 
 
 class Mode(StrEnum):
@@ -114,11 +115,18 @@ def decide(tool: Tool, values: Mapping[str, Any], settings: PermissionSettings, 
 
     Never raises; the last row matches everything, so there is always a decision.
     """
-    rows = list(_matching_rows(tool, values, settings, session_id))
+    demand = tool.demand(values)
+    grants = [grant for grant in settings.grants if grant.matches(tool.name, values, session_id)]
+    rows = list(_matching_rows(tool, demand, settings, grants))
     kind, reason, rule = rows[0]
     restricted = tool.restricted or any(entry.matches(tool.name) for entry in settings.restricted)
+    can_remember = demand.command_class is None or demand.command_class.can_remember
     return Decision(
-        kind=kind, reason=reason, rule=rule, lost=tuple(row[2] for row in rows[1:]), can_remember=not restricted
+        kind=kind,
+        reason=reason,
+        rule=rule,
+        lost=tuple(row[2] for row in rows[1:]),
+        can_remember=can_remember and not restricted,
     )
 
 
@@ -140,40 +148,41 @@ def smallest_grant(tool: Tool, values: Mapping[str, Any], *, allow: bool) -> Gra
     return Grant(tool=tool.name, allow=allow, input={name: values[name] for name in named} if named else dict(values))
 
 
-def _matching_rows(
-    tool: Tool, values: Mapping[str, Any], settings: PermissionSettings, session_id: str
-) -> Iterator[_Row]:
-    grants = [grant for grant in settings.grants if grant.matches(tool.name, values, session_id)]
-    yield from _denials(tool, settings, grants)
+def _matching_rows(tool: Tool, demand: Demand, settings: PermissionSettings, grants: Sequence[Grant]) -> Iterator[_Row]:
+    yield from _denials(tool, demand, settings, grants)
     if settings.mode is Mode.ALLOW:
         yield DecisionKind.ALLOW, "confirmation is switched off", Rule(text="ai.tools.require_confirmation: false")
-    steps = [_allowances(tool, settings, grants), _restrictions(tool, settings)]
+    steps = [_allowances(tool, demand, settings, grants), _restrictions(tool, settings)]
     for step in reversed(steps) if settings.precedence is Precedence.STRICTEST else steps:
         yield from step
-    if not tool.requires_permission:
+    if not demand.requires_permission:
         yield (
             DecisionKind.ALLOW,
-            "the tool only reads inside the project",
+            "the tool only reads inside the project"
+            if demand.effect is Effect.READ
+            else "the tool needs no permission for this",
             Rule(text=f"{tool.name}: needs no permission"),
         )
     if settings.mode is Mode.DENY:
         yield DecisionKind.DENY, "tools that need permission are denied", Rule(text="ai.tools.mode: deny")
     yield (
         DecisionKind.ASK,
-        f"{_EFFECTS[tool.effect]}, and no rule allows it",
+        f"{_EFFECTS[demand.effect]}, and no rule allows it",
         Rule(text="tools that need permission ask"),
     )
 
 
 _EFFECTS = {
-    Effect.READ: "the tool reads outside the project",
+    Effect.READ: "the tool may read more than the project's configuration",
     Effect.WRITE: "the tool changes files",
     Effect.EXECUTE: "the tool runs programs",
     Effect.NETWORK: "the tool talks to other machines",
 }
 
 
-def _denials(tool: Tool, settings: PermissionSettings, grants: Sequence[Grant]) -> Iterator[_Row]:
+def _denials(tool: Tool, demand: Demand, settings: PermissionSettings, grants: Sequence[Grant]) -> Iterator[_Row]:
+    if demand.forbidden:
+        yield DecisionKind.DENY, demand.forbidden, Rule(text="built in: the floor")
     blocked = [entry for entry in settings.blocked if entry.matches(tool.name)]
     strict = settings.precedence is Precedence.STRICTEST
     deny = [(DecisionKind.DENY, "the tool is blocked", _listed("blocked", entry)) for entry in blocked]
@@ -186,16 +195,17 @@ def _denials(tool: Tool, settings: PermissionSettings, grants: Sequence[Grant]) 
     for grant in grants:
         if not grant.allow:
             yield DecisionKind.DENY, "a remembered answer rejects it", Rule(text=grant.text)
-    if settings.read_only and tool.effect is not Effect.READ:
+    if settings.read_only and demand.effect is not Effect.READ:
         yield DecisionKind.DENY, "this run is read-only", Rule(text="--read-only")
 
 
-def _allowances(tool: Tool, settings: PermissionSettings, grants: Sequence[Grant]) -> Iterator[_Row]:
+def _allowances(tool: Tool, demand: Demand, settings: PermissionSettings, grants: Sequence[Grant]) -> Iterator[_Row]:
+    exact_only = demand.command_class is not None and demand.command_class.needs_exact_consent
     for entry in settings.allowed:
-        if entry.matches(tool.name):
+        if not exact_only and entry.matches(tool.name):
             yield DecisionKind.ALLOW, "the tool is on the allowed list", _listed("allowed", entry)
     for grant in grants:
-        if grant.allow:
+        if grant.allow and (grant.input or not exact_only):
             yield DecisionKind.ALLOW, "a remembered answer allows it", Rule(text=grant.text)
 
 

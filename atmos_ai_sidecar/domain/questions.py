@@ -38,6 +38,7 @@ _BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _PADDING = re.compile(" {25,}")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 
 
 def sanitised(text: str, *, limit: int = 200) -> str:
@@ -64,7 +65,11 @@ def columns(text: str) -> int:
 
 
 def title_for(tool: Tool, call: ToolCall) -> str:
-    """The tool's title with the values of the call, sanitised; ``?`` stands for a value that is missing."""
+    """The tool's title with the values of the call, sanitised.
+
+    ``?`` stands for a value that is missing; what stands in brackets is left out when one of its values is.
+    """
+    known = {"name", *call.input}
 
     def value(placeholder: re.Match[str]) -> str:
         name = placeholder[1]
@@ -73,7 +78,10 @@ def title_for(tool: Tool, call: ToolCall) -> str:
         found = call.input.get(name, "?")
         return found if isinstance(found, str) else _as_json(found)
 
-    return sanitised(_PLACEHOLDER.sub(value, tool.title), limit=120)
+    def part(optional: re.Match[str]) -> str:
+        return optional[1] if known.issuperset(_PLACEHOLDER.findall(optional[1])) else ""
+
+    return sanitised(_PLACEHOLDER.sub(value, _OPTIONAL.sub(part, tool.title)), limit=120)
 
 
 def question_lines(tool: Tool, call: ToolCall, decision: Decision) -> Sequence[str]:
@@ -100,7 +108,7 @@ def _remembered(tool: Tool, call: ToolCall, answer: Answer, *, label: str, key: 
 def _question(tool: Tool, call: ToolCall, decision: Decision) -> Iterator[str]:
     yield from _field("Call", title_for(tool, call))
     yield from _field("Tool", f"{tool.name}: {tool.description}")
-    yield from _field("Effect", _EFFECTS[tool.effect])
+    yield from _field("Effect", _EFFECTS[tool.demand(call.input).effect])
     for label, parameter in (("Stack", tool.stack_parameter), ("Component", tool.component_parameter)):
         if parameter in call.input:
             yield from _field(label, _text(call.input[parameter]))

@@ -83,6 +83,43 @@ class ExecutionClass(StrEnum):
     MUTATE = "mutate"
 
 
+class CommandClass(StrEnum):
+    """What a command line would do, from harmless to not known."""
+
+    READ = "read"
+    PLAN = "plan"
+    MUTATE = "mutate"
+    DESTROY = "destroy"
+    STATE = "state"
+    SECRET_READ = "secret-read"  # noqa: S105 - the name of a class
+    CODE_EXECUTION = "code-execution"
+    UNKNOWN = "unknown"
+
+    @property
+    def needs_exact_consent(self) -> bool:
+        """Whether no list pattern and no grant for the bare tool name can allow it."""
+        return self not in {CommandClass.READ, CommandClass.PLAN}
+
+    @property
+    def can_remember(self) -> bool:
+        """Whether "always" may be offered for it."""
+        return self not in {CommandClass.DESTROY, CommandClass.STATE, CommandClass.UNKNOWN}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What one call would do, as far as its input tells."""
+
+    effect: Effect
+    requires_permission: bool
+    timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS
+    """None: awaited without a limit, whatever the settings say."""
+    command_class: CommandClass | None = None
+    """None when the call runs no command of the model's choosing."""
+    forbidden: str = ""
+    """Why no setting can allow the call; empty when one may."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
     """Something that the model can ask for."""
@@ -103,7 +140,17 @@ class Tool:
     component_parameter: str = ""
     path_parameters: Sequence[str] = ()
     title: str = "{name}"
-    """One line for people; ``{parameter}`` is replaced by the call's input."""
+    """One line for people; ``{parameter}`` is replaced by the call's input, ``[…]`` left out when its input is."""
+    demand_of: Callable[[Mapping[str, Any]], Demand] | None = None
+    """Tells what a call would do, where that depends on the input. Pure and total, also for an invalid input."""
+
+    def demand(self, values: Mapping[str, Any]) -> Demand:
+        """What a call with this input would do."""
+        if self.demand_of is not None:
+            return self.demand_of(values)
+        return Demand(
+            effect=self.effect, requires_permission=self.requires_permission, timeout_seconds=self.timeout_seconds
+        )
 
     @property
     def input_schema(self) -> dict[str, Any]:

@@ -1,3 +1,4 @@
+import dataclasses
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
@@ -190,6 +191,13 @@ def test_the_title_has_the_values_of_the_call() -> None:
     assert title_for(tool, call_with(component="vpc", stack="ue1-dev")) == "plan vpc in ue1-dev"
     assert title_for(tool, call_with(component="v\x1bpc")) == r"plan v\x1bpc in ?"
     assert title_for(tool, call_with(component=["a"], stack=1)) == 'plan ["a"] in 1'
+
+
+def test_a_part_of_the_title_is_left_out_when_its_value_is_missing() -> None:
+    tool = dataclasses.replace(plan_tool(), title="list components[ in {stack}][ of type {type}]")
+    assert title_for(tool, call_with()) == "list components"
+    assert title_for(tool, call_with(type="terraform")) == "list components of type terraform"
+    assert title_for(tool, call_with(stack="a[1]", type="b")) == "list components in a[1] of type b"
 
 
 def test_the_name_in_a_title_is_the_tools_and_never_a_parameter() -> None:

@@ -1,0 +1,224 @@
+"""A tool call from the model's wish to its result: find, validate, decide, ask, run, redact, cap.
+
+Guarantees: every call comes to exactly one result; nothing runs before its input is valid and its permission is
+decided; waiting for a person is never timed as the tool; nothing that a tool printed leaves here with a known secret.
+"""
+
+import asyncio
+import dataclasses
+import json
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+from atmos_ai_sidecar.application.validation import validate_input
+from atmos_ai_sidecar.domain.messages import ToolCall, ToolResult
+from atmos_ai_sidecar.domain.outputs import cap
+from atmos_ai_sidecar.domain.permissions import Decision, DecisionKind, PermissionSettings, Rule, decide
+from atmos_ai_sidecar.domain.redaction import Redactor, StreamRedactor, holds_placeholder
+from atmos_ai_sidecar.domain.requests import Answer, PermissionRequest
+from atmos_ai_sidecar.domain.tools import Demand, Effect, Execution, OutputPiece, Result, Tool, ToolRegistry
+from atmos_ai_sidecar.errors import (
+    InvalidFieldError,
+    SidecarError,
+    ToolExecutionDeniedError,
+    ToolExecutionFailedError,
+    ToolTimeoutError,
+    UnattendedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from atmos_ai_sidecar.application.ports.approver import Approver, CallContext
+    from atmos_ai_sidecar.application.ports.clock import Clock
+
+_LOG = logging.getLogger(__name__)
+_LARGE_CHARACTERS = 200_000
+"""Redacting more than this takes longer than a frame, so it is done in a thread."""
+_DATA_CHARACTERS = 256_000
+
+Emit = Callable[[OutputPiece], None]
+_Stream = Literal["stdout", "stderr"]
+
+
+class ToolExecutor:
+    """Runs tool calls of one workspace."""
+
+    def __init__(
+        self,
+        *,
+        registry: ToolRegistry,
+        approver: "Approver",
+        redactor: Redactor,
+        clock: "Clock",
+        timeouts: Mapping[str, float] | None = None,
+    ) -> None:
+        """Wires the executor.
+
+        Args:
+            registry: The tools that there are.
+            approver: Asks a person.
+            redactor: Takes secrets out of what tools print.
+            clock: Measures durations.
+            timeouts: Seconds by tool name, over the tools' own; calls without a limit keep having none.
+        """
+        self._registry = registry
+        self._approver = approver
+        self._redactor = redactor
+        self._clock = clock
+        self._timeouts = dict(timeouts or {})
+
+    @property
+    def registry(self) -> ToolRegistry:
+        return self._registry
+
+    async def execute(
+        self, call: ToolCall, *, context: "CallContext", policy: PermissionSettings, emit: Emit
+    ) -> ToolResult:
+        """Runs one call, or says why it did not run.
+
+        Cancelling it cancels the question or the tool.
+
+        Args:
+            call: What the model asked for.
+            context: On whose behalf.
+            policy: The permissions of the turn.
+            emit: Gets what the tool prints while it runs, redacted.
+
+        Returns:
+            The result; its ``output`` is what the model is told, also when the call failed.
+        """
+        try:
+            tool = self._registry.get(call.name)
+            validate_input(tool, call.input)
+            demand = tool.demand(call.input)
+            _refuse_placeholders(call, demand)
+            await self._permit(tool, call, context, policy)
+            result = await self._run(tool, call, demand, context, emit)
+        except InvalidFieldError as error:
+            result = _failure(error, f"The input of {call.name} is not valid. {error} Nothing was run.")
+        except SidecarError as error:
+            result = _failure(error)
+        return ToolResult(tool_call_id=call.id, result=await self._clean(result))
+
+    async def _permit(self, tool: Tool, call: ToolCall, context: "CallContext", policy: PermissionSettings) -> None:
+        """Returns when the call may run, else raises ToolExecutionDeniedError or UnattendedError."""
+        decision = decide(tool, call.input, policy, session_id=context.session_id)
+        if decision.kind is DecisionKind.ALLOW:
+            return
+        if decision.kind is DecisionKind.DENY:
+            raise _denied(tool, decision)
+        request = await self._approver.ask(tool, call, decision, context)
+        if request.outcome is None or not request.outcome.allows:
+            raise _rejected(tool, decision, request)
+
+    async def _run(self, tool: Tool, call: ToolCall, demand: Demand, context: "CallContext", emit: Emit) -> Result:
+        limit = demand.timeout_seconds and self._timeouts.get(tool.name, demand.timeout_seconds)
+        start = self._clock.monotonic()
+        with self._redacted(emit) as emit_redacted:
+            execution = Execution(tool_call_id=call.id, session_id=context.session_id, emit=emit_redacted)
+            result = await _within(limit, tool, call, execution)
+        return dataclasses.replace(result, duration_seconds=self._clock.monotonic() - start)
+
+    @contextmanager
+    def _redacted(self, emit: Emit) -> "Iterator[Emit]":
+        """An ``emit`` that shows no secret, also not one that comes in two pieces."""
+        redactors: dict[_Stream, StreamRedactor] = {
+            "stdout": StreamRedactor(self._redactor.redact),
+            "stderr": StreamRedactor(self._redactor.redact),
+        }
+
+        def show(stream: _Stream, text: str) -> None:
+            if text:
+                emit(OutputPiece(stream=stream, text=text))
+
+        try:
+            yield lambda piece: show(piece.stream, redactors[piece.stream].feed(piece.text))
+        finally:
+            for stream, redactor in redactors.items():
+                show(stream, redactor.finish())
+
+    async def _clean(self, result: Result) -> Result:
+        """The result without secrets, cut to what a model can take. Redacted first: a cut must not halve a secret."""
+        redact = self._redactor.redact
+        is_large = len(result.output) > _LARGE_CHARACTERS
+        whole = await asyncio.to_thread(redact, result.output) if is_large else redact(result.output)
+        output, is_cut = cap(whole)
+        data = self._redactor.redact_json(result.data) if _fits(result.data) else None
+        return dataclasses.replace(
+            result, output=output, data=data, error=redact(result.error), truncated=result.truncated or is_cut
+        )
+
+
+async def _within(limit: float | None, tool: Tool, call: ToolCall, execution: Execution) -> Result:
+    try:
+        async with asyncio.timeout(limit) as timer:
+            return await tool.execute(call.input, execution)
+    except (SidecarError, asyncio.CancelledError):
+        raise
+    except Exception as error:  # the outermost frame of code that others wrote
+        if isinstance(error, TimeoutError) and timer.expired():
+            message = f"{tool.name} did not end within {limit:g} s and was stopped."
+            remedy = f"ai.tools.timeouts.{tool.name} sets another limit."
+            raise ToolTimeoutError(message, remedy=remedy, tool=tool.name) from error
+        _LOG.exception("The tool %s failed unexpectedly.", tool.name)
+        raise ToolExecutionFailedError(f"{tool.name} failed: internal error.", tool=tool.name) from error
+
+
+def _refuse_placeholders(call: ToolCall, demand: Demand) -> None:
+    if demand.effect is not Effect.READ and holds_placeholder(call.input):
+        raise ToolExecutionDeniedError(
+            f"{call.name} was not run: its input holds a placeholder like <<secret:1>>, which stands for a secret "
+            "that was taken out of what you see.",
+            remedy="Do not retry with a placeholder; ask the user to fill in the secret.",
+            tool=call.name,
+        )
+
+
+def _denied(tool: Tool, decision: Decision) -> ToolExecutionDeniedError:
+    return ToolExecutionDeniedError(
+        f"{tool.name} was denied: {decision.reason} (rule: {_where(decision.rule)}).",
+        remedy="Do not retry; go on without it or tell the user what is needed.",
+        tool=tool.name,
+        rule=decision.rule.text,
+    )
+
+
+def _rejected(tool: Tool, decision: Decision, request: PermissionRequest) -> SidecarError:
+    if request.outcome is Answer.UNATTENDED:
+        return UnattendedError(
+            f"{tool.name} was denied: it needs approval ({decision.reason}; rule: {_where(decision.rule)}), and "
+            "nobody is there to give it.",
+            remedy="Do not retry; tell the user which call needs approval.",
+            tool=tool.name,
+            rule=decision.rule.text,
+        )
+    happened = _REJECTIONS.get(request.outcome or Answer.CANCELLED, "the user rejected the call")
+    comment = f" The user says: {request.comment}" if request.comment else ""
+    return ToolExecutionDeniedError(
+        f"{tool.name} was denied: {happened}.{comment}",
+        remedy="" if comment else "Do not retry the same call; ask the user how to go on.",
+        tool=tool.name,
+        rule=decision.rule.text,
+    )
+
+
+_REJECTIONS = {
+    Answer.EXPIRED: "nobody answered the question in time",
+    Answer.CANCELLED: "the question was cancelled",
+    Answer.REJECT_ALWAYS: "the user rejected this call, now and in future",
+}
+
+
+def _where(rule: Rule) -> str:
+    return f"{rule.text} at {rule.file}:{rule.line}" if rule.file else rule.text
+
+
+def _failure(error: SidecarError, output: str = "") -> Result:
+    return Result(success=False, output=output or str(error), error=error.message, reason=error.reason)
+
+
+def _fits(data: Any) -> bool:
+    return data is None or len(json.dumps(data, default=str)) <= _DATA_CHARACTERS
