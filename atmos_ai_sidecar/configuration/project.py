@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from atmos_ai_sidecar.errors import ConfigurationInvalidError
 
@@ -20,6 +21,26 @@ class AtmosFlags:
     config_path: Sequence[str] = ()
     profile: Sequence[str] = ()
     identity: str = ""
+
+    @classmethod
+    def of(cls, arguments: Sequence[str]) -> Self:
+        """The flags among ``--name=value`` arguments; others, which do not decide what is read, are passed over."""
+        given = [(name, value) for argument in arguments for name, _, value in [argument.lstrip("-").partition("=")]]
+
+        def last(name: str) -> str:
+            return next((value for each, value in reversed(given) if each == name), "")
+
+        def every(name: str) -> Sequence[str]:
+            return tuple(part for each, value in given if each == name for part in value.split(",") if part)
+
+        return cls(
+            chdir=last("chdir"),
+            base_path=last("base-path"),
+            config=every("config"),
+            config_path=every("config-path"),
+            profile=every("profile"),
+            identity=last("identity"),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

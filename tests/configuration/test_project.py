@@ -116,3 +116,8 @@ def test_a_project_behind_a_link_has_its_real_path(project: ProjectFolder, tmp_p
     project.write(ON)
     (tmp_path / "link").symlink_to(project.directory)
     assert find_project(str(tmp_path / "link"), {}).directory == project.directory
+
+
+def test_flags_are_taken_from_arguments_as_the_command_line_normalises_them() -> None:
+    arguments = ["--chdir=a", "--config=x,y", "--config=z", "--logs-level=Debug", "--identity=me", "--profile=p"]
+    assert AtmosFlags.of(arguments) == AtmosFlags(chdir="a", config=("x", "y", "z"), identity="me", profile=("p",))
