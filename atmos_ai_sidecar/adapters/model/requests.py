@@ -61,7 +61,9 @@ def _result_text(result: Result) -> str:
     output = result.output
     if not output.strip() and result.data is not None:
         output = canonical_json({"data": result.data})
-    parts = [part for part in (output, "" if result.success else result.error) if part.strip()]
+    # A failure says its error once: the output of most of them begins with it.
+    error = "" if result.success or result.error in output else result.error
+    parts = [part for part in (output, error) if part.strip()]
     return "\n\n".join(parts) or _NOTHING
 
 
