@@ -494,3 +494,21 @@ async def test_the_sdk_is_imported_only_when_a_model_is_used() -> None:
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
     stdout, _ = await process.communicate()
     assert stdout.split() == [b"False", b"False"]
+
+
+async def test_tls_with_a_server_that_speaks_none_is_unreachable() -> None:
+    async with api.messages_api(api.answer("x")) as server:
+        with pytest.raises(ModelUnavailableError, match="cannot be reached"):
+            await ask(server.url.replace("http://", "https://"), max_retries=0)
+
+
+async def test_two_streams_at_once_load_the_sdk_once_and_do_not_mix() -> None:
+    async with api.messages_api(api.answer("a")) as server:
+        model = AnthropicModel(settings_for(server.url), SystemClock())
+
+        async def said() -> str:
+            async with model.stream(REQUEST) as stream:
+                return pieces([item async for item in stream])
+
+        assert await asyncio.gather(*(said() for _ in range(5))) == ["a"] * 5
+        await model.close()
