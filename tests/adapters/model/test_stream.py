@@ -197,6 +197,13 @@ async def test_a_passing_status_is_tried_again_visibly_with_growing_delays(statu
     assert len({request.raw for request in server.requests}) == 1
 
 
+async def test_a_page_of_a_proxy_in_between_is_not_quoted() -> None:
+    page = Reply(status=502, headers={"content-type": "text/html"}, pieces=[b"<html>Bad Gateway</html>"])
+    async with api.messages_api(page) as server:
+        with pytest.raises(ModelUnavailableError, match=r"failed \(502: Scripted\)"):
+            await ask(server)
+
+
 async def test_after_two_retries_the_error_is_the_callers() -> None:
     async with api.messages_api(api.error(529, "overloaded_error", "busy")) as server:
         with pytest.raises(ModelUnavailableError, match="overloaded") as caught:
@@ -451,8 +458,8 @@ async def test_a_dead_proxy_is_an_error_that_names_proxies() -> None:
     async with api.messages_api(api.answer("x")) as server:
         dead = server.url
     with pytest.raises(ModelUnavailableError) as caught:
-        await ask("https://models.invalid", environment={"https_proxy": dead})
-    assert "proxy" in str(caught.value)
+        await ask("https://models.invalid", environment={"https_proxy": dead.replace("//", "//ada:hunter2@")})
+    assert f"refused (by way of the proxy {dead.removeprefix('http://')})" in str(caught.value)
 
 
 # Configuration.
