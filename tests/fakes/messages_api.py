@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -81,11 +82,11 @@ class MessagesApi:
 
 
 @asynccontextmanager
-async def messages_api(*replies: Reply) -> AsyncIterator[MessagesApi]:
+async def messages_api(*replies: Reply, tls: ssl.SSLContext | None = None) -> AsyncIterator[MessagesApi]:
     api = MessagesApi(replies)
-    server = await asyncio.start_server(api.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(api.serve, "127.0.0.1", 0, ssl=tls)
     async with server:
-        api.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        api.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         yield api
 
 

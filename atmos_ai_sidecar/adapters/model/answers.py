@@ -23,10 +23,6 @@ class Answer:
         self._stop_reason = ""
         self._is_complete = False
 
-    @property
-    def is_complete(self) -> bool:
-        return self._is_complete
-
     def add(self, event: Mapping[str, Any]) -> TextPiece | ThinkingPiece | None:
         """Takes the next event; returns what a person may see of it. Unknown events and blocks are passed over.
 

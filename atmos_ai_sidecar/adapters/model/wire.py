@@ -26,6 +26,8 @@ class Wire:
     def __init__(self, settings: ModelSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
+        proxy = _proxy(settings)
+        self._by_way_of = f" (by way of the proxy {proxy.rpartition('@')[2]})" if proxy else ""
         self._client = anthropic.AsyncAnthropic(
             # Both given, so that the SDK looks for neither in this process's environment.
             api_key=settings.api_key or None,
@@ -81,7 +83,8 @@ class Wire:
         )
 
     def _of_status(self, error: anthropic.APIStatusError) -> failures.Failure:
-        message = (error.api_message or error.message)[:_MAX_MESSAGE_CHARACTERS]
+        # Without a message of the API's own the body may be any page.
+        message = (error.api_message or error.response.reason_phrase or "no reason given")[:_MAX_MESSAGE_CHARACTERS]
         return failures.of_status(
             self._settings,
             error.status_code,
@@ -100,7 +103,9 @@ class Wire:
         if has_begun or isinstance(error, httpx2.RemoteProtocolError | httpx2.ReadError):
             return failures.broken(settings, str(error) or type(error).__name__)
         if isinstance(error, httpx2.TimeoutException):
-            return failures.unreachable(settings, f"no connection within {settings.connect_timeout_seconds:g} s")
+            return failures.unreachable(
+                settings, f"no connection within {settings.connect_timeout_seconds:g} s{self._by_way_of}"
+            )
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             return failures.unreachable(
                 settings,
@@ -108,15 +113,23 @@ class Wire:
                 remedy="Add its authority to the system's store, or name it in SSL_CERT_FILE.",
                 is_passing=False,
             )
-        return failures.unreachable(settings, str(error) or type(error).__name__)
+        return failures.unreachable(settings, _cause_of(error) + self._by_way_of)
+
+
+def _cause_of(error: BaseException) -> str:
+    """The system's own word, which the libraries above it hide behind a summary."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, ConnectionRefusedError):
+            return "the connection was refused"
+        found = found.__cause__ or found.__context__
+    return str(error) or type(error).__name__
 
 
 def _http_client(settings: ModelSettings) -> httpx2.AsyncClient:
     trust = _trust(settings.environment)
-    parts = urlsplit(settings.url)
-    proxy = proxy_for(parts.scheme, parts.hostname or "", settings.environment)
     try:
-        transport = httpx2.AsyncHTTPTransport(verify=trust, trust_env=False, proxy=proxy or None)
+        transport = httpx2.AsyncHTTPTransport(verify=trust, trust_env=False, proxy=_proxy(settings) or None)
     except (ValueError, ImportError, httpx2.InvalidURL) as error:
         raise ModelNotConfiguredError(
             f"The proxy for {settings.shown_url} cannot be used: {error}.",
@@ -127,6 +140,11 @@ def _http_client(settings: ModelSettings) -> httpx2.AsyncClient:
         ) from error
     # A redirect would take the key to another host.
     return httpx2.AsyncClient(transport=transport, trust_env=False, follow_redirects=False)
+
+
+def _proxy(settings: ModelSettings) -> str:
+    parts = urlsplit(settings.url)
+    return proxy_for(parts.scheme, parts.hostname or "", settings.environment)
 
 
 def _trust(environment: Mapping[str, str]) -> ssl.SSLContext:

@@ -197,6 +197,13 @@ async def test_a_passing_status_is_tried_again_visibly_with_growing_delays(statu
     assert len({request.raw for request in server.requests}) == 1
 
 
+async def test_a_page_of_a_proxy_in_between_is_not_quoted() -> None:
+    page = Reply(status=502, headers={"content-type": "text/html"}, pieces=[b"<html>Bad Gateway</html>"])
+    async with api.messages_api(page) as server:
+        with pytest.raises(ModelUnavailableError, match=r"failed \(502: Scripted\)"):
+            await ask(server)
+
+
 async def test_after_two_retries_the_error_is_the_callers() -> None:
     async with api.messages_api(api.error(529, "overloaded_error", "busy")) as server:
         with pytest.raises(ModelUnavailableError, match="overloaded") as caught:
@@ -451,8 +458,8 @@ async def test_a_dead_proxy_is_an_error_that_names_proxies() -> None:
     async with api.messages_api(api.answer("x")) as server:
         dead = server.url
     with pytest.raises(ModelUnavailableError) as caught:
-        await ask("https://models.invalid", environment={"https_proxy": dead})
-    assert "proxy" in str(caught.value)
+        await ask("https://models.invalid", environment={"https_proxy": dead.replace("//", "//ada:hunter2@")})
+    assert f"refused (by way of the proxy {dead.removeprefix('http://')})" in str(caught.value)
 
 
 # Configuration.
@@ -494,3 +501,21 @@ async def test_the_sdk_is_imported_only_when_a_model_is_used() -> None:
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
     stdout, _ = await process.communicate()
     assert stdout.split() == [b"False", b"False"]
+
+
+async def test_a_server_that_never_shakes_hands_is_unreachable_in_time() -> None:
+    async with api.messages_api(api.answer("x")) as server:
+        with pytest.raises(ModelUnavailableError, match=r"no connection within 0\.2 s"):
+            await ask(server.url.replace("http://", "https://"), max_retries=0, connect_timeout_seconds=0.2)
+
+
+async def test_two_streams_at_once_load_the_sdk_once_and_do_not_mix() -> None:
+    async with api.messages_api(api.answer("a")) as server:
+        model = AnthropicModel(settings_for(server.url), SystemClock())
+
+        async def said() -> str:
+            async with model.stream(REQUEST) as stream:
+                return pieces([item async for item in stream])
+
+        assert await asyncio.gather(*(said() for _ in range(5))) == ["a"] * 5
+        await model.close()
