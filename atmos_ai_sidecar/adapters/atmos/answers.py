@@ -86,8 +86,10 @@ def _scalar(value: Any) -> str:
 
 
 def _first_paragraph(completion: Completion) -> str:
-    """The text after the last "Error:" label up to an empty line, its wrapped lines joined."""
-    said = plain(completion.stderr) or plain(completion.stdout)
+    """The text after the last "Error:" label up to an empty line, its wrapped lines joined; else the first line."""
+    said = (plain(completion.stderr).strip() or plain(completion.stdout).strip()) + "\n"
     labels = list(_LABEL.finditer(said))
-    paragraph = (said[labels[-1].end() :] if labels else said).strip().split("\n\n")[0]
+    if not labels:
+        return said.partition("\n")[0]
+    paragraph = said[labels[-1].end() :].partition("\n\n")[0]
     return re.sub(r"(?<=\w-)\n(?=\w)", "", paragraph).replace("\n", " ").strip()

@@ -37,11 +37,11 @@ def checked(field: str, value: str) -> str:
 
 
 async def explain_unknown(atmos: AtmosCommandLine, result: Result, values: Mapping[str, Any]) -> Result:
-    """The result, and where Atmos did not find a stack or component, which there are.
+    """The result, and which stacks or components there are when a call failed that named others.
 
     Atmos says the same whether the stack or the component is wrong.
     """
-    if result.success or "Could not find the component" not in result.output:
+    if result.success:
         return result
     stacks = await _listed(atmos, ("list", "stacks"), "Stack")
     stack, component = values["stack"], values["component"]
