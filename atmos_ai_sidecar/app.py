@@ -153,7 +153,7 @@ def main(arguments: Sequence[str]) -> int:
     from atmos_ai_sidecar.sidecar.privacy import hide_process
 
     reserve_standard_streams()
-    hide_process(umask=None)
+    hide_process()
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
     return asyncio.run(_run_here(arguments))
 

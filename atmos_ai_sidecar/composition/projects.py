@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def find_project_file(run: "Run", options: "RunOptions") -> str:
     """The path of the project's atmos.yaml as Atmos would find it; empty when there is none."""
     try:
-        project = find_project(run.directory, run.environment, AtmosFlags.of(options.atmos_flags))
+        project = find_project(run.directory, run.environment, AtmosFlags.parsed(options.atmos_flags))
     except ConfigurationInvalidError:
         return ""
     return str([source.path for source in project.sources if source.is_project][-1])
