@@ -53,14 +53,14 @@ func (r *runner) attend(peer *sidecar.Sidecar) end {
 	defer r.current.set(nil)
 	r.guard(s.sendAll)
 	r.guard(s.receive)
-	a := &attendant{runner: r, stream: s, peer: peer, verdict: make(chan bool, 1), answerDue: time.NewTimer(overdue)}
+	a := &attendant{runner: r, stream: s, peer: peer, verdict: make(chan bool, 1), answerDue: time.NewTimer(r.limits.overdue)}
 	a.answerDue.Stop()
 	defer a.answerDue.Stop()
 	return a.loop(ctx)
 }
 
 func (a *attendant) loop(ctx context.Context) end {
-	health := time.NewTicker(healthInterval)
+	health := time.NewTicker(a.limits.healthInterval)
 	defer health.Stop()
 	for {
 		select {
@@ -81,10 +81,10 @@ func (a *attendant) loop(ctx context.Context) end {
 			a.expectAnswer()
 		case <-a.answerDue.C:
 			if a.stream.received.Load() == a.seenBefore {
-				a.checkHealth(ctx, quickHealth)
+				a.checkHealth(ctx, a.limits.quickHealth)
 			}
 		case <-health.C:
-			a.checkHealth(ctx, healthLimit)
+			a.checkHealth(ctx, a.limits.healthLimit)
 		case isHealthy := <-a.verdict:
 			if how, isEnd := a.judge(isHealthy); isEnd {
 				return how
@@ -101,7 +101,9 @@ func (a *attendant) loop(ctx context.Context) end {
 func (a *attendant) signal(caught os.Signal) (end, bool) {
 	switch caught {
 	case syscall.SIGTSTP:
-		a.keyboard.Revoke()
+		if a.terminal.IsRaw() {
+			a.keyboard.Revoke()
+		}
 		a.terminal.Pause()
 		terminal.StopProcess()
 	case syscall.SIGCONT:
@@ -139,7 +141,7 @@ func (a *attendant) expectAnswer() {
 	received := a.stream.received.Load()
 	a.thaw(received)
 	a.seenBefore = received
-	a.answerDue.Reset(overdue)
+	a.answerDue.Reset(a.limits.overdue)
 }
 
 // checkHealth asks for a verdict without waiting for it.
@@ -163,11 +165,11 @@ func (a *attendant) judge(isHealthy bool) (end, bool) {
 	}
 	a.misses++
 	isOverdue := received == a.seenBefore
-	if isOverdue && !a.interrupted.IsZero() && time.Since(a.interrupted) < healthInterval {
+	if isOverdue && !a.interrupted.IsZero() && time.Since(a.interrupted) < recentCtrlC {
 		return end{code: exitSignal + int(syscall.SIGINT), message: "the assistant did not answer to Ctrl-C and was ended"}, true
 	}
 	if a.misses == healthMisses {
-		a.note("the assistant has not answered for half a minute; wait, or press Ctrl-C twice to leave")
+		a.note("the assistant has not answered for a while; wait, or press Ctrl-C twice to leave")
 	}
 	if a.misses >= healthMisses || (isOverdue && a.terminal.IsRaw()) {
 		a.freeze(received, isOverdue)
