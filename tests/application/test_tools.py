@@ -66,17 +66,20 @@ class Bench:
     timeouts: Mapping[str, float] = field(default_factory=dict)
     shown: list[OutputPiece] = field(default_factory=list)
 
-    async def call(self, call_name: str = "greet", /, **values: Any) -> Result:
-        executor = ToolExecutor(
+    @property
+    def executor(self) -> ToolExecutor:
+        return ToolExecutor(
             registry=ToolRegistry([self.tool]),
             approver=self.approver,
             redactor=Redactor(["a-known-secret"]),
             clock=self.clock,
             timeouts=self.timeouts,
         )
+
+    async def call(self, call_name: str = "greet", /, **values: Any) -> Result:
         call = ToolCall(id="call-1", name=call_name, input=values)
         async with asyncio.timeout(5):
-            result = await executor.execute(call, context=CONTEXT, policy=self.policy, emit=self.shown.append)
+            result = await self.executor.execute(call, context=CONTEXT, policy=self.policy, emit=self.shown.append)
         assert result.tool_call_id == "call-1"
         return result.result
 
@@ -319,3 +322,28 @@ async def test_what_the_input_demands_decides_over_the_tools_own_words() -> None
     bench = Bench(dataclasses.replace(reading, demand_of=lambda values: demand))
     bench.approver.answer = Answer.UNATTENDED
     assert (await bench.call()).reason == "UNATTENDED"
+
+
+def greeting(name: str = "greet", **values: Any) -> ToolCall:
+    return ToolCall(id="call-1", name=name, input=values)
+
+
+def test_the_model_is_told_of_every_tool_but_those_that_are_always_denied() -> None:
+    executor = Bench(tool()).executor
+    blocked = PermissionSettings(blocked=(ListEntry(pattern="greet"),))
+    assert [each.name for each in executor.offered(PermissionSettings())] == ["greet"]
+    assert executor.offered(blocked) == ()
+    assert executor.registry.get("greet").name == "greet"
+
+
+def test_the_title_of_a_call_is_the_tools_and_for_an_unknown_tool_its_name_made_visible() -> None:
+    executor = Bench(tool(title="{name} {whom}[ in {place}]")).executor
+    assert executor.title(greeting()) == "greet ?"
+    assert executor.title(greeting(whom="ue1", place="prod")) == "greet ue1 in prod"
+    assert executor.title(greeting("no\x1bsuch")) == r"no\x1bsuch"
+
+
+def test_calls_run_beside_others_only_when_they_read_or_cannot_run_at_all() -> None:
+    assert not Bench(tool()).executor.is_parallel(greeting())
+    assert Bench(tool(effect=Effect.READ)).executor.is_parallel(greeting())
+    assert Bench(tool()).executor.is_parallel(greeting("unknown"))
