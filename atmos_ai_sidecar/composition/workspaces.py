@@ -70,7 +70,7 @@ class Workspaces:
     ) -> AsyncIterator[Workspace]:
         """Opens a workspace for one run; leaving the context ends its turns. See ``OpenWorkspace``."""
         config = await asyncio.to_thread(
-            load_configuration, run.directory, run.environment, AtmosFlags.of(options.atmos_flags)
+            load_configuration, run.directory, run.environment, AtmosFlags.parsed(options.atmos_flags)
         )
         scope = _Scope(run=run, options=options, config=config)
         is_trusted = await self._check_trust(scope, confirm_trust, needed=needs_trust)

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from atmos_ai_sidecar.errors import ConfigurationInvalidError
 
 FILE_NAMES = ("atmos.yaml", "atmos.yml", ".atmos.yaml", ".atmos.yml")
 SYSTEM_DIRECTORY = Path("/usr/local/etc/atmos")
+
+_FLAGS = ("--chdir", "--base-path", "--config", "--config-path", "--profile")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,26 +21,24 @@ class AtmosFlags:
     config: Sequence[str] = ()
     config_path: Sequence[str] = ()
     profile: Sequence[str] = ()
-    identity: str = ""
 
     @classmethod
-    def of(cls, arguments: Sequence[str]) -> Self:
-        """The flags among ``--name=value`` arguments; others, which do not decide what is read, are passed over."""
-        given = [(name, value) for argument in arguments for name, _, value in [argument.lstrip("-").partition("=")]]
-
-        def last(name: str) -> str:
-            return next((value for each, value in reversed(given) if each == name), "")
-
-        def every(name: str) -> Sequence[str]:
-            return tuple(part for each, value in given if each == name for part in value.split(",") if part)
-
+    def parsed(cls, arguments: Sequence[str]) -> "AtmosFlags":
+        """The flags among Atmos' global flags as they were given; the others do not decide what is read."""
+        found: dict[str, list[str]] = {}
+        rest = iter(arguments)
+        for argument in rest:
+            name, equals, value = argument.partition("=")
+            name = "--chdir" if name == "-C" else name
+            if name in _FLAGS:
+                found.setdefault(name, []).append(value if equals else next(rest, ""))
+        lists = {name: [part for text in found.get(name, ()) for part in text.split(",") if part] for name in _FLAGS}
         return cls(
-            chdir=last("chdir"),
-            base_path=last("base-path"),
-            config=every("config"),
-            config_path=every("config-path"),
-            profile=every("profile"),
-            identity=last("identity"),
+            chdir=found.get("--chdir", [""])[-1],
+            base_path=found.get("--base-path", [""])[-1],
+            config=tuple(lists["--config"]),
+            config_path=tuple(lists["--config-path"]),
+            profile=tuple(lists["--profile"]),
         )
 
 

@@ -1,6 +1,7 @@
 """The gRPC server: options, interceptors, services, and an end that nobody can hold up."""
 
 import asyncio
+import errno
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
@@ -78,7 +79,7 @@ async def start_server(parts: ServerParts, socket_path: str, tokens: Tokens) -> 
         tokens: Who may call.
 
     Raises:
-        RuntimeError: The socket cannot be bound.
+        OSError: The socket cannot be bound.
     """
     departure = Departure()
     workspace = SharedWorkspace(parts.open_workspace)
@@ -94,7 +95,10 @@ async def start_server(parts: ServerParts, socket_path: str, tokens: Tokens) -> 
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, grpc_server)
     for service in services:
         await health_servicer.set(service.full_name, health_pb2.HealthCheckResponse.SERVING)
-    grpc_server.add_insecure_port(f"unix:{socket_path}")
+    try:
+        grpc_server.add_insecure_port(f"unix:{socket_path}")
+    except RuntimeError as error:
+        raise OSError(errno.EADDRNOTAVAIL, str(error), socket_path) from error
     await grpc_server.start()
     return Server(
         grpc_server, clock=parts.clock, health_servicer=health_servicer, departure=departure, workspace=workspace

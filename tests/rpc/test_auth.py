@@ -117,14 +117,14 @@ async def test_client_token_opens_what_the_table_lists_and_nothing_else(
         assert error_info(error).reason == "ROLE_FORBIDDEN"
 
 
-async def test_bidirectional_call_is_refused_before_it_sends_anything(channel: aio.Channel) -> None:
+async def test_bidirectional_call_is_refused_before_it_sends_anything(channel: Any) -> None:
     call = channel.stream_stream(f"/{PACKAGE}.ChatService/Chat")()
     async with asyncio.timeout(5):
         assert await call.code() is StatusCode.UNAUTHENTICATED
 
 
 @pytest.mark.parametrize("path", ["/nothing.Service/Method", f"/{PACKAGE}.SessionService/Nothing"])
-async def test_unknown_method_tells_strangers_nothing(channel: aio.Channel, path: str) -> None:
+async def test_unknown_method_tells_strangers_nothing(channel: Any, path: str) -> None:
     with pytest.raises(aio.AioRpcError) as stranger:
         await channel.unary_unary(path)(b"")
     with pytest.raises(aio.AioRpcError) as owner:
@@ -144,7 +144,7 @@ async def test_health_check_needs_no_token_and_health_watch_does(channel: aio.Ch
 
 
 @pytest.mark.parametrize("version", ["v1alpha", "v1"])
-async def test_reflection_lists_the_services_to_those_who_have_a_token(channel: aio.Channel, version: str) -> None:
+async def test_reflection_lists_the_services_to_those_who_have_a_token(channel: Any, version: str) -> None:
     ask = channel.stream_stream(
         f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
         reflection_pb2.ServerReflectionRequest.SerializeToString,
