@@ -212,7 +212,7 @@ class TestApproval:
             (["y"], Answer.ALLOW_ONCE, "Plan: 3 to add"),
             (["a"], Answer.ALLOW_ALWAYS, "Remembered: always allow"),
             (["n", ENTER], Answer.REJECT_ONCE, "⊘ plan database in ue1-prod"),
-            (["n", "not now", ENTER], Answer.REJECT_ONCE, "says: not now"),
+            (["n", "not now", ENTER], Answer.REJECT_ONCE, "The user says: not"),
             (["d"], Answer.REJECT_ALWAYS, "Remembered: always reject"),
         ],
     )
@@ -230,6 +230,7 @@ class TestApproval:
             requests, _ = await person.office.chat.approval_store.list_requests(limit=9)
             assert requests[0].outcome is outcome
             assert requests[0].resolved_by == "chat"
+            assert requests[0].comment == ("not now" if "not now" in keys else "")
             assert "may this run?" not in "\n".join(person.console.lines)
 
     async def test_keys_in_the_first_moment_and_pasted_text_never_answer(self) -> None:
