@@ -1,1 +1,1 @@
-"""Outside things, one folder or file each; the only importers of their drivers."""
+"""One folder or file per outside thing, the only importers of its driver."""

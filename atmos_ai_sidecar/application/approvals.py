@@ -101,6 +101,9 @@ class Approvals:
         """Calls back for every question and settlement; a listener cannot answer."""
         self._listeners.append(listener)
 
+    def remove_listener(self, listener: Callable[[ApprovalEvent], None]) -> None:
+        self._listeners.remove(listener)
+
     @contextmanager
     def attach(self, name: str, *, run_id: str = "", session_id: str = "") -> Iterator[Prompter]:
         """A prompter that is offered what is pending and what comes, until the context ends."""
@@ -141,8 +144,8 @@ class Approvals:
         await store.add_request(request, owner=self._owner)
         self._pending[request.id] = pending
         try:
-            self._publish(Question(request=request))
-            await self._wait(pending, attendance)
+            was_offered = self._publish(Question(request=request))
+            await self._wait(pending, attendance, was_offered=was_offered)
         except asyncio.CancelledError:
             await asyncio.shield(self._settle(pending, Answer.CANCELLED, "turn"))
             raise
@@ -201,19 +204,17 @@ class Approvals:
             session_id=session_id, pending_only=pending_only, limit=limit, cursor=cursor
         )
 
-    async def _wait(self, pending: _Pending, attendance: Attendance) -> None:
+    async def _wait(self, pending: _Pending, attendance: Attendance, *, was_offered: bool) -> None:
         request = pending.request
         expiry = self._clock.monotonic() + EXPIRY.total_seconds()
-        grace = 0.0 if attendance is Attendance.NOBODY else PROMPTER_GRACE_SECONDS
-        lost = Answer.UNATTENDED
         while not pending.settled.is_set():
-            attended = attendance is Attendance.PRESENT or any(p.accepts(request) for p in self._prompters)
-            remaining = expiry - self._clock.monotonic() if attended else grace
-            if attended:
-                grace, lost = PROMPTER_GRACE_SECONDS, Answer.EXPIRED
-            changed = self._attendance_changed
-            if not await self._first_of(pending.settled, changed, seconds=remaining):
-                await self._settle(pending, Answer.EXPIRED if attended else lost, "sidecar")
+            is_attended = attendance is Attendance.PRESENT or any(p.accepts(request) for p in self._prompters)
+            was_offered = was_offered or is_attended
+            remaining = expiry - self._clock.monotonic()
+            if not is_attended:
+                remaining = PROMPTER_GRACE_SECONDS if was_offered or attendance is Attendance.EXPECTED else 0.0
+            if not await self._first_of(pending.settled, self._attendance_changed, seconds=remaining):
+                await self._settle(pending, Answer.EXPIRED if was_offered else Answer.UNATTENDED, "sidecar")
 
     async def _first_of(self, settled: asyncio.Event, changed: asyncio.Event, *, seconds: float) -> bool:
         """Whether one of the events came within the time."""
@@ -247,12 +248,14 @@ class Approvals:
                 pending.remember(pending.grants[option.id])
         return request
 
-    def _publish(self, event: ApprovalEvent) -> None:
+    def _publish(self, event: ApprovalEvent) -> bool:
+        """Tells everybody; whether there was a prompter among them."""
         for listener in self._listeners:
             listener(event)
-        for prompter in self._prompters:
-            if prompter.accepts(event.request):
-                prompter.offer(event)
+        prompters = [prompter for prompter in self._prompters if prompter.accepts(event.request)]
+        for prompter in prompters:
+            prompter.offer(event)
+        return bool(prompters)
 
     def _change_attendance(self) -> None:
         self._attendance_changed.set()
@@ -284,7 +287,7 @@ class WorkspaceApprover:
             tool_call_id=call.id,
             run_id=context.run_id,
             tool=tool.name,
-            effect=tool.effect,
+            effect=tool.demand(call.input).effect,
             canonical_input=values,
             title=title_for(tool, call),
             stack=stack,

@@ -8,14 +8,15 @@ import asyncio
 import dataclasses
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from atmos_ai_sidecar.application.validation import validate_input
 from atmos_ai_sidecar.domain.messages import ToolCall, ToolResult
 from atmos_ai_sidecar.domain.outputs import cap
-from atmos_ai_sidecar.domain.permissions import Decision, DecisionKind, PermissionSettings, Rule, decide
+from atmos_ai_sidecar.domain.permissions import Decision, DecisionKind, PermissionSettings, Rule, decide, is_hidden
+from atmos_ai_sidecar.domain.questions import sanitised, title_for
 from atmos_ai_sidecar.domain.redaction import Redactor, StreamRedactor, holds_placeholder
 from atmos_ai_sidecar.domain.requests import Answer, PermissionRequest
 from atmos_ai_sidecar.domain.tools import Demand, Effect, Execution, OutputPiece, Result, Tool, ToolRegistry
@@ -24,6 +25,7 @@ from atmos_ai_sidecar.errors import (
     SidecarError,
     ToolExecutionDeniedError,
     ToolExecutionFailedError,
+    ToolNotFoundError,
     ToolTimeoutError,
     UnattendedError,
 )
@@ -38,6 +40,8 @@ _LOG = logging.getLogger(__name__)
 _LARGE_CHARACTERS = 200_000
 """Redacting more than this takes longer than a frame, so it is done in a thread."""
 _DATA_CHARACTERS = 256_000
+_PIECE_CHARACTERS = 16_384
+"""At most 64 KiB in UTF-8."""
 
 Emit = Callable[[OutputPiece], None]
 _Stream = Literal["stdout", "stderr"]
@@ -73,6 +77,24 @@ class ToolExecutor:
     @property
     def registry(self) -> ToolRegistry:
         return self._registry
+
+    def offered(self, policy: PermissionSettings) -> Sequence[Tool]:
+        """The tools that the model is told of, sorted by name: all but those whose every call would be denied."""
+        return tuple(tool for tool in self._registry.list() if not is_hidden(tool, policy))
+
+    def title(self, call: ToolCall) -> str:
+        """One line for people about a call; the name alone when there is no such tool."""
+        try:
+            return title_for(self._registry.get(call.name), call)
+        except ToolNotFoundError:
+            return sanitised(call.name)
+
+    def is_parallel(self, call: ToolCall) -> bool:
+        """Whether the call only reads, so that it may run beside others."""
+        try:
+            return self._registry.get(call.name).demand(call.input).effect is Effect.READ
+        except SidecarError:
+            return True
 
     async def execute(
         self, call: ToolCall, *, context: "CallContext", policy: PermissionSettings, emit: Emit
@@ -131,8 +153,8 @@ class ToolExecutor:
         }
 
         def show(stream: _Stream, text: str) -> None:
-            if text:
-                emit(OutputPiece(stream=stream, text=text))
+            for start in range(0, len(text), _PIECE_CHARACTERS):
+                emit(OutputPiece(stream=stream, text=text[start : start + _PIECE_CHARACTERS]))
 
         try:
             yield lambda piece: show(piece.stream, redactors[piece.stream].feed(piece.text))

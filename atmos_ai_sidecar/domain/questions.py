@@ -64,6 +64,19 @@ def columns(text: str) -> int:
     return sum(map(_width, text))
 
 
+def wrapped(text: str, *, first: str, then: str) -> Iterator[str]:
+    """Sanitised text in lines of at most ``LINE_COLUMNS``; ``first`` starts the first one, ``then`` the others."""
+    prefix = first
+    while columns(prefix) + columns(text) > LINE_COLUMNS:
+        piece = _taken(text, LINE_COLUMNS - columns(prefix))
+        space = piece.rfind(" ", len(piece) - 20)
+        if space > 0:
+            piece = piece[: space + 1]
+        yield (prefix + piece).rstrip()
+        text, prefix = text[len(piece) :], then
+    yield (prefix + text).rstrip()
+
+
 def title_for(tool: Tool, call: ToolCall) -> str:
     """The tool's title with the values of the call, sanitised.
 
@@ -153,28 +166,16 @@ def _block(label: str, name: str, text: str) -> Iterator[str]:
     head, tail = (lines, []) if hidden <= 0 else (lines[:_HEAD_LINES], lines[-_TAIL_LINES:])
     indent = " " * _LABEL_COLUMNS
     for line in head:
-        yield from _wrapped(sanitised(line, limit=_FIELD_COLUMNS), first=f"{indent}| ", then=f"{indent}> ")
+        yield from wrapped(sanitised(line, limit=_FIELD_COLUMNS), first=f"{indent}| ", then=f"{indent}> ")
     if hidden > 0:
         yield f"{indent}… {hidden} lines are not shown here …"
     for line in tail:
-        yield from _wrapped(sanitised(line, limit=_FIELD_COLUMNS), first=f"{indent}| ", then=f"{indent}> ")
+        yield from wrapped(sanitised(line, limit=_FIELD_COLUMNS), first=f"{indent}| ", then=f"{indent}> ")
 
 
 def _field(label: str, text: str) -> Iterator[str]:
     first, then = label.ljust(_LABEL_COLUMNS), " " * _LABEL_COLUMNS + "> "
-    return _wrapped(sanitised(text, limit=_FIELD_COLUMNS), first=first, then=then)
-
-
-def _wrapped(text: str, *, first: str, then: str) -> Iterator[str]:
-    prefix = first
-    while columns(prefix) + columns(text) > LINE_COLUMNS:
-        piece = _taken(text, LINE_COLUMNS - columns(prefix))
-        space = piece.rfind(" ", len(piece) - 20)
-        if space > 0:
-            piece = piece[: space + 1]
-        yield (prefix + piece).rstrip()
-        text, prefix = text[len(piece) :], then
-    yield (prefix + text).rstrip()
+    return wrapped(sanitised(text, limit=_FIELD_COLUMNS), first=first, then=then)
 
 
 def _text(value: Any) -> str:

@@ -115,7 +115,7 @@ class TurnLimits:
 class Turn:
     """One turn. Feed it inputs; do what it answers."""
 
-    def __init__(self, *, limits: TurnLimits, is_parallel: Callable[[str], bool]) -> None:
+    def __init__(self, *, limits: TurnLimits, is_parallel: Callable[[ToolCall], bool]) -> None:
         self._limits = limits
         self._is_parallel = is_parallel
         self._phase = Phase.ASKING
@@ -221,7 +221,7 @@ class Turn:
     def _batch(self, waiting: Sequence[ToolCall]) -> Sequence[ToolCall]:
         """The next calls to run together: neighbours that only read, or a single one that does more."""
         count = 0
-        while count < len(waiting) and self._is_parallel(waiting[count].name):
+        while count < len(waiting) and self._is_parallel(waiting[count]):
             count += 1
         return waiting[: max(count, 1)]
 

@@ -33,7 +33,7 @@ USER = Message(role=Role.USER, blocks=(Text(text="Plan the database."),))
 
 
 def turn(max_steps: int = 25) -> Turn:
-    return Turn(limits=TurnLimits(max_steps=max_steps), is_parallel=lambda name: name.startswith("read"))
+    return Turn(limits=TurnLimits(max_steps=max_steps), is_parallel=lambda call: call.name.startswith("read"))
 
 
 def answered(*blocks: Block, stop_reason: str = "end_turn", tokens: int = 1) -> Answered:

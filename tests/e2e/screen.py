@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pexpect
 import pyte
@@ -110,7 +110,7 @@ class Screen:
         return int(self.process.exitstatus or 0)
 
     def signal(self, name: str) -> None:
-        os.kill(self.process.pid, getattr(signal, f"SIG{name}"))
+        os.kill(int(self.process.pid or 0), getattr(signal, f"SIG{name}"))
 
     def is_cooked(self) -> bool:
         """Whether the terminal echoes and cuts lines, as a shell left it."""
@@ -119,7 +119,7 @@ class Screen:
         flags = termios.tcgetattr(self.process.child_fd)[3]
         return bool(flags & termios.ECHO) and bool(flags & termios.ICANON)
 
-    def _feed(self, data: bytes) -> None:
+    def _feed(self, data: Any) -> None:
         self.raw += data
         self._stream.feed(data)
 

@@ -41,6 +41,7 @@ func Serve(ctx context.Context, client sidecarv1.PermissionServiceClient, runID 
 		case event := <-events:
 			p.handle(ctx, event)
 		case answer := <-p.answers:
+			p.asker.Print(p.note)
 			if answer != nil {
 				answered := &sidecarv1.PromptRequest{Event: &sidecarv1.PromptRequest_Answer{Answer: answer}}
 				if err := stream.Send(answered); err != nil {
@@ -76,6 +77,7 @@ type prompter struct {
 	waiting []*sidecarv1.PermissionRequest
 	asked   *sidecarv1.PermissionRequest
 	retract context.CancelFunc
+	note    string                                      // to show when the question is off the screen
 	answers chan *sidecarv1.PromptRequest_AnswerRequest // nil for a question that was taken back
 }
 
@@ -95,7 +97,7 @@ func (p *prompter) handle(ctx context.Context, event *sidecarv1.PromptResponse) 
 
 // next asks the first question that waits, if there is one.
 func (p *prompter) next(ctx context.Context) {
-	p.asked, p.retract = nil, nil
+	p.asked, p.retract, p.note = nil, nil, ""
 	if len(p.waiting) == 0 {
 		return
 	}
@@ -121,7 +123,7 @@ func (p *prompter) settle(settled *sidecarv1.PromptResponse_Settled) {
 	if p.asked.GetPermissionRequestId() == id && p.retract != nil {
 		p.retract()
 		p.retract = nil
-		p.asker.Print(fmt.Sprintf("\nthis question is settled: %s%s\n", outcomeWords(settled.GetOutcome()), by(settled.GetResolvedBy())))
+		p.note = fmt.Sprintf("\nthis question is settled: %s%s\n", outcomeWords(settled.GetOutcome()), by(settled.GetResolvedBy()))
 	}
 }
 
@@ -183,7 +185,7 @@ func choose(options []*sidecarv1.PermissionOption, line string) (*sidecarv1.Perm
 	key, comment, _ := strings.Cut(strings.TrimSpace(line), " ")
 	comment = strings.TrimSpace(comment)
 	for _, option := range options {
-		if !strings.EqualFold(option.GetKey(), key) {
+		if key == "" || !strings.EqualFold(option.GetKey(), key) {
 			continue
 		}
 		if comment != "" && !isRejection(option) {

@@ -56,7 +56,9 @@ func Open() *Terminal {
 	t := &Terminal{
 		stdin: int(os.Stdin.Fd()), stdout: int(os.Stdout.Fd()), stderr: int(os.Stderr.Fd()), writing: make(chan struct{}, 1),
 	}
-	t.saved, _ = unix.IoctlGetTermios(t.stdin, getAttributes)
+	if found, err := unix.IoctlGetTermios(t.stdin, getAttributes); err == nil {
+		t.saved = found
+	}
 	t.isOutput = isTerminal(t.stdout)
 	return t
 }

@@ -1,0 +1,1 @@
+"""What tools run on this machine with: programs under the warden."""

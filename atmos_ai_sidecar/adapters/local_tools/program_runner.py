@@ -1,0 +1,246 @@
+"""Runs programs under the warden (warden.py), which outlives this process where the stop ladder says so."""
+
+import asyncio
+import codecs
+import json
+import marshal
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.application.ports.program_runner import Completion, Program
+from atmos_ai_sidecar.domain.tools import ExecutionClass, OutputPiece
+from atmos_ai_sidecar.errors import ToolExecutionFailedError
+
+LADDER_SECONDS = (10.0, 5.0)
+KEPT_CHARACTERS = 5_000_000
+"""Of each of the two outputs."""
+
+_WARDEN = Path(__file__).with_name("warden.py")
+_READ_BYTES = 16_384
+"""A byte that is no UTF-8 becomes three: a piece of output stays below 64 KiB whatever comes."""
+
+Emit = Callable[[OutputPiece], None]
+
+
+class WardenedRunner:
+    """The ProgramRunner of POSIX systems. Needs no closing: every warden looks after itself."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        ladder_seconds: tuple[float, float] = LADDER_SECONDS,
+        kept_characters: int = KEPT_CHARACTERS,
+    ) -> None:
+        """Wires the runner.
+
+        Args:
+            clock: Measures how long a program ran.
+            ladder_seconds: How long a program has after SIGINT, and then after SIGTERM.
+            kept_characters: How much of each output is kept; half of it from the start, half from the end.
+        """
+        self._clock = clock
+        self._ladder_seconds = ladder_seconds
+        self._kept_characters = kept_characters
+
+    async def run(self, program: Program, emit: Emit) -> Completion:
+        """Runs a program to its end; see ProgramRunner.
+
+        Raises:
+            ToolExecutionFailedError: The program could not be started, or its warden was killed.
+        """
+        start = self._clock.monotonic()
+        stdout = _Kept(self._kept_characters)
+        stderr = _Kept(self._kept_characters)
+        warden = _Warden()
+        try:
+            readers = [
+                asyncio.ensure_future(_pass_on(warden.stdout, "stdout", stdout, emit)),
+                asyncio.ensure_future(_pass_on(warden.stderr, "stderr", stderr, emit)),
+            ]
+            try:
+                await warden.send(_specification(program, self._ladder_seconds))
+                report = await warden.report()
+                await asyncio.gather(*readers)
+            except asyncio.CancelledError:
+                warden.stop()
+                raise
+            finally:
+                for reader in readers:
+                    reader.cancel()
+                await asyncio.gather(*readers, return_exceptions=True)
+        finally:
+            warden.close()
+        return Completion(
+            exit_code=_exit_code(report, program),
+            stdout=stdout.text,
+            stderr=stderr.text,
+            duration_seconds=self._clock.monotonic() - start,
+            truncated=stdout.is_truncated or stderr.is_truncated,
+        )
+
+
+class _Warden:
+    """A running warden, and the three ways to talk with it."""
+
+    def __init__(self) -> None:
+        self._control, control_end = socket.socketpair()
+        self.stdout, stdout_end = os.pipe()
+        self.stderr, stderr_end = os.pipe()
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(_WARDEN)],
+                stdin=control_end.fileno(),
+                stdout=stdout_end,
+                stderr=stderr_end,
+                cwd="/",
+                env={},
+                start_new_session=True,
+            )
+        except OSError as error:
+            self.close()
+            raise ToolExecutionFailedError(f"The warden could not be started: {error.strerror}.") from error
+        finally:
+            control_end.close()
+            os.close(stdout_end)
+            os.close(stderr_end)
+        for descriptor in (self.stdout, self.stderr):
+            os.set_blocking(descriptor, False)
+        self._control.setblocking(False)
+        threading.Thread(target=process.wait, name=f"warden-{process.pid}", daemon=True).start()
+
+    async def send(self, data: bytes) -> None:
+        """Hands the program over; a warden that is gone shows in its report."""
+        try:
+            await asyncio.get_running_loop().sock_sendall(self._control, data)
+        except OSError:
+            return
+
+    async def report(self) -> Any:
+        """What the warden says about the program's end; None when it went without a word."""
+        loop, data = asyncio.get_running_loop(), b""
+        while not data.endswith(b"\n"):
+            try:
+                more = await loop.sock_recv(self._control, 4096)
+            except OSError:
+                more = b""
+            if not more:
+                return None
+            data += more
+        return json.loads(data)
+
+    def stop(self) -> None:
+        """Starts the stop ladder. The warden also starts it when it cannot be told, because ``close`` follows."""
+        try:
+            self._control.send(b"stop\n")
+        except OSError:
+            return
+
+    def close(self) -> None:
+        """Leaves the warden to itself."""
+        self._control.close()
+        os.close(self.stdout)
+        os.close(self.stderr)
+
+
+class _Kept:
+    """Text of which at most so many characters are kept: the first and the last ones."""
+
+    def __init__(self, limit: int) -> None:
+        self._half = limit // 2
+        self._head: list[str] = []
+        self._head_room = self._half
+        self._tail: deque[str] = deque()
+        self._tail_length = 0
+        self._left_out = 0
+
+    def add(self, text: str) -> None:
+        head, tail = text[: self._head_room], text[self._head_room :]
+        if head:
+            self._head.append(head)
+            self._head_room -= len(head)
+        if tail:
+            self._tail.append(tail)
+            self._tail_length += len(tail)
+        while self._tail and self._tail_length - len(self._tail[0]) >= self._half:
+            self._left_out += len(self._tail[0])
+            self._tail_length -= len(self._tail.popleft())
+
+    @property
+    def is_truncated(self) -> bool:
+        return self._left_out > 0
+
+    @property
+    def text(self) -> str:
+        marker = [f"\n[… {self._left_out:,} characters left out …]\n"] if self._left_out else []
+        return "".join([*self._head, *marker, *self._tail])
+
+
+async def _pass_on(source: int, stream: Literal["stdout", "stderr"], kept: _Kept, emit: Emit) -> None:
+    """Reads an output to its end."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    is_open = True
+    while is_open:
+        await _wait_readable(source)
+        try:
+            data = os.read(source, _READ_BYTES)
+        except BlockingIOError:
+            continue
+        is_open = bool(data)
+        text = decoder.decode(data, final=not data)
+        if text:
+            kept.add(text)
+            emit(OutputPiece(stream=stream, text=text))
+
+
+async def _wait_readable(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(descriptor, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(descriptor)
+
+
+def _specification(program: Program, ladder_seconds: tuple[float, float]) -> bytes:
+    values = {
+        "arguments": list(program.arguments),
+        "directory": program.directory,
+        "environment": dict(program.environment),
+        "umask": program.umask,
+        "is_killable": program.execution_class is not ExecutionClass.MUTATE,
+        "ladder": list(ladder_seconds),
+    }
+    data = marshal.dumps(values)
+    return b"%d\n%b" % (len(data), data)
+
+
+def _exit_code(report: Any, program: Program) -> int:
+    """The program's exit code.
+
+    Raises:
+        ToolExecutionFailedError: There is none.
+    """
+    name = _name(program.arguments)
+    if report is None:
+        raise ToolExecutionFailedError(
+            f"It is not known how {name} ended: its warden was killed.", remedy="Check before you run it again."
+        )
+    if "errno" in report:
+        raise ToolExecutionFailedError(
+            f"{name} could not be started in {program.directory}: {os.strerror(report['errno'])}.", program=name
+        )
+    return int(report["exit_code"])
+
+
+def _name(arguments: Sequence[str]) -> str:
+    return arguments[0] if arguments else "The program"

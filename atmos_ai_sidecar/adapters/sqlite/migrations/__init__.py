@@ -1,0 +1,25 @@
+"""The versions of the schema, in order. A released one is never changed: a new one is added."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from atmos_ai_sidecar.adapters.sqlite.migrations import v0001_sessions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """One step from the version before it."""
+
+    version: int
+    name: str
+    statements: Sequence[str]
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256("\n;\n".join(self.statements).encode()).hexdigest()
+
+
+MIGRATIONS: Final[Sequence[Migration]] = (Migration(version=1, name="sessions", statements=v0001_sessions.STATEMENTS),)
+NEWEST_VERSION: Final = len(MIGRATIONS)

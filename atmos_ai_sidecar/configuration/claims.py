@@ -1,0 +1,81 @@
+"""What a project sets that a person should know before anything of it runs."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from atmos_ai_sidecar.configuration.nodes import Origin, Scalar
+from atmos_ai_sidecar.configuration.reader import Reading, Section
+from atmos_ai_sidecar.configuration.settings import McpServer
+from atmos_ai_sidecar.domain.permissions import ListEntry, PermissionSettings
+from atmos_ai_sidecar.domain.trust import Claim
+
+_PASSWORD = re.compile(r"://[^/@]*@")
+
+Found = tuple[str, str, Origin]
+
+_AS_WRITTEN = (
+    ("", "provider", ()),
+    ("tools", "yolo_mode", (False,)),
+    ("tools", "mode", ("prompt", "deny")),
+    ("tools", "require_confirmation", (True,)),
+    ("tools.shell", "enabled", (False,)),
+    ("sessions", "path", (".atmos/sessions",)),
+    ("instructions", "file", ("ATMOS.md",)),
+)
+"""Section, setting, and the values that need no word."""
+
+
+def claims_of(
+    ai: Section,
+    permissions: PermissionSettings,
+    servers: Sequence[McpServer],
+    running_functions: Mapping[str, Origin],
+    reading: Reading,
+) -> Sequence[Claim]:
+    """Every setting that sends data somewhere, loosens a permission or starts a program; never a secret."""
+    found = (
+        *_as_written(ai),
+        *_of_providers(ai),
+        *((f"mcp.servers.{server.name}", _target(server), server.origin) for server in servers),
+        *((tag, "runs programs when Atmos reads it", origin) for tag, origin in running_functions.items()),
+    )
+    claims = [
+        Claim(setting=setting, value=value, file=reading.relative(origin.file), line=origin.line)
+        for setting, value, origin in found
+    ]
+    return (*claims, *_of_allowed(permissions.allowed))
+
+
+def _as_written(ai: Section) -> Iterator[Found]:
+    for path, name, harmless in _AS_WRITTEN:
+        section = ai
+        for part in path.split(".") if path else ():
+            section = section.section(part)
+        node = section.scalar(name)
+        if node is not None and node.value not in (None, *harmless):
+            yield f"{section.path}.{name}", _shown(node), node.origin
+    url = ai.section("sessions").scalar("url")
+    if url is not None:
+        yield "ai.sessions.url", "sessions are stored on a server", url.origin
+
+
+def _of_providers(ai: Section) -> Iterator[Found]:
+    for section in (ai, *ai.section("providers").sections().values()):
+        node = section.scalar("base_url")
+        if node is not None and node.value is not None:
+            yield f"{section.path}.base_url", _shown(node), node.origin
+
+
+def _of_allowed(entries: Sequence[ListEntry]) -> Iterator[Claim]:
+    if entries:
+        patterns = ", ".join(entry.pattern for entry in entries)
+        yield Claim(setting="ai.tools.allowed", value=patterns, file=entries[0].file, line=entries[0].line)
+
+
+def _shown(node: Scalar) -> str:
+    value = str(node.value) if node.variable else node.text
+    return _PASSWORD.sub("://", value)
+
+
+def _target(server: McpServer) -> str:
+    return _PASSWORD.sub("://", server.url) or f"runs {' '.join(server.command)}"

@@ -1,0 +1,193 @@
+"""From the files of a project to its ``Config``."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from atmos_ai_sidecar.configuration.claims import claims_of
+from atmos_ai_sidecar.configuration.layers import Layers, read_layers
+from atmos_ai_sidecar.configuration.nodes import Origin, Scalar
+from atmos_ai_sidecar.configuration.project import AtmosFlags, Project, find_project
+from atmos_ai_sidecar.configuration.reader import Reading, Section
+from atmos_ai_sidecar.configuration.settings import (
+    Budget,
+    CompactionSettings,
+    Config,
+    InstructionSettings,
+    McpServer,
+    ProviderSettings,
+    SessionSettings,
+    Storage,
+    ToolSettings,
+)
+from atmos_ai_sidecar.configuration.spelling import united
+from atmos_ai_sidecar.domain.permissions import Mode, PermissionSettings, Precedence
+
+DEFAULT_MAX_STEPS = 25
+DEFAULT_THRESHOLD = 0.75
+DEFAULT_PRESERVE_RECENT = 6
+
+_TOOLS = (
+    "enabled", "require_confirmation", "allowed", "restricted", "blocked", "yolo_mode", "mode", "timeouts", "shell",
+)  # fmt: skip
+_SESSIONS = ("enabled", "storage", "path", "max_sessions", "auto_save", "retention_days", "url")
+
+
+def load_configuration(
+    directory: str, environment: Mapping[str, str], flags: AtmosFlags | None = None, *, allow_disabled: bool = False
+) -> Config:
+    """Everything that the project around ``directory`` says, read afresh; nothing is run and nothing is written.
+
+    It reads files, so callers on an event loop use a thread.
+
+    Raises:
+        ConfigurationInvalidError: There is no project, or a file says something that cannot be used.
+        AIDisabledError: The project does not switch the assistant on, unless ``allow_disabled``.
+    """
+    flags = flags or AtmosFlags()
+    project = find_project(directory, environment, flags)
+    config = _config(project, read_layers(project, environment, flags), environment, flags)
+    if not allow_disabled:
+        config.require_enabled()
+    return config
+
+
+def _config(project: Project, layers: Layers, environment: Mapping[str, str], flags: AtmosFlags) -> Config:
+    reading = Reading(directory=project.directory)
+    ai = Section(united(layers.root.get("settings.ai"), layers.root.get("ai")), "ai", reading)
+    mcp = Section(layers.root.get("mcp"), "mcp", reading)
+    permissions = _permissions(ai)
+    servers = tuple(_server(name, section) for name, section in mcp.section("servers").sections().items())
+    return Config(
+        directory=project.directory,
+        file=_main_file(project),
+        git_root=project.git_root,
+        base_path=_base_path(project, layers, environment, flags),
+        enabled=ai.boolean("enabled", default=False),
+        provider=ai.text("provider"),
+        providers=MappingProxyType(_providers(ai)),
+        sessions=_sessions(ai.section("sessions"), project.directory),
+        tools=_tools(ai.section("tools"), permissions),
+        instructions=_instructions(ai.section("instructions"), project.directory),
+        budget=_budget(ai),
+        compaction=_compaction(ai.section("compaction")),
+        timeout_seconds=ai.number("timeout_seconds"),
+        mcp_enabled=mcp.boolean("enabled", default=True),
+        mcp_servers=servers,
+        files=MappingProxyType({reading.relative(str(path)): sha256 for path, sha256 in layers.files.items()}),
+        claims=claims_of(ai, permissions, servers, layers.running_functions, reading),
+        origins=MappingProxyType(reading.origins),
+        warnings=(*layers.warnings, *reading.warnings),
+    )
+
+
+def _main_file(project: Project) -> Path:
+    return [source.path for source in project.sources if source.is_project][-1]
+
+
+def _base_path(project: Project, layers: Layers, environment: Mapping[str, str], flags: AtmosFlags) -> Path:
+    given = flags.base_path or environment.get("ATMOS_BASE_PATH", "")
+    if given:
+        return (project.start / given).resolve()
+    node = layers.root.get("base_path")
+    written = node.text if isinstance(node, Scalar) and not node.tag else ""
+    return (project.directory / written).resolve()
+
+
+def _providers(ai: Section) -> dict[str, ProviderSettings]:
+    providers = {
+        name.lower(): _provider(name.lower(), section) for name, section in ai.section("providers").sections().items()
+    }
+    # The flat spelling of older files speaks of the chosen provider.
+    if any(ai.scalar(name) for name in ("model", "api_key", "base_url", "max_tokens")):
+        name = ai.text("provider", "anthropic")
+        providers.setdefault(name, _provider(name, ai))
+    return providers
+
+
+def _provider(name: str, section: Section) -> ProviderSettings:
+    key = section.scalar("api_key")
+    return ProviderSettings(
+        name=name,
+        model=section.text("model"),
+        base_url=section.text("base_url"),
+        api_key=section.text("api_key"),
+        api_key_variable=key.variable if key else "",
+        api_key_origin=key.origin if key else None,
+        max_tokens=section.integer("max_tokens", 0) or None,
+        region=section.text("region"),
+        project_id=section.text("project_id"),
+    )
+
+
+def _sessions(section: Section, directory: Path) -> SessionSettings:
+    section.hint(_SESSIONS)
+    days = section.integer("retention_days", 0)
+    return SessionSettings(
+        enabled=section.boolean("enabled", default=True),
+        storage=section.word("storage", Storage.SQLITE),
+        path=directory / section.text("path", ".atmos/sessions"),
+        max_sessions=section.integer("max_sessions", 10),
+        auto_save=section.boolean("auto_save", default=True),
+        retention_days=days or None,
+        url=section.text("url"),
+    )
+
+
+def _tools(section: Section, permissions: PermissionSettings) -> ToolSettings:
+    section.hint(_TOOLS)
+    timeouts = section.section("timeouts")
+    seconds = {name: value for name in timeouts.names() if (value := timeouts.seconds(name)) is not None}
+    return ToolSettings(
+        enabled=section.boolean("enabled", default=True),
+        timeouts=MappingProxyType(seconds),
+        shell_enabled=section.section("shell").boolean("enabled", default=False),
+        permissions=permissions,
+    )
+
+
+def _permissions(ai: Section) -> PermissionSettings:
+    tools = ai.section("tools")
+    ours = ai.section("permissions").only("precedence", "rules")
+    ours.not_yet("rules", "write `allowed`, `restricted` and `blocked` lists in ai.tools")
+    confirms = tools.boolean("require_confirmation", default=True)
+    return PermissionSettings(
+        mode=tools.word("mode", Mode.PROMPT if confirms else Mode.ALLOW),
+        yolo=tools.boolean("yolo_mode", default=False),
+        allowed=tools.entries("allowed"),
+        restricted=tools.entries("restricted"),
+        blocked=tools.entries("blocked"),
+        precedence=ours.word("precedence", Precedence.COMPATIBLE),
+    )
+
+
+def _instructions(section: Section, directory: Path) -> InstructionSettings:
+    return InstructionSettings(
+        enabled=section.boolean("enabled", default=True), file=directory / section.text("file", "ATMOS.md")
+    )
+
+
+def _budget(ai: Section) -> Budget:
+    section = ai.section("budget").only("max_steps", "max_tokens", "max_cost_usd")
+    return Budget(
+        max_steps=section.integer("max_steps", ai.integer("max_tool_iterations", DEFAULT_MAX_STEPS)),
+        max_tokens=section.integer("max_tokens", 0) or None,
+        max_cost_usd=section.number("max_cost_usd"),
+    )
+
+
+def _compaction(section: Section) -> CompactionSettings:
+    section.only("threshold", "preserve_recent")
+    return CompactionSettings(
+        threshold=section.number("threshold", at_most=1) or DEFAULT_THRESHOLD,
+        preserve_recent=section.integer("preserve_recent", DEFAULT_PRESERVE_RECENT, least=0),
+    )
+
+
+def _server(name: str, section: Section) -> McpServer:
+    command = section.text("command")
+    arguments = [entry.pattern for entry in section.entries("args")]
+    origin = section.node.origin if section.node else Origin(file="", line=0)
+    return McpServer(
+        name=name, command=(command, *arguments) if command else (), url=section.text("url"), origin=origin
+    )

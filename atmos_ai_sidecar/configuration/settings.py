@@ -1,0 +1,142 @@
+"""The configuration of a run, as it is used."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+
+from atmos_ai_sidecar.configuration.nodes import Origin
+from atmos_ai_sidecar.domain.permissions import Grant, PermissionSettings
+from atmos_ai_sidecar.domain.trust import Claim
+from atmos_ai_sidecar.errors import AIDisabledError
+
+
+class Storage(StrEnum):
+    SQLITE = "sqlite"
+    JSON = "json"
+    POSTGRES = "postgres"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSettings:
+    enabled: bool
+    """False: sessions live in memory only."""
+    storage: Storage
+    path: Path
+    """Absolute."""
+    max_sessions: int
+    """How many the default listing shows; deletes nothing."""
+    auto_save: bool
+    retention_days: int | None
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSettings:
+    enabled: bool
+    timeouts: Mapping[str, float]
+    """Seconds by tool name."""
+    shell_enabled: bool
+    permissions: PermissionSettings
+    """What the files say; the run adds its flags and the grants, see ``Config.permissions``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstructionSettings:
+    enabled: bool
+    file: Path
+    """Absolute; it need not exist."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    max_steps: int
+    max_tokens: int | None
+    max_cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompactionSettings:
+    threshold: float
+    """Share of the model's window."""
+    preserve_recent: int
+    """Newest messages that are never summarised."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSettings:
+    """What the files say about one provider; empty where they say nothing."""
+
+    name: str
+    model: str = ""
+    base_url: str = ""
+    api_key: str = field(default="", repr=False)
+    api_key_variable: str = ""
+    """The environment variable that the files take the key from."""
+    api_key_origin: Origin | None = None
+    max_tokens: int | None = None
+    region: str = ""
+    project_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class McpServer:
+    name: str
+    command: Sequence[str]
+    """Empty for a server that is reached by ``url``."""
+    url: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything that the files of a project say, read once per run and never changed."""
+
+    directory: Path
+    """The folder of the project's atmos.yaml, real and absolute."""
+    file: Path
+    """The project's atmos.yaml."""
+    git_root: Path | None
+    base_path: Path
+    enabled: bool
+    provider: str
+    """The chosen provider; empty when the files choose none."""
+    providers: Mapping[str, ProviderSettings]
+    sessions: SessionSettings
+    tools: ToolSettings
+    instructions: InstructionSettings
+    budget: Budget
+    compaction: CompactionSettings
+    timeout_seconds: float | None
+    """Of one model request; None leaves it to the SDK."""
+    mcp_enabled: bool
+    mcp_servers: Sequence[McpServer]
+    files: Mapping[str, str]
+    """Every file of the project that was read, relative to ``directory`` where it is below, with its SHA-256."""
+    claims: Sequence[Claim]
+    """What the project sets that a person should know before trusting it."""
+    origins: Mapping[str, Origin]
+    """Where each value is written, by its dotted path; what is missing has its default."""
+    warnings: Sequence[str]
+
+    def require_enabled(self) -> None:
+        """Returns when the project switches the assistant on.
+
+        Raises:
+            AIDisabledError: It does not set ``ai.enabled: true``.
+        """
+        if not self.enabled:
+            raise AIDisabledError(str(self.file))
+
+    def permissions(
+        self, *, yolo: bool = False, read_only: bool = False, grants: Sequence[Grant] = ()
+    ) -> PermissionSettings:
+        """What decides about tool calls in this run: the files, the run's flags, and remembered answers."""
+        settings = self.tools.permissions
+        return replace(settings, yolo=settings.yolo or yolo, read_only=read_only, grants=tuple(grants))
+
+    @property
+    def secret_variables(self) -> frozenset[str]:
+        """Environment variables that the files take keys from; tools never see them."""
+        names = {provider.api_key_variable for provider in self.providers.values()}
+        return frozenset(names - {""})

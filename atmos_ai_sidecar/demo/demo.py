@@ -1,0 +1,76 @@
+"""Prepares what `atmos-ai demo` runs on: a copy of the demo project, the replayed Atmos and the offline model."""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+DEMO = Path(__file__).parent
+ATMOS = DEMO / "bin" / "atmos"
+"""The replayed Atmos."""
+
+PIECE_DELAY_SECONDS = 0.015
+"""The pause between two pieces of a streamed answer, so that it reads like a model's."""
+
+FIRST_QUESTIONS = (
+    "Which stacks are there?",
+    "What is the CIDR of the VPC in ue1-prod?",
+    "Validate the stacks.",
+)
+"""What the demo asks where there is no terminal to ask on. None of them needs an approval."""
+
+NOTICE = (
+    "Demo: the model is offline and rule-based (no language model), Atmos is a replay of 1.226.1; "
+    "nothing leaves this machine."
+)
+"""The one line that says what is not real."""
+
+
+HIDDEN = ("ATMOS_BASE_PATH", "ATMOS_CHDIR", "ATMOS_CLI_CONFIG_PATH", "ATMOS_PROFILE", "ATMOS_IDENTITY")
+"""Variables that would lead away from the demo project; those of the model are hidden too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoEnvironment:
+    """Where the demo runs, and with which environment."""
+
+    project: Path
+    """The copy of the demo project, to be used as working directory."""
+
+    variables: Mapping[str, str]
+    """What the demo sets."""
+
+    def over(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """Return `environment` for the demo: no real model, real key, other project or proxy is left in it."""
+        kept = {
+            name: value
+            for name, value in environment.items()
+            if name not in HIDDEN and not name.startswith("ANTHROPIC_") and not name.lower().endswith("_proxy")
+        }
+        # The replay is started by whatever `python3` comes first: the one that runs this is known to be there.
+        path = os.pathsep.join(filter(None, (str(Path(sys.executable).parent), kept.get("PATH", ""))))
+        return kept | {"PATH": path} | dict(self.variables)
+
+
+def prepare_demo(directory: Path, model_url: str) -> DemoEnvironment:
+    """Copy the demo project into `directory` and return how to run on it.
+
+    Args:
+        directory: An existing directory that the caller owns and removes, such as a temporary one.
+        model_url: The URL of a running offline model.
+
+    Raises:
+        OSError: The project could not be copied.
+    """
+    project = directory.resolve() / "fleet"
+    shutil.copytree(DEMO / "project", project, copy_function=shutil.copyfile)
+    for path in (project, *project.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)  # the package may be installed read-only
+    variables = {
+        "ANTHROPIC_BASE_URL": model_url,
+        "ANTHROPIC_API_KEY": "offline-demo",
+        "ATMOS_AI_ATMOS": str(ATMOS),
+    }
+    return DemoEnvironment(project=project, variables=variables)

@@ -1,0 +1,65 @@
+import filecmp
+import json
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import anthropic
+import pytest
+
+from atmos_ai_sidecar.demo.demo import FIRST_QUESTIONS, NOTICE, prepare_demo
+from atmos_ai_sidecar.demo.offline_model import start_offline_model
+from tests.demo.agent import Agent
+from tests.demo.replay import DEMO
+
+
+def test_the_demo_gets_its_own_writable_copy_of_the_project(tmp_path: Path) -> None:
+    prepared = prepare_demo(tmp_path, "http://127.0.0.1:1")
+    assert prepared.project.parent == tmp_path.resolve()
+    comparison = filecmp.dircmp(DEMO / "project", prepared.project)
+    assert (comparison.left_only, comparison.right_only, comparison.diff_files) == ([], [], [])
+    for path in prepared.project.rglob("*"):
+        assert path.stat().st_mode & stat.S_IWUSR
+
+
+def test_its_environment_leads_to_the_replayed_atmos_and_the_offline_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ATMOS_BASE_PATH", "/elsewhere")
+    monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "a real one")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+    with start_offline_model() as model:
+        prepared = prepare_demo(tmp_path, model.url)
+        environment = prepared.over(os.environ)
+        done = subprocess.run(
+            [environment["ATMOS_AI_ATMOS"], "describe", "config", "--format", "json"],
+            cwd=prepared.project,
+            env=environment,
+            capture_output=True,
+            check=True,
+            timeout=10,
+        )
+        assert json.loads(done.stdout)["basePathAbsolute"] == str(prepared.project)
+        assert not {"ATMOS_BASE_PATH", "ANTHROPIC_AUTH_TOKEN", "https_proxy"} & environment.keys()
+        monkeypatch.delenv("ANTHROPIC_AUTH_TOKEN")
+        base_url, key = environment["ANTHROPIC_BASE_URL"], environment["ANTHROPIC_API_KEY"]
+        with anthropic.Anthropic(base_url=base_url, api_key=key) as client:
+            message = client.messages.create(
+                model="claude-sonnet-5-5", max_tokens=500, messages=[{"role": "user", "content": "help"}]
+            )
+        assert message.model == "claude-sonnet-5-5"
+
+
+def test_the_first_questions_are_answered_without_an_approval() -> None:
+    agent = Agent()
+    answers = [agent.ask(question) for question in FIRST_QUESTIONS]
+    assert "**ue1-dev**, **ue1-prod** and **ue1-staging**" in answers[0]
+    assert "10.20.0.0/16" in answers[1]
+    assert "no fault" in answers[2]
+
+
+def test_the_notice_says_in_one_line_what_is_not_real() -> None:
+    assert "\n" not in NOTICE
+    assert "no language model" in NOTICE
+    assert "replay" in NOTICE
