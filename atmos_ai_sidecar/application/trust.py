@@ -43,11 +43,6 @@ class Trust:
         if not self.is_trusted(project):
             raise ProjectUntrustedError(project.directory)
 
-    def has_changed(self, project: TrustSubject) -> bool:
-        """Whether the project was trusted with other content before."""
-        known = self._store.load(project.directory)
-        return known is not None and not known.covers(project)
-
     def question(self, project: TrustSubject) -> Sequence[str]:
         """What to ask a person, ready to print: all that matters, or what has changed since the last answer."""
         return trust_question(project, self._store.load(project.directory))

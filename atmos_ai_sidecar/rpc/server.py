@@ -21,8 +21,9 @@ from atmos_ai_sidecar.rpc.registration import generic_handler
 from atmos_ai_sidecar.rpc.session_service import SessionService
 from atmos_ai_sidecar.rpc.shared_workspace import SharedWorkspace
 from atmos_ai_sidecar.rpc.sidecar_service import SidecarService
+from atmos_ai_sidecar.rpc.terminal_service import TerminalService
 from atmos_ai_sidecar.rpc.waiting import within
-from atmos_ai_sidecar.v1 import session_service_pb2, sidecar_service_pb2
+from atmos_ai_sidecar.v1 import session_service_pb2, sidecar_service_pb2, terminal_service_pb2
 
 OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -85,7 +86,7 @@ async def start_server(parts: ServerParts, socket_path: str, tokens: Tokens) -> 
     workspace = SharedWorkspace(parts.open_workspace)
     health_servicer = health.HealthServicer()
     grpc_server = aio.server(interceptors=(GuardInterceptor(departure), AuthInterceptor(tokens)), options=OPTIONS)
-    services = _services(parts, tokens, workspace)
+    services = _services(parts, tokens, workspace, departure)
     grpc_server.add_generic_rpc_handlers(
         (
             *(generic_handler(service, servicer) for service, servicer in services.items()),
@@ -105,11 +106,14 @@ async def start_server(parts: ServerParts, socket_path: str, tokens: Tokens) -> 
     )
 
 
-def _services(parts: ServerParts, tokens: Tokens, workspace: SharedWorkspace) -> Mapping[ServiceDescriptor, Any]:
+def _services(
+    parts: ServerParts, tokens: Tokens, workspace: SharedWorkspace, departure: Departure
+) -> Mapping[ServiceDescriptor, Any]:
     """Every service of the contract and who answers for it."""
     return {
         _service(session_service_pb2, "SessionService"): SessionService(workspace),
         _service(sidecar_service_pb2, "SidecarService"): SidecarService(parts, tokens, workspace),
+        _service(terminal_service_pb2, "TerminalService"): TerminalService(parts, departure),
     }
 
 

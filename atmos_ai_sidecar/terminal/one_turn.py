@@ -1,8 +1,9 @@
 """One turn for a command that is not the chat: run it, watch it, remember what matters."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from atmos_ai_sidecar.application.ports.approver import Attendance
 from atmos_ai_sidecar.application.ports.console import Console
@@ -10,6 +11,7 @@ from atmos_ai_sidecar.application.workspace import Workspace
 from atmos_ai_sidecar.domain.events import (
     ModelRetrying,
     PermissionRequested,
+    PermissionResolved,
     StopReason,
     TextDelta,
     ToolCallFinished,
@@ -19,6 +21,7 @@ from atmos_ai_sidecar.domain.events import (
     TurnStarted,
 )
 from atmos_ai_sidecar.domain.messages import ToolCall
+from atmos_ai_sidecar.domain.requests import PermissionRequest
 from atmos_ai_sidecar.domain.sessions import Session
 from atmos_ai_sidecar.domain.tools import Result
 from atmos_ai_sidecar.terminal import exit_codes
@@ -107,72 +110,96 @@ class TurnRequest:
     with_tools: bool = True
 
 
+AnswerQuestion = Callable[[PermissionRequest], Coroutine[Any, Any, None]]
+
+
 async def run_turn(
-    console: Console, workspace: Workspace, request: TurnRequest, show: Callable[[TurnEvent], None]
+    console: Console,
+    workspace: Workspace,
+    request: TurnRequest,
+    show: Callable[[TurnEvent], None],
+    *,
+    answer_question: AnswerQuestion | None = None,
 ) -> TurnRecord:
     """Runs a turn to its end and shows every event of it.
 
-    A signal cancels the turn and keeps what was said. While the turn runs and a person is there, permission
-    questions are asked on the controlling terminal.
+    A signal cancels the turn and keeps what was said. Permission questions go to ``answer_question``; without one
+    they are asked on the controlling terminal while the turn runs, when a person is there.
 
     Raises:
         SidecarError: The turn could not be started.
     """
     is_attended = console.has_controlling_terminal and (console.stderr_is_terminal or console.stdin_is_terminal)
-    if is_attended:
-        console.set_prompter(attached=True)
+    if answer_question is not None:
+        return await _Watch(console, workspace, request, show, answer_question).follow(Attendance.PRESENT)
+    if not is_attended:
+        return await _Watch(console, workspace, request, show).follow(Attendance.NOBODY)
+    console.set_prompter(attached=True)
     try:
-        return await _follow(
-            console, workspace, request, show, Attendance.EXPECTED if is_attended else Attendance.NOBODY
-        )
+        return await _Watch(console, workspace, request, show).follow(Attendance.EXPECTED)
     finally:
-        if is_attended:
-            console.set_prompter(attached=False)
+        console.set_prompter(attached=False)
 
 
-async def _follow(
-    console: Console,
-    workspace: Workspace,
-    request: TurnRequest,
-    show: Callable[[TurnEvent], None],
-    attendance: Attendance,
-) -> TurnRecord:
-    record = TurnRecord()
-    async with workspace.chat.events(request.session.id) as events:
-        turn_id = await workspace.chat.start_turn(
-            request.session.id,
-            request.text,
-            model=request.model,
-            run_id=console.run_id,
-            attendance=attendance,
-            max_steps=request.max_steps,
-            with_tools=request.with_tools,
-        )
-        canceller = asyncio.create_task(_cancel_on_signal(console, workspace, request.session, record))
-        try:
-            async for happened in events:
-                if happened.turn_id != turn_id:
-                    continue
-                record.add(happened.event)
-                show(happened.event)
-                if record.finished:
-                    break
-                if console.is_congested():
-                    await console.drain()
-        finally:
-            canceller.cancel()
-            await asyncio.gather(canceller, return_exceptions=True)
-    return record
+@dataclass(slots=True)
+class _Watch:
+    """A turn that is watched from its start to its end."""
 
+    console: Console
+    workspace: Workspace
+    request: TurnRequest
+    show: Callable[[TurnEvent], None]
+    answer_question: AnswerQuestion | None = None
+    record: TurnRecord = field(default_factory=TurnRecord)
+    _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
-async def _cancel_on_signal(console: Console, workspace: Workspace, session: Session, record: TurnRecord) -> None:
-    arrived = asyncio.Event()
+    async def follow(self, attendance: Attendance) -> TurnRecord:
+        session_id = self.request.session.id
+        async with self.workspace.chat.events(session_id) as events:
+            turn_id = await self.workspace.chat.start_turn(
+                session_id,
+                self.request.text,
+                model=self.request.model,
+                run_id=self.console.run_id,
+                attendance=attendance,
+                max_steps=self.request.max_steps,
+                with_tools=self.request.with_tools,
+            )
+            self._tasks[turn_id] = asyncio.create_task(self._cancel_on_signal())
+            try:
+                async for happened in events:
+                    if happened.turn_id == turn_id:
+                        await self._take(happened.event)
+                    if self.record.finished:
+                        break
+            finally:
+                await self._stop(*self._tasks)
+        return self.record
 
-    def note(name: str) -> None:
-        if name != "CONT":
-            record.signal = name
-            arrived.set()
+    async def _take(self, event: TurnEvent) -> None:
+        self.record.add(event)
+        self.show(event)
+        if isinstance(event, PermissionRequested) and self.answer_question is not None:
+            self._tasks[event.request.id] = asyncio.create_task(self.answer_question(event.request))
+        if isinstance(event, PermissionResolved):
+            await self._stop(event.permission_request_id)
+        if self.console.is_congested():
+            await self.console.drain()
 
-    console.on_signal(note)
-    await arrived.wait()
-    await workspace.chat.cancel_turn(session.id)
+    async def _stop(self, *names: str) -> None:
+        tasks = [self._tasks.pop(name) for name in names if name in self._tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _cancel_on_signal(self) -> None:
+        arrived = asyncio.Event()
+
+        def note(name: str) -> None:
+            if name != "CONT":
+                self.record.signal = name
+                arrived.set()
+
+        self.console.on_signal(note)
+        await arrived.wait()
+        await self.workspace.chat.cancel_turn(self.request.session.id)

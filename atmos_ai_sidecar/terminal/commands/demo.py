@@ -3,7 +3,7 @@ import dataclasses
 import click
 
 from atmos_ai_sidecar.terminal import exit_codes
-from atmos_ai_sidecar.terminal.commands.ask import Answer, report_end
+from atmos_ai_sidecar.terminal.answer import Answer, report_end
 from atmos_ai_sidecar.terminal.commands.chat import start_chat
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
 from atmos_ai_sidecar.terminal.commands.tree import Command
@@ -37,7 +37,7 @@ async def _ask_all(context: CommandContext, setup: DemoSetup) -> int:
         session, _ = await workspace.sessions.resume_or_create("demo")
         for question in setup.questions:
             context.writer.line(f"\n{context.writer.out.cyan('>')} {context.writer.out.bold(question)}\n")
-            answer = Answer(context)
+            answer = Answer(context.writer)
             request = TurnRequest(session=session, text=question, model=context.options.model)
             record = await run_turn(context.console, workspace, request, answer.show)
             answer.end()

@@ -12,7 +12,8 @@ from atmos_ai_sidecar.domain.messages import Usage
 from atmos_ai_sidecar.domain.sessions import Session
 from atmos_ai_sidecar.errors import InvalidFieldError, SidecarError
 from atmos_ai_sidecar.terminal import exit_codes
-from atmos_ai_sidecar.terminal.commands.ask import question_text, report_end
+from atmos_ai_sidecar.terminal.answer import report_end
+from atmos_ai_sidecar.terminal.commands.ask import question_text
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
 from atmos_ai_sidecar.terminal.commands.tree import Command, refused
 from atmos_ai_sidecar.terminal.one_turn import CallRecord, TurnRecord, TurnRequest, run_turn

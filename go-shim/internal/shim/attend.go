@@ -31,6 +31,7 @@ type attendant struct {
 	isChecking bool
 	misses     int
 	frozen     bool
+	warned     bool // about the first Ctrl-C
 	frozenSeen uint64
 }
 
@@ -79,6 +80,9 @@ func (a *attendant) loop(ctx context.Context) end {
 			a.stream.sendSize()
 		case <-a.stream.sent:
 			a.expectAnswer()
+			if how, isEnd := a.typedWhileFrozen(); isEnd {
+				return how
+			}
 		case <-a.answerDue.C:
 			if a.stream.received.Load() == a.seenBefore {
 				a.checkHealth(ctx, a.limits.quickHealth)
@@ -168,28 +172,27 @@ func (a *attendant) judge(isHealthy bool) (end, bool) {
 	if isOverdue && !a.interrupted.IsZero() && time.Since(a.interrupted) < recentCtrlC {
 		return end{code: exitSignal + int(syscall.SIGINT), message: "the assistant did not answer to Ctrl-C and was ended"}, true
 	}
-	if a.misses == healthMisses {
+	if a.misses < healthMisses && !(isOverdue && a.terminal.IsRaw()) {
+		return end{}, false
+	}
+	how, isEnd := a.freeze(received, isOverdue)
+	if a.misses == healthMisses && !isEnd {
 		a.note("the assistant has not answered for a while; wait, or press Ctrl-C twice to leave")
 	}
-	if a.misses >= healthMisses || (isOverdue && a.terminal.IsRaw()) {
-		a.freeze(received, isOverdue)
-	}
-	return end{}, false
+	return how, isEnd
 }
 
 // freeze watches the keyboard. A Ctrl-C that the sidecar was given and left unanswered counts as the first.
-func (a *attendant) freeze(received uint64, isOverdue bool) {
+func (a *attendant) freeze(received uint64, isOverdue bool) (end, bool) {
 	if a.frozen || !a.terminal.IsRaw() {
-		return
+		return end{}, false
 	}
-	a.frozen, a.frozenSeen = true, received
+	a.frozen, a.warned, a.frozenSeen = true, false, received
 	if !isOverdue {
 		a.ctrlCs.Store(0)
 	}
-	if a.ctrlCs.Load() > 0 {
-		a.note(pressAgain)
-	}
 	a.keyboard.Watch(true)
+	return a.typedWhileFrozen()
 }
 
 // thaw gives the keyboard back to a sidecar that has answered since it was found frozen.
@@ -210,7 +213,8 @@ func (a *attendant) typedWhileFrozen() (end, bool) {
 	switch count := a.ctrlCs.Load(); {
 	case count >= 2:
 		return end{code: exitLost, message: "the assistant did not answer and was ended. " + howToGoOn}, true
-	case count == 1:
+	case count == 1 && !a.warned:
+		a.warned = true
 		a.note(pressAgain)
 	}
 	return end{}, false

@@ -334,5 +334,13 @@ func kill(t *testing.T, s *screen, signal syscall.Signal) int {
 		s.wait(`keys "x"`)
 	}
 	must(t, syscall.Kill(process, signal))
+	t.Cleanup(func() {
+		if t.Failed() {
+			_ = syscall.Kill(process, syscall.SIGKILL)
+		}
+	})
+	if signal == syscall.SIGSTOP {
+		waitStoppedElsewhere(t, process)
+	}
 	return process
 }
