@@ -150,6 +150,22 @@ class TestPainter:
         assert "nothing of this is stored" in lines[3]
         assert lines[4] == "careful"
 
+    def test_the_header_says_when_no_model_can_be_asked(self) -> None:
+        session = Session(
+            id=SessionId("1"),
+            name="s",
+            project_path="/p",
+            model="m",
+            provider="p",
+            create_time=START,
+            update_time=START,
+        )
+        description = WorkspaceDescription(
+            project_path="/p", model="m", provider="p", endpoint="", permission_mode="prompt", is_ephemeral=False
+        )
+        lines = header(description, session, PLAIN, version="1", is_new=True, model="m")
+        assert lines[2] == "No model can be asked yet; the first message says what is missing."
+
 
 class TestPanel:
     def panel(self) -> tuple[ApprovalPanel, FakeClock, list[tuple[str, str]]]:

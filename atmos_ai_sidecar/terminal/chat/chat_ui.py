@@ -177,7 +177,6 @@ class ChatUI:
 
     async def _start(self, conversation: Conversation, text: str) -> None:
         self._turn.begin()
-        self._has_spoken = True
         self._stage.wake()
         try:
             await conversation.workspace.chat.start_turn(
@@ -191,6 +190,8 @@ class ChatUI:
             self._turn.stop()
             self.show_error(error)
             self._composer.put_back(text)
+        else:
+            self._has_spoken = True
 
     async def _follow(self, conversation: Conversation) -> None:
         if self._follower is not None:
