@@ -149,11 +149,8 @@ class ApprovalPanel:
         if len(body) > room:
             hidden = len(body) - max(room - 1, 0)
             body = [*body[: max(room - 1, 0)], cut(f"… {hidden} more lines above", columns)][: max(room, 0)]
-        return [
-            [("class:question", cut(title, columns))],
-            *([("", line)] for line in body),
-            *keys,
-        ]
+        head: Row = [("class:question", cut(title, columns))]
+        return [*([head] if room >= 0 else []), *([("", line)] for line in body), *keys]
 
     def _keys(self, question: PanelQuestion, columns: int) -> list[Row]:
         rows: list[Row] = []
