@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +107,9 @@ async def call(channel: Any, name: str, request: bytes = b"") -> bytes:
             running = method(request)
         else:
             running = method()
-            await running.write(request)
-            await running.done_writing()
+            with suppress(aio.AioRpcError, asyncio.InvalidStateError):  # it may be answered before it has written
+                await running.write(request)
+                await running.done_writing()
         answer = await running.read() if arity.endswith("stream") else await running
         if answer is aio.EOF:  # type: ignore[attr-defined]
             raise aio.AioRpcError(
