@@ -13,16 +13,16 @@ def main() -> int:
     """Runs the process and returns its exit code."""
     if sys.argv[1:2] == ["serve"]:
         streams = claim_streams()
-        from atmos_ai_sidecar.sidecar.serve import serve  # noqa: PLC0415 - nothing may print before the line above
+        from atmos_ai_sidecar.sidecar.serve import serve
 
         return serve(sys.argv[2:], streams, _load)
-    from atmos_ai_sidecar import app  # noqa: PLC0415 - as above
+    from atmos_ai_sidecar import app
 
     return app.main(sys.argv[1:])
 
 
 def _load() -> "StartSidecar":
-    from atmos_ai_sidecar import app  # noqa: PLC0415 - as above
+    from atmos_ai_sidecar import app
 
     return app.start_sidecar
 

@@ -28,7 +28,7 @@ from atmos_ai_sidecar.handshake import (
 from atmos_ai_sidecar.sidecar.directory import DirectoryError, remove_directory, socket_path_in
 from atmos_ai_sidecar.sidecar.ending import End, Ending
 from atmos_ai_sidecar.sidecar.life_line import watch_life_line, watch_parent
-from atmos_ai_sidecar.sidecar.privacy import hide_process
+from atmos_ai_sidecar.sidecar.privacy import hide_process, keep_files_private
 from atmos_ai_sidecar.sidecar.streams import Streams, read_line, write_all
 
 _LOG = logging.getLogger(__name__)
@@ -112,6 +112,7 @@ def serve(arguments: Sequence[str], streams: Streams, load: Callable[[], StartSi
         _refuse(arguments)
         bootstrap = _read_bootstrap(streams)
         _configure_log(bootstrap.log_level)
+        keep_files_private()
         hide_process()
         socket_path = _socket_path(Path(bootstrap.socket_directory))
         try:

@@ -1,13 +1,17 @@
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from tests.sidecar_process import offline_model
+
 ROOT = Path(__file__).parent.parent.parent
 SHIM = Path(sys.prefix, "bin", "atmos-ai")
+MODULE = (sys.executable, "-I", "-m", "atmos_ai_sidecar")
 DEMO = ROOT / "atmos_ai_sidecar" / "demo"
 
 
@@ -56,3 +60,23 @@ def project(tmp_path: Path) -> Project:
             "ATMOS_AI_TRUST_PROJECT": "1",
         },
     )
+
+
+@pytest.fixture(scope="session")
+def model_url() -> Iterator[str]:
+    """The offline model, ruled by its rules, for all tests that need no script."""
+    with offline_model() as url:
+        yield url
+
+
+@pytest.fixture
+def demo(project: Project, model_url: str) -> Project:
+    """The project with the offline model."""
+    project.environment.update(ANTHROPIC_BASE_URL=model_url, ANTHROPIC_API_KEY="test")
+    return project
+
+
+@pytest.fixture(params=["shim", "module"])
+def program(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """The two ways to run a command: behind the shim, and as a module on the process's own terminal."""
+    return (str(SHIM),) if request.param == "shim" else MODULE
