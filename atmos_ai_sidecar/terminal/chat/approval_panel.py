@@ -73,6 +73,11 @@ class ApprovalPanel:
         """An Enter that follows the letter out of habit must not send the draft."""
         return self._clock.monotonic() < self._guarded_until
 
+    def typed(self) -> None:
+        """Takes note that the draft was edited after the answer: the next Enter means the draft."""
+        if not self._questions:
+            self._guarded_until = 0.0
+
     def ask(self, question: PanelQuestion) -> None:
         self._questions.append(question)
         if len(self._questions) == 1:

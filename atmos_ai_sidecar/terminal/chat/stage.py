@@ -65,6 +65,7 @@ class Stage:
         self.status = StatusLine(clock=self._clock, turn=self.turn, panel=self.panel)
         blocked = Condition(lambda: self.panel.is_asking or self.panel.was_just_answered)
         self.composer = Composer(send=send, is_blocked=blocked, room=self._composer_room)
+        self.composer.buffer.on_text_changed += lambda _buffer: self.panel.typed()
         self.input = StreamInput(console)
         depth = color_depth_of(console.environment, has_colors=self._palette.enabled)
         self.output = StreamOutput(console, color_depth=depth)
