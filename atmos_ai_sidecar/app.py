@@ -89,7 +89,7 @@ class Sidecar:
     async def _run_foreground(self, console: "Console", role: str) -> int:
         from atmos_ai_sidecar.sidecar.foreground import run_foreground
 
-        return await run_foreground(console, role, self.start)
+        return await run_foreground(console, role, self.start, self.approvals)
 
     async def start(self, launch: "Launch") -> "RunningSidecar":
         """Starts the server; it can be dialled when this returns.

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final, Literal
+from typing import Final
 
 from atmos_ai_sidecar.application.approvals import Approvals
 from atmos_ai_sidecar.application.ports.console import Console
@@ -16,9 +16,7 @@ from atmos_ai_sidecar.sidecar.serve import Launch, RunningSidecar, StartSidecar
 GRACE_SECONDS: Final = 2.0
 
 
-async def run_foreground(
-    console: Console, start: StartSidecar, approvals: Approvals, *, role: Literal["owner", "client"] = "owner"
-) -> int:
+async def run_foreground(console: Console, role: str, start: StartSidecar, approvals: Approvals) -> int:
     """Serves until somebody asks for the end, and prints how to call it.
 
     The person at the console is a prompter: questions of calls over the socket are asked there. Cancelling it ends the
@@ -26,16 +24,16 @@ async def run_foreground(
 
     Args:
         console: Where to print and ask.
+        role: Of the token that is printed: "client", or the owner's.
         start: Starts the server.
         approvals: Where its questions come from.
-        role: Of the token that is printed.
 
     Returns:
         The exit code.
     """
     asked = asyncio.Event()
     async with _started(start, lambda _grace: asked.set()) as (sidecar, launch):
-        token = launch.token if role == "owner" else sidecar.mint_client_token()
+        token = sidecar.client_token if role == "client" else launch.token
         console.write(instructions(launch.socket_path, token).encode())
         async with asyncio.TaskGroup() as tasks:
             person = tasks.create_task(attend(approvals, console)) if console.stdin_is_terminal else None

@@ -69,8 +69,9 @@ class RunningSidecar(Protocol):
     @property
     def capabilities(self) -> Sequence[str]: ...
 
-    def mint_client_token(self) -> str:
-        """A new token with the client role."""
+    @property
+    def client_token(self) -> str:
+        """A token with the client role."""
 
     async def stop(self, grace_seconds: float) -> None:
         """Ends it in order, with everything that it opened; running calls get that long."""

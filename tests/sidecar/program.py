@@ -48,13 +48,10 @@ def main() -> int:
         @dataclass
         class Running:
             server: Server
-            tokens: Tokens
+            client_token: str
             instance_id: str = "small"
             server_version: str = "1.2.3"
             capabilities: Sequence[str] = ("terminal",)
-
-            def mint_client_token(self) -> str:
-                return self.tokens.mint_client()
 
             async def stop(self, grace_seconds: float) -> None:
                 if "hang" in FAULTS:
@@ -83,7 +80,7 @@ def main() -> int:
                 sys.stderr.flush()
             if "block" in FAULTS:
                 asyncio.get_running_loop().call_soon(time.sleep, 60)
-            return Running(server, tokens)
+            return Running(server, tokens.mint_client())
 
         return start
 

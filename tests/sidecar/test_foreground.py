@@ -58,10 +58,7 @@ class Running:
 
     def __init__(self, server: Server, tokens: Tokens) -> None:
         self._server = server
-        self._tokens = tokens
-
-    def mint_client_token(self) -> str:
-        return self._tokens.mint_client()
+        self.client_token = tokens.mint_client()
 
     async def stop(self, grace_seconds: float) -> None:
         await self._server.stop(grace_seconds)
@@ -80,9 +77,9 @@ class Foreground:
         object.__setattr__(parts, "request_shutdown", launch.request_shutdown)
         return Running(await start_server(parts, launch.socket_path, tokens), tokens)
 
-    def run(self, **options: Any) -> "asyncio.Task[int]":
+    def run(self, role: str = "owner") -> "asyncio.Task[int]":
         console = cast("Console", self.screen)
-        return asyncio.create_task(run_foreground(console, self.start, self.world.approvals, **options))
+        return asyncio.create_task(run_foreground(console, role, self.start, self.world.approvals))
 
     async def call(self, work: Callable[[aio.Channel, Any], Awaitable[Any]]) -> Any:
         token = (await self.screen.wait_for(r"^export ATMOS_AI_TOKEN=(\S+)$"))[1]
