@@ -19,6 +19,8 @@ from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.domain import turn as machine
 from atmos_ai_sidecar.domain.events import (
     ModelRetrying,
+    Notice,
+    NoticeKind,
     PermissionRequested,
     PermissionResolved,
     SessionEvent,
@@ -40,6 +42,8 @@ from atmos_ai_sidecar.errors import SidecarError, StorageBusyError
 _LOG = logging.getLogger(__name__)
 BUSY_TRIES = 8
 """With the store's own busy timeout of 5 s, a store that is locked for 30 s is outlived."""
+
+_SHOWN_REPAIRS = 3
 
 _T = TypeVar("_T")
 
@@ -89,8 +93,11 @@ class TurnOrder:
 class RunningTurn:
     """Drives one turn to its TurnFinished, whatever happens on the way."""
 
-    def __init__(self, parts: TurnParts, order: TurnOrder, *, release: Callable[[], None]) -> None:
+    def __init__(
+        self, parts: TurnParts, order: TurnOrder, *, release: Callable[[], None], mended: set[SessionId]
+    ) -> None:
         self.order = order
+        self._mended = mended
         self._parts = parts
         self._release = release
         self._turn = machine.Turn(limits=order.limits, is_parallel=parts.tools.is_parallel)
@@ -157,16 +164,13 @@ class RunningTurn:
     async def _ask_model(self) -> machine.Action:
         parts, order = self._parts, self.order
         if not self._history:
-            stored = await parts.store.newest_messages(order.session_id, 0)
-            history = repaired(stored)
-            for repair in history.repairs:
-                _LOG.warning("the history of session %s was repaired: %s", order.session_id, repair)
-            self._history = list(history.messages)
+            await self._load()
         request = ModelRequest(
             model=order.model,
             max_tokens=parts.max_tokens,
             system=parts.system(),
-            messages=tuple(self._history),
+            # A paused answer and its continuation are two messages here and one for the model.
+            messages=repaired(self._history).messages,
             tools=parts.tools.offered(parts.permissions.pin()) if order.with_tools else (),
             timeout_seconds=parts.timeout_seconds,
         )
@@ -197,6 +201,15 @@ class RunningTurn:
         return self._turn.feed(
             machine.Failed(reason="MODEL_UNAVAILABLE", message="The model's answer ended without a final event.")
         )
+
+    async def _load(self) -> None:
+        session_id = self.order.session_id
+        history = repaired(await self._parts.store.newest_messages(session_id, 0))
+        self._history = list(history.messages)
+        if history.repairs and session_id not in self._mended:
+            self._mended.add(session_id)
+            _LOG.warning("the history of session %s was repaired: %s", session_id, " ".join(history.repairs))
+            self._outbox.put(_repair_notice(history.repairs))
 
     async def _run_tools(self, calls: Sequence[ToolCall]) -> machine.Action:
         for call in calls:
@@ -264,6 +277,17 @@ async def _last_seq(broadcast: Broadcast, session_id: SessionId) -> int:
         return 0
 
 
+def _repair_notice(repairs: Sequence[str]) -> Notice:
+    shown = " ".join(repairs[:_SHOWN_REPAIRS])
+    more = f" And {len(repairs) - _SHOWN_REPAIRS} more." if len(repairs) > _SHOWN_REPAIRS else ""
+    return Notice(
+        kind=NoticeKind.HISTORY_REPAIRED,
+        message="The stored conversation was damaged; the model gets it mended, and what is stored stays as it is. "
+        f"{shown}{more}",
+        metadata={"repairs": str(len(repairs))},
+    )
+
+
 def _last_action(tasks: Sequence[asyncio.Task[machine.Action]]) -> machine.Action:
     """Of calls that ran together, only the one that finished last was answered with something to do."""
     return next((task.result() for task in tasks if not isinstance(task.result(), machine.Wait)), machine.Wait())
@@ -300,10 +324,12 @@ class Turns:
 
     def __init__(self) -> None:
         self._running: dict[SessionId, tuple[RunningTurn, asyncio.Task[None]]] = {}
+        self._mended: set[SessionId] = set()
+        """Sessions whose damage was told: once is enough."""
 
     def start(self, parts: TurnParts, order: TurnOrder) -> asyncio.Task[None]:
         """Starts a turn as a task that this object owns."""
-        turn = RunningTurn(parts, order, release=lambda: self._release(order.session_id))
+        turn = RunningTurn(parts, order, release=lambda: self._release(order.session_id), mended=self._mended)
         task = asyncio.create_task(turn.run(), name=f"turn {order.turn_id}")
         self._running[order.session_id] = (turn, task)
         return task

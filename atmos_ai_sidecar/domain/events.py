@@ -86,6 +86,22 @@ class UsageReported:
     """Cumulative over the turn."""
 
 
+class NoticeKind(StrEnum):
+    """What a notice is about."""
+
+    HISTORY_REPAIRED = "history_repaired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something that the user should know and that does not end the turn."""
+
+    kind: NoticeKind
+    message: str
+    """One or two sentences for people."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnFinished:
     """The only end of a turn."""
@@ -110,6 +126,7 @@ TurnEvent = (
     | PermissionRequested
     | PermissionResolved
     | UsageReported
+    | Notice
     | TurnFinished
 )
 

@@ -128,6 +128,7 @@ class Turn:
         self._results: dict[str, ToolResult] = {}
         self._repeats: Counter[str] = Counter()
         self._is_looping = False
+        self._end: Finish | None = None
 
     @property
     def usage(self) -> Usage:
@@ -150,8 +151,11 @@ class Turn:
     def feed(self, given: Input) -> Action:
         """Takes an input and answers with the next action.
 
-        Late inputs of a finished turn change nothing.
+        Late inputs of a finished turn change nothing and are answered with its end, so that nobody who missed it
+        waits for ever.
         """
+        if self._end is not None:
+            return self._end
         handler = _TRANSITIONS.get((self._phase, type(given)))
         return handler(self, given) if handler else Wait()
 
@@ -254,7 +258,7 @@ class Turn:
                 self._results[call.id] = _refused(call, stop_reason.value.upper(), text.format(_WHY[stop_reason]))
         self._save_results()
         self._phase, self._partial, self._running = Phase.FINISHED, "", set()
-        return Finish(
+        self._end = Finish(
             event=TurnFinished(
                 stop_reason=stop_reason,
                 reason=reason,
@@ -264,6 +268,7 @@ class Turn:
                 steps=self._steps,
             )
         )
+        return self._end
 
 
 def _refused(call: ToolCall, reason: str, error: str) -> ToolResult:

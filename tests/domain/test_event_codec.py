@@ -67,6 +67,12 @@ EVENT: st.SearchStrategy[events.TurnEvent] = st.one_of(
     st.builds(events.TextDelta, text=TEXT),
     st.builds(events.ThinkingDelta, thinking=TEXT),
     st.builds(events.ModelRetrying, attempt=COUNT, delay_seconds=SECONDS, message=TEXT),
+    st.builds(
+        events.Notice,
+        kind=st.sampled_from(events.NoticeKind),
+        message=TEXT,
+        metadata=st.dictionaries(TEXT, TEXT, max_size=2),
+    ),
     st.builds(events.ToolCallStarted, tool_call=TOOL_CALL, title=TEXT),
     st.builds(
         events.ToolCallOutput,

@@ -95,6 +95,17 @@ class SqliteJournal(_OnDatabase):
             partial(journal_rows.finish_turn, session_id=session_id, turn_id=turn_id, now=self._clock.now())
         )
 
+    async def take_over_turn(self, session_id: SessionId, turn_id: str, *, owner: str, previous_owner: str) -> bool:
+        return await self._database.write(
+            partial(
+                journal_rows.take_over,
+                session_id=session_id,
+                turn_id=turn_id,
+                owner=owner,
+                previous_owner=previous_owner,
+            )
+        )
+
     async def open_turns(self) -> Sequence[OpenTurn]:
         return await self._database.read(journal_rows.open_turns)
 
