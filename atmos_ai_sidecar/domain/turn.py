@@ -182,7 +182,7 @@ class Turn:
         }
         end = self._end_of_answer(given.stop_reason)
         if end is not None:
-            return self._finish(end)
+            return self._finish(end, message=_WINDOW_FULL if given.stop_reason == _OUT_OF_WINDOW else "")
         if not self._calls:
             return AskModel()
         self._phase = Phase.CALLING
@@ -288,7 +288,15 @@ _WHY = {
     StopReason.END_TURN: "the model ended the turn",
     StopReason.BUDGET: "the budget was used up",
 }
-_FINAL = {"max_tokens": StopReason.MAX_TOKENS, "refusal": StopReason.REFUSAL}
+_OUT_OF_WINDOW = "model_context_window_exceeded"
+_FINAL = {
+    "max_tokens": StopReason.MAX_TOKENS,
+    _OUT_OF_WINDOW: StopReason.MAX_TOKENS,
+    "refusal": StopReason.REFUSAL,
+}
+_WINDOW_FULL = (
+    "The conversation filled the model's window in the middle of the answer. Compact it or start a new session."
+)
 _MESSAGES = {
     StopReason.MAX_TOKENS: "The answer reached its length limit. Ask it to go on, or raise max_tokens.",
     StopReason.MAX_STEPS: "The turn used all its {max_steps} steps. Ask it to go on, or raise ai.budget.max_steps.",
