@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from atmos_ai_sidecar.application.approvals import ApprovalEvent, Question
@@ -17,6 +17,7 @@ from atmos_ai_sidecar.application.ports.model import Answered, Model, ModelReque
 from atmos_ai_sidecar.application.ports.session_store import SessionStore
 from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.domain import turn as machine
+from atmos_ai_sidecar.domain.budgets import Budget, Level, Spent
 from atmos_ai_sidecar.domain.events import (
     ModelRetrying,
     Notice,
@@ -35,7 +36,10 @@ from atmos_ai_sidecar.domain.events import (
     UsageReported,
 )
 from atmos_ai_sidecar.domain.history import repaired
-from atmos_ai_sidecar.domain.messages import Message, ToolCall
+from atmos_ai_sidecar.domain.messages import Message, ToolCall, Usage
+from atmos_ai_sidecar.domain.prices import PriceTable
+from atmos_ai_sidecar.domain.prompt_cache import CachedPrompt
+from atmos_ai_sidecar.domain.requests import digest
 from atmos_ai_sidecar.domain.sessions import SessionId
 from atmos_ai_sidecar.errors import SidecarError, StorageBusyError
 
@@ -63,6 +67,13 @@ async def patiently(clock: Clock, call: Callable[[], Awaitable[_T]]) -> _T:
     return await call()
 
 
+@dataclass(slots=True)
+class Ledger:
+    """What the turns of one run have used so far."""
+
+    spent: Spent = field(default_factory=Spent)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnParts:
     """What a turn works with; the same for all turns of a workspace."""
@@ -76,6 +87,8 @@ class TurnParts:
     system: Callable[[], Sequence[str]]
     max_tokens: int
     timeout_seconds: float | None
+    prices: PriceTable = field(default_factory=PriceTable)
+    ledger: Ledger = field(default_factory=Ledger)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,19 +101,27 @@ class TurnOrder:
     context: CallContext
     limits: machine.TurnLimits
     with_tools: bool
+    budgets: Sequence[Budget] = ()
 
 
 class RunningTurn:
     """Drives one turn to its TurnFinished, whatever happens on the way."""
 
     def __init__(
-        self, parts: TurnParts, order: TurnOrder, *, release: Callable[[], None], mended: set[SessionId]
+        self,
+        parts: TurnParts,
+        order: TurnOrder,
+        *,
+        release: Callable[[], None],
+        mended: set[SessionId],
+        cached: dict[SessionId, CachedPrompt],
     ) -> None:
         self.order = order
         self._mended = mended
+        self._cached = cached
         self._parts = parts
         self._release = release
-        self._turn = machine.Turn(limits=order.limits, is_parallel=parts.tools.is_parallel)
+        self._turn = machine.Turn(limits=order.limits, is_parallel=parts.tools.is_parallel, budgets=order.budgets)
         self._outbox = Outbox(self._publish, parts.clock)
         self._history: list[Message] = []
         self._announced: set[str] = set()
@@ -174,6 +195,7 @@ class RunningTurn:
             tools=parts.tools.offered(parts.permissions.pin()) if order.with_tools else (),
             timeout_seconds=parts.timeout_seconds,
         )
+        asked_time = parts.clock.monotonic()
         async with parts.model.stream(request) as events:
             async for event in events:
                 match event:
@@ -194,13 +216,28 @@ class RunningTurn:
                             machine.Answered(
                                 blocks=event.blocks,
                                 stop_reason=event.stop_reason,
-                                usage=event.usage,
+                                usage=self._counted(event.usage, request, asked_time),
                                 invalid_inputs=event.invalid_inputs,
                             )
                         )
         return self._turn.feed(
             machine.Failed(reason="MODEL_UNAVAILABLE", message="The model's answer ended without a final event.")
         )
+
+    def _counted(self, usage: Usage, request: ModelRequest, asked_time: float) -> Usage:
+        """The usage of one request with its cost, and whether the cache failed it; remembers what is cached now."""
+        price = self._parts.prices.find(request.model)
+        prefix = digest(request.model, *request.system, *(tool.name for tool in request.tools))
+        before = self._cached.get(self.order.session_id)
+        is_missed = before is not None and before.is_missed_by(usage, prefix=prefix, time=asked_time)
+        self._cached[self.order.session_id] = CachedPrompt(
+            prefix=prefix,
+            tokens=usage.cache_read_input_tokens + usage.cache_creation_input_tokens,
+            time=self._parts.clock.monotonic(),
+        )
+        counted = replace(usage, cache_misses=int(is_missed), cost_usd=None if price is None else price.cost_usd(usage))
+        self._parts.ledger.spent += Spent(steps=1, usage=counted)
+        return counted
 
     async def _load(self) -> None:
         session_id = self.order.session_id
@@ -232,6 +269,8 @@ class RunningTurn:
     async def _save(self) -> None:
         """Stores what the turn has said and done since the last time, and reports it."""
         messages = self._turn.take_unsaved()
+        for level in self._turn.take_warnings():
+            self._outbox.put(_budget_notice(level))
         if not messages:
             return
         order, store = self.order, self._parts.store
@@ -275,6 +314,14 @@ async def _last_seq(broadcast: Broadcast, session_id: SessionId) -> int:
         return await broadcast.last_seq(session_id)
     except SidecarError:
         return 0
+
+
+def _budget_notice(level: Level) -> Notice:
+    return Notice(
+        kind=NoticeKind.BUDGET_WARNING,
+        message=f"{level.share:.0%} of a budget are used: {level}. The turn stops when it is used up ({level.key}).",
+        metadata={"setting": level.key, "used": f"{level.used:g}", "limit": f"{level.limit:g}"},
+    )
 
 
 def _repair_notice(repairs: Sequence[str]) -> Notice:
@@ -326,10 +373,13 @@ class Turns:
         self._running: dict[SessionId, tuple[RunningTurn, asyncio.Task[None]]] = {}
         self._mended: set[SessionId] = set()
         """Sessions whose damage was told: once is enough."""
+        self._cached: dict[SessionId, CachedPrompt] = {}
 
     def start(self, parts: TurnParts, order: TurnOrder) -> asyncio.Task[None]:
         """Starts a turn as a task that this object owns."""
-        turn = RunningTurn(parts, order, release=lambda: self._release(order.session_id), mended=self._mended)
+        turn = RunningTurn(
+            parts, order, release=lambda: self._release(order.session_id), mended=self._mended, cached=self._cached
+        )
         task = asyncio.create_task(turn.run(), name=f"turn {order.turn_id}")
         self._running[order.session_id] = (turn, task)
         return task

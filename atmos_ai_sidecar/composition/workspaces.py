@@ -146,6 +146,7 @@ class Workspaces:
             system=lambda: _system(config, redactor),
             max_tokens=model.max_tokens,
             timeout_seconds=config.timeout_seconds,
+            prices=config.prices,
         )
         chat = Chat(
             parts=parts,
@@ -156,6 +157,7 @@ class Workspaces:
             redact=redactor.redact,
             check_model=model.check,
             limits=TurnLimits(max_steps=config.budget.max_steps),
+            budgets=config.budget.by_scope,
         )
         return Workspace(
             run=run,

@@ -90,6 +90,7 @@ class NoticeKind(StrEnum):
     """What a notice is about."""
 
     HISTORY_REPAIRED = "history_repaired"
+    BUDGET_WARNING = "budget_warning"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +109,7 @@ class TurnFinished:
 
     stop_reason: StopReason
     reason: str = ""
-    """A reason of the error tree when ``stop_reason`` is error."""
+    """A reason of the error tree when ``stop_reason`` is error or budget."""
     message: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)

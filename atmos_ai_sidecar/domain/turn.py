@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from atmos_ai_sidecar.domain.budgets import Budget, Level, Meter
 from atmos_ai_sidecar.domain.events import StopReason, TurnFinished
 from atmos_ai_sidecar.domain.messages import Block, Message, Role, Text, ToolCall, ToolResult, Usage
 from atmos_ai_sidecar.domain.requests import canonical_json
@@ -115,8 +116,12 @@ class TurnLimits:
 class Turn:
     """One turn. Feed it inputs; do what it answers."""
 
-    def __init__(self, *, limits: TurnLimits, is_parallel: Callable[[ToolCall], bool]) -> None:
+    def __init__(
+        self, *, limits: TurnLimits, is_parallel: Callable[[ToolCall], bool], budgets: Sequence[Budget] = ()
+    ) -> None:
         self._limits = limits
+        self._meter = Meter(budgets)
+        self._warnings: list[Level] = []
         self._is_parallel = is_parallel
         self._phase = Phase.ASKING
         self._unsaved: list[Message] = []
@@ -148,6 +153,11 @@ class Turn:
         unsaved, self._unsaved = self._unsaved, []
         return unsaved
 
+    def take_warnings(self) -> Sequence[Level]:
+        """Budgets that came near their end since the last call."""
+        warnings, self._warnings = self._warnings, []
+        return warnings
+
     def feed(self, given: Input) -> Action:
         """Takes an input and answers with the next action.
 
@@ -171,6 +181,7 @@ class Turn:
         self._partial = ""
         self._steps += 1
         self._usage += given.usage
+        self._warnings.extend(self._meter.add(given.usage))
         blocks = tuple(block for block in given.blocks if not (isinstance(block, Text) and not block.text.strip()))
         if blocks:
             self._unsaved.append(Message(role=Role.ASSISTANT, blocks=blocks, usage=given.usage))
@@ -182,7 +193,7 @@ class Turn:
         }
         end = self._end_of_answer(given.stop_reason)
         if end is not None:
-            return self._finish(end, message=_WINDOW_FULL if given.stop_reason == _OUT_OF_WINDOW else "")
+            return self._finish(end, reason=_REASONS.get(end, ""), message=self._message_of(end, given.stop_reason))
         if not self._calls:
             return AskModel()
         self._phase = Phase.CALLING
@@ -193,8 +204,17 @@ class Turn:
         if stop_reason in _FINAL:
             return _FINAL[stop_reason]
         if self._calls or stop_reason == "pause_turn":
-            return StopReason.MAX_STEPS if self._steps >= self._limits.max_steps else None
+            if self._steps >= self._limits.max_steps:
+                return StopReason.MAX_STEPS
+            return StopReason.BUDGET if self._meter.overrun() else None
         return StopReason.END_TURN
+
+    def _message_of(self, end: StopReason, stop_reason: str) -> str:
+        """What there is to say beside the usual."""
+        overrun = self._meter.overrun()
+        if end is StopReason.BUDGET and overrun is not None:
+            return f"The turn was stopped: it used {overrun}. Raise {overrun.key} to go on."
+        return _WINDOW_FULL if stop_reason == _OUT_OF_WINDOW else ""
 
     def _failed(self, given: Failed) -> Action:
         return self._finish(StopReason.ERROR, reason=given.reason, message=given.message, metadata=dict(given.metadata))
@@ -289,6 +309,7 @@ _WHY = {
     StopReason.BUDGET: "the budget was used up",
 }
 _OUT_OF_WINDOW = "model_context_window_exceeded"
+_REASONS = {StopReason.BUDGET: "BUDGET_EXHAUSTED"}
 _FINAL = {
     "max_tokens": StopReason.MAX_TOKENS,
     _OUT_OF_WINDOW: StopReason.MAX_TOKENS,

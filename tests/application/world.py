@@ -13,9 +13,11 @@ from atmos_ai_sidecar.application.ports.model import Model
 from atmos_ai_sidecar.application.sessions import Sessions
 from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.application.turns import TurnParts, Turns
+from atmos_ai_sidecar.domain.budgets import Limits, Scope
 from atmos_ai_sidecar.domain.events import TurnEvent, TurnFinished
 from atmos_ai_sidecar.domain.messages import ToolCall
 from atmos_ai_sidecar.domain.permissions import Grant, PermissionSettings
+from atmos_ai_sidecar.domain.prices import PriceTable
 from atmos_ai_sidecar.domain.redaction import Redactor
 from atmos_ai_sidecar.domain.sessions import Session
 from atmos_ai_sidecar.domain.tools import Effect, Execution, OutputPiece, Result, Tool, ToolRegistry
@@ -50,6 +52,8 @@ class World:
         owner: str = "me",
         settings: PermissionSettings | None = None,
         slow_tool: str = "",
+        budgets: Mapping[Scope, Limits] | None = None,
+        prices: PriceTable | None = None,
     ) -> None:
         self.owner = owner
         self._slow_tool = slow_tool
@@ -97,6 +101,7 @@ class World:
             system=lambda: ("system",),
             max_tokens=100,
             timeout_seconds=None,
+            prices=prices or PriceTable(),
         )
         self.chat = Chat(
             parts=self.parts,
@@ -107,6 +112,7 @@ class World:
             redact=redactor.redact,
             check_model=self._check_model,
             limits=TurnLimits(max_steps=4),
+            budgets=budgets,
         )
 
     def _check_model(self) -> None:
