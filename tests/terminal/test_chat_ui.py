@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -7,103 +7,24 @@ import pytest
 
 from atmos_ai_sidecar.application.ports.approver import Attendance
 from atmos_ai_sidecar.application.ports.console import TerminalMode
-from atmos_ai_sidecar.domain.events import ModelRetrying, TextDelta
+from atmos_ai_sidecar.domain.events import ModelRetrying
 from atmos_ai_sidecar.domain.requests import Answer
-from atmos_ai_sidecar.errors import ConfigurationInvalidError, ModelNotConfiguredError
+from atmos_ai_sidecar.errors import ModelNotConfiguredError
 from tests.fakes.chat import ScriptedTurn
-from tests.fakes.clock import FakeClock
 from tests.fakes.console import FakeConsole
-from tests.terminal.office import BROKEN, DESCRIBE, PLAN, Office, answer_plainly
-
-ENTER, ESCAPE, CTRL_C, CTRL_D, UP = "\r", "\x1b", "\x03", "\x04", "\x1b[A"
-
-
-class FrameClock(FakeClock):
-    """Frames come at once; everything longer waits for the test."""
-
-    async def sleep(self, seconds: float) -> None:
-        if seconds <= 0.05:
-            await asyncio.sleep(0)
-        else:
-            await super().sleep(seconds)
-
-
-class Sitting:
-    """A person at a chat."""
-
-    def __init__(self, console: FakeConsole, office: Office, task: "asyncio.Task[int]") -> None:
-        self.console = console
-        self.office = office
-        self.task = task
-
-    @property
-    def clock(self) -> FrameClock:
-        assert isinstance(self.office.clock, FrameClock)
-        return self.office.clock
-
-    async def submit(self, text: str) -> None:
-        self.console.type(text)
-        self.console.type(ENTER)
-
-    async def see(self, *texts: str) -> None:
-        await self.console.wait_for(*texts)
-
-    async def answer(self, key: str) -> None:
-        """Reads the question first, then presses a key."""
-        await self.see("may this run?")
-        self.clock.advance(0.4)
-        self.console.type(key)
-
-    async def office_is_idle(self) -> None:
-        """Lets everything run that can run now, frames that wait for a moment included."""
-        for _ in range(20):
-            await asyncio.sleep(0.002)
-
-    async def leave(self) -> int:
-        self.console.type(CTRL_D)
-        async with asyncio.timeout(5):
-            return await self.task
-
-
-def office_with(script: Callable[[ScriptedTurn], Any]) -> Office:
-    office = Office(script)
-    office.clock = FrameClock()
-    return office
-
-
-@asynccontextmanager
-async def sitting(
-    script: Callable[[ScriptedTurn], Any] = answer_plainly,
-    *arguments: str,
-    office: Office | None = None,
-    **console_options: Any,
-) -> AsyncIterator[Sitting]:
-    office = office or office_with(script)
-    console = FakeConsole(**console_options)
-    task = asyncio.create_task(office.run(console, "chat", *arguments))
-    person = Sitting(console, office, task)
-    try:
-        await console.wait_until(lambda: "ready" in console.text or task.done(), "for the chat")
-        yield person
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def describe(turn: ScriptedTurn) -> None:
-    await turn.say("Let me look.")
-    await turn.call(DESCRIBE, component="vpc", stack="ue1-prod")
-    await turn.say("It is **10.20.0.0/16**.\n\n- one\n- two\n")
-
-
-async def plan(turn: ScriptedTurn) -> None:
-    result = await turn.call(PLAN, component="database", stack="ue1-prod")
-    await turn.say(result.output)
-
-
-async def talk_for_ever(turn: ScriptedTurn) -> None:
-    await turn.say("First paragraph.\n\nSecond")
-    await asyncio.Event().wait()
+from tests.terminal.office import BROKEN, PLAN, answer_plainly
+from tests.terminal.sitting import (
+    CTRL_C,
+    CTRL_D,
+    ENTER,
+    ESCAPE,
+    UP,
+    describe,
+    office_with,
+    plan,
+    sitting,
+    talk_for_ever,
+)
 
 
 class TestConversation:
@@ -415,154 +336,3 @@ class TestKeys:
         async with sitting() as person:
             person.console.end_input()
             assert await person.task == 129
-
-
-class TestSessions:
-    async def test_a_resumed_chat_shows_the_conversation_with_its_cards(self) -> None:
-        async with sitting(describe, "--session", "s") as person:
-            await person.submit("What is the CIDR?")
-            await person.see("• two")
-            assert await person.leave() == 0
-            assert "atmos-ai chat --session s" in person.console.text
-            office = person.office
-        async with sitting(describe, "--session", "s", office=office) as person:
-            await person.see("resumed, 4 messages", "> What is the CIDR?", "✓ describe vpc in ue1-prod", "• two")
-            person.console.type(UP)
-            await person.see("> What is the CIDR?")
-            assert '"session":"s"' in person.console.resume_tokens[0]
-
-    async def test_slash_commands_work_on_the_screen(self) -> None:
-        async with sitting(answer_plainly, "--session", "one") as person:
-            await person.submit("/helpp")
-            await person.see("Did you mean /help?")
-            await person.submit("/new two")
-            await person.see("session two (new)")
-            await person.submit("hello")
-            await person.see("You said: hello")
-            await person.submit("/sessions one")
-            await person.see("session one (resumed, 0 messages)")
-            await person.submit("/clear")
-            await person.console.wait_until(lambda: "You said" not in "\n".join(person.console.lines))
-            await person.submit("/quit")
-            assert await person.task == 0
-
-    async def test_an_unknown_project_is_trusted_on_the_screen(self) -> None:
-        office = office_with(answer_plainly)
-        office.is_trusted = False
-        console = FakeConsole()
-        task = asyncio.create_task(office.run(console, "chat"))
-        await console.wait_for("Trust this project?", "base_url: http://evil")
-        office.clock.advance(0.4)
-        console.type("y")
-        await console.wait_for("ready")
-        console.type(CTRL_D)
-        assert await task == 0
-
-    async def test_no_trust_leaves_with_the_remedy(self) -> None:
-        office = office_with(answer_plainly)
-        office.is_trusted = False
-        console = FakeConsole()
-        task = asyncio.create_task(office.run(console, "chat"))
-        await console.wait_for("Trust this project?")
-        office.clock.advance(0.4)
-        console.type("n")
-        assert await task == 5
-        assert "--trust-project" in console.text
-        assert console.modes[-1] is TerminalMode.COOKED
-
-    async def test_a_workspace_that_does_not_open_is_one_clear_error(self) -> None:
-        office, console = office_with(answer_plainly), FakeConsole()
-        office.error = ConfigurationInvalidError("expected a map", file="atmos.yaml", line=7)
-        assert await office.run(console, "chat") == 1
-        assert console.lines[0] == "Error: atmos.yaml:7: expected a map"
-        assert console.lines[1] == ""
-
-
-class TestScreen:
-    async def test_a_narrower_screen_leaves_one_composer(self) -> None:
-        async with sitting() as person:
-            person.console.type("a draft that is long enough to be wrapped on a screen that gets narrow " * 2)
-            await person.see("narrow")
-            for columns in (70, 50, 33, 27, 60, 80, 41):
-                person.console.resize(columns, 24)
-                await person.office_is_idle()
-            shown = "\n".join(person.console.lines)
-            assert shown.count("> a draft") == 1, shown
-            assert shown.count("ready") == 1, shown
-
-    async def test_a_terminal_that_does_not_reflow_loses_no_line(self) -> None:
-        environment = {"TERM": "xterm-256color", "XTERM_VERSION": "XTerm(390)"}
-        async with sitting(reflows=False, environment=environment) as person:
-            await person.submit("keep me")
-            await person.see("You said: keep me")
-            for columns in (60, 40, 30):
-                person.console.resize(columns, 24)
-                await person.office_is_idle()
-            shown = "\n".join(person.console.lines)
-            assert "You said: keep me" in shown
-            assert shown.count("ready") == 1, shown
-
-    @pytest.mark.parametrize(("columns", "rows"), [(20, 10), (200, 50), (1, 1)])
-    async def test_any_size_works(self, columns: int, rows: int) -> None:
-        office = office_with(describe)
-        console = FakeConsole(columns=80, rows=24)
-        task = asyncio.create_task(office.run(console, "chat"))
-        await console.wait_for("ready")
-        console.resize(columns, rows)
-        console.type("go" + ENTER)
-        await console.wait_until(lambda: office.chat.turns and not office.chat.is_running(_only(office)))
-        console.type(CTRL_D)
-        assert await task == 0
-
-    async def test_no_color_means_no_colours(self) -> None:
-        async with sitting(describe, environment={"TERM": "xterm-256color", "NO_COLOR": "1"}) as person:
-            await person.submit("go")
-            await person.see("• two")
-            import re
-
-            codes = set(re.findall(r"\x1b\[([0-9;]*)m", person.console.out))
-            colours = {part for code in codes for part in code.split(";") if part and int(part) >= 30}
-            assert colours == set()
-
-    async def test_a_terminal_that_is_stopped_gets_nothing_and_misses_nothing(self) -> None:
-        going_on, done = asyncio.Event(), asyncio.Event()
-
-        async def flood(turn: ScriptedTurn) -> None:
-            await turn.say("start\n\n")
-            await going_on.wait()
-            for number in range(2000):
-                turn.put(TextDelta(text=f"paragraph {number}\n\n"))
-            done.set()
-
-        async with sitting(flood) as person:
-            await person.submit("go")
-            await person.see("start")
-            person.console.is_stopped = True
-            before = len(person.console.stdout)
-            going_on.set()
-            await done.wait()
-            await person.office_is_idle()
-            assert len(person.console.stdout) - before < 20_000
-            person.console.is_stopped = False
-            await person.see("paragraph 0", "paragraph 1999")
-            assert person.console.text.count("paragraph 1000\n") == 1
-
-    async def test_two_chats_in_one_process_do_not_meet(self, capfd: pytest.CaptureFixture[str]) -> None:
-        async with sitting(answer_plainly, "--session", "a") as one, sitting(answer_plainly, "--session", "b") as two:
-            for number in range(5):
-                await one.submit(f"apple {number}")
-                await two.submit(f"pear {number}")
-            await one.see("You said: apple 4")
-            await two.see("You said: pear 4")
-            assert "pear" not in one.console.text
-            assert "apple" not in two.console.text
-            assert await one.leave() == 0
-            await two.submit("after")
-            await two.see("You said: after")
-            assert await two.leave() == 0
-        assert capfd.readouterr() == ("", "")
-        assert asyncio.get_running_loop().get_exception_handler() is None
-
-
-def _only(office: Office) -> Any:
-    return next(iter(office.store._sessions))

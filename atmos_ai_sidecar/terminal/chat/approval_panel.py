@@ -73,6 +73,11 @@ class ApprovalPanel:
         """An Enter that follows the letter out of habit must not send the draft."""
         return self._clock.monotonic() < self._guarded_until
 
+    def typed(self) -> None:
+        """Takes note that the draft was edited after the answer: the next Enter means the draft."""
+        if not self._questions:
+            self._guarded_until = 0.0
+
     def ask(self, question: PanelQuestion) -> None:
         self._questions.append(question)
         if len(self._questions) == 1:
@@ -149,11 +154,8 @@ class ApprovalPanel:
         if len(body) > room:
             hidden = len(body) - max(room - 1, 0)
             body = [*body[: max(room - 1, 0)], cut(f"… {hidden} more lines above", columns)][: max(room, 0)]
-        return [
-            [("class:question", cut(title, columns))],
-            *([("", line)] for line in body),
-            *keys,
-        ]
+        head: Row = [("class:question", cut(title, columns))]
+        return [*([head] if room >= 0 else []), *([("", line)] for line in body), *keys]
 
     def _keys(self, question: PanelQuestion, columns: int) -> list[Row]:
         rows: list[Row] = []

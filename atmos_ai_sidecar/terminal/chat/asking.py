@@ -10,7 +10,6 @@ from atmos_ai_sidecar.domain.requests import Answer, PermissionRequest
 from atmos_ai_sidecar.errors import PermissionAlreadyResolvedError, SidecarError
 from atmos_ai_sidecar.terminal.chat.approval_panel import Choice, PanelQuestion
 from atmos_ai_sidecar.terminal.chat.live_turn import Note
-from atmos_ai_sidecar.terminal.commands.context import trust_lines
 
 
 class _Stage(Protocol):
@@ -69,7 +68,7 @@ class Asking:
             PanelQuestion(
                 id="trust",
                 title="Trust this project?",
-                lines=trust_lines(question),
+                lines=question.lines,
                 choices=choices,
                 answer=settle,
             )

@@ -3,13 +3,13 @@
 import asyncio
 import shlex
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prompt_toolkit.application import create_app_session
 
 from atmos_ai_sidecar.application.ports.approver import Attendance
 from atmos_ai_sidecar.application.ports.clock import Clock
-from atmos_ai_sidecar.application.workspace import TrustQuestion
+from atmos_ai_sidecar.application.workspace import TrustQuestion, Workspace
 from atmos_ai_sidecar.domain.events import PermissionRequested, PermissionResolved, TurnEvent, TurnFinished
 from atmos_ai_sidecar.errors import SidecarError
 from atmos_ai_sidecar.terminal import exit_codes
@@ -22,9 +22,6 @@ from atmos_ai_sidecar.terminal.chat.slash_commands import is_slash_command, run_
 from atmos_ai_sidecar.terminal.chat.stage import Stage
 from atmos_ai_sidecar.terminal.chat.transcript import UserSaid, entries, header
 from atmos_ai_sidecar.terminal.render.palette import Palette, visible
-
-if TYPE_CHECKING:
-    from atmos_ai_sidecar.application.workspace import Workspace
 
 TWICE_SECONDS = 2.0
 SHOWN_OUTPUT_LINES = 400
@@ -145,7 +142,7 @@ class ChatUI:
         await self._stage.prepare()
         return await self._asking.confirm_trust(question)
 
-    async def _serve(self, workspace: "Workspace") -> None:
+    async def _serve(self, workspace: Workspace) -> None:
         conversation = await Conversation.begin(
             workspace,
             name=self._settings.session,
@@ -180,7 +177,6 @@ class ChatUI:
 
     async def _start(self, conversation: Conversation, text: str) -> None:
         self._turn.begin()
-        self._has_spoken = True
         self._stage.wake()
         try:
             await conversation.workspace.chat.start_turn(
@@ -194,6 +190,8 @@ class ChatUI:
             self._turn.stop()
             self.show_error(error)
             self._composer.put_back(text)
+        else:
+            self._has_spoken = True
 
     async def _follow(self, conversation: Conversation) -> None:
         if self._follower is not None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 FRAME_SECONDS = 1 / 30
 CONGESTED_SECONDS = 0.05
 TICK_SECONDS = 1.0
+ROOMY_ROWS = 16
 HANGUP = 129
 _STYLE = Style.from_dict(
     {
@@ -64,6 +65,7 @@ class Stage:
         self.status = StatusLine(clock=self._clock, turn=self.turn, panel=self.panel)
         blocked = Condition(lambda: self.panel.is_asking or self.panel.was_just_answered)
         self.composer = Composer(send=send, is_blocked=blocked, room=self._composer_room)
+        self.composer.buffer.on_text_changed += lambda _buffer: self.panel.typed()
         self.input = StreamInput(console)
         depth = color_depth_of(console.environment, has_colors=self._palette.enabled)
         self.output = StreamOutput(console, color_depth=depth)
@@ -186,9 +188,11 @@ class Stage:
             await self._clock.sleep(FRAME_SECONDS)
 
     async def _tick(self) -> None:
+        """Moves the elapsed time. Nothing is written to an idle terminal: that would end a selection."""
         while True:
             await self._clock.sleep(TICK_SECONDS)
-            self.wake()
+            if self.status.is_moving:
+                self.wake()
 
     def _flush(self) -> None:
         pieces = self.turn.take_pieces() if self._painter is not None else []
@@ -211,6 +215,7 @@ class Stage:
             [
                 _rows(lambda: self._live),
                 _rows(lambda: self._question),
+                ConditionalContainer(Window(height=1), filter=Condition(lambda: self._margin() > 0)),
                 ConditionalContainer(self._reason_window, filter=Condition(lambda: self.panel.is_reasoning)),
                 self.composer.container,
                 Window(status, height=1),
@@ -226,7 +231,7 @@ class Stage:
         waiting: list[Row] = [
             [("class:waiting", cut(f"next: {visible(text.splitlines()[0])}", width))] for text in self.composer.waiting
         ]
-        limit = self.screen.rows - 1 - self._composer_rows() - len(self._question) - self.panel.is_reasoning - 1
+        limit = self._question_room() - len(self._question)
         typesetter = self._painter.typesetter if self._painter is not None else None
         rows = self.turn.rows(typesetter, width, max(limit - len(waiting), 0))
         self._live = [*rows, *waiting][: max(limit, 0)]
@@ -241,7 +246,11 @@ class Stage:
         return min(needed, self._composer_room())
 
     def _question_room(self) -> int:
-        return max(self.screen.rows - 1 - self._composer_rows() - self.panel.is_reasoning, 0)
+        return max(self.screen.rows - 1 - self._composer_rows() - self.panel.is_reasoning - self._margin(), 0)
+
+    def _margin(self) -> int:
+        """A blank row above the composer, where there is room for it."""
+        return int(self.screen.rows >= ROOMY_ROWS)
 
 
 def _rows(rows: Callable[[], list[Row]]) -> ConditionalContainer:

@@ -26,6 +26,11 @@ class StatusLine:
         """Shows a few words for two seconds in place of the state."""
         self._hint, self._hint_until = text, self.clock.monotonic() + HINT_SECONDS
 
+    @property
+    def is_moving(self) -> bool:
+        """Whether the line changes by itself as time goes by."""
+        return self.turn.is_working or bool(self._hint)
+
     def row(self, width: int) -> Row:
         """The line, with what matters most first, cut to the width."""
         pieces: Row = []
@@ -51,7 +56,9 @@ class StatusLine:
         return parts
 
     def _state(self) -> str:
-        if self._hint and self.clock.monotonic() < self._hint_until:
+        if self._hint and self.clock.monotonic() >= self._hint_until:
+            self._hint = ""
+        if self._hint:
             return self._hint
         if self.panel.count:
             return "1 question" if self.panel.count == 1 else f"{self.panel.count} questions"

@@ -27,7 +27,7 @@ class StreamInput(Input):
         self._is_closed = False
         self._ready: Callable[[], None] | None = None
         self.keys_in_piece = 0
-        """How many keys the newest piece of input held: a person presses one at a time."""
+        """How many keys the newest piece of input held, but for a last Enter: a person presses one at a time."""
 
     async def run(self) -> None:
         """Reads until the input ends or this is cancelled."""
@@ -38,7 +38,7 @@ class StreamInput(Input):
                 self._parser.feed(self._decoder.decode(data))
             else:
                 self._is_closed = True
-            self.keys_in_piece = len(self._keys) - before
+            self.keys_in_piece = len(self._keys) - before - data.endswith((b"\r", b"\n"))
             if self._ready is not None:
                 self._ready()
 
