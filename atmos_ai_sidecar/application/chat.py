@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
+from atmos_ai_sidecar.application.compaction import CompactionOrder, ContextUse
 from atmos_ai_sidecar.application.ports.approver import Attendance, CallContext
 from atmos_ai_sidecar.application.ports.journal import Journal
 from atmos_ai_sidecar.application.ports.session_store import SessionChange
 from atmos_ai_sidecar.application.sessions import Sessions, checked_text
-from atmos_ai_sidecar.application.turns import TurnOrder, TurnParts, Turns, patiently
+from atmos_ai_sidecar.application.turns import TurnOrder, TurnParts, Turns, load_conversation, patiently, priced
 from atmos_ai_sidecar.domain.budgets import Budget, Limits, Meter, Scope, Spent
-from atmos_ai_sidecar.domain.events import SessionEvent, StopReason, TurnStarted
+from atmos_ai_sidecar.domain.events import Notice, SessionEvent, StopReason, TurnStarted
 from atmos_ai_sidecar.domain.messages import Message, Role, Text
 from atmos_ai_sidecar.domain.prices import PRICES_DATE
 from atmos_ai_sidecar.domain.sessions import Session, SessionId
@@ -142,7 +143,8 @@ class Chat:
         price = self._parts.prices.find(model)
         if price is not None:  # what was asked of a model without a price counts as if it had been this one
             used = [u if u.cost_usd is not None else replace(u, cost_usd=price.cost_usd(u)) for u in used]
-        return sum((Spent(steps=1, usage=usage) for usage in used), Spent())
+        summaries = Spent(usage=await self._parts.compactor.spent(session_id))
+        return sum((Spent(steps=1, usage=usage) for usage in used), summaries)
 
     async def _record_question(self, session: Session, turn_id: str, text: str, model: str) -> str:
         store, clock = self._parts.store, self._parts.clock
@@ -162,6 +164,45 @@ class Chat:
         """
         await self._sessions.get(session_id)
         return self._turns.cancel(session_id)
+
+    async def compact(self, session_id: SessionId, *, focus: str = "", model: str = "") -> Sequence[Notice]:
+        """Summarises a session now, and tells what came of it. What is stored stays as it is.
+
+        Raises:
+            SessionNotFoundError, TurnInProgressError, ModelNotConfiguredError, BudgetExhaustedError
+        """
+        session = await self._sessions.get(session_id)
+        self._check_model()
+        asked = model or session.model
+        await self._checked_budgets(session, asked, None)
+        if self._turns.is_running(session_id):
+            raise TurnInProgressError(session.name)
+        parts, claim, notices = self._parts, str(uuid.uuid4()), list[Notice]()
+        await patiently(parts.clock, lambda: self._journal.begin_turn(session_id, claim, self._owner))
+        try:
+            memory = self._turns.memory(session_id)
+            conversation = await load_conversation(parts, session_id, asked, memory)
+            order = CompactionOrder(
+                count=lambda usage, request: priced(parts, usage, request.model),
+                tell=notices.append,
+                focus=self._redact(focus),
+                is_forced=True,
+            )
+            if await parts.compactor.fit(conversation, order):
+                memory.cached = None
+        finally:
+            await asyncio.shield(self._journal.finish_turn(session_id, claim))
+        return notices
+
+    async def context(self, session_id: SessionId) -> ContextUse:
+        """What fills the model's window, by our own estimate.
+
+        Raises:
+            SessionNotFoundError: There is no such session.
+        """
+        session = await self._sessions.get(session_id)
+        memory = self._turns.memory(session_id)
+        return self._parts.compactor.use(await load_conversation(self._parts, session_id, session.model, memory))
 
     def is_running(self, session_id: SessionId) -> bool:
         return self._turns.is_running(session_id)

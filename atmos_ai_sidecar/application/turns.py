@@ -5,10 +5,12 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 from atmos_ai_sidecar.application.approvals import ApprovalEvent, Question
 from atmos_ai_sidecar.application.broadcast import Broadcast
+from atmos_ai_sidecar.application.compaction import CompactionOrder, Compactor, Conversation
 from atmos_ai_sidecar.application.outbox import Outbox
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.approver import CallContext
@@ -41,7 +43,7 @@ from atmos_ai_sidecar.domain.prices import PriceTable
 from atmos_ai_sidecar.domain.prompt_cache import CachedPrompt
 from atmos_ai_sidecar.domain.requests import digest
 from atmos_ai_sidecar.domain.sessions import SessionId
-from atmos_ai_sidecar.errors import SidecarError, StorageBusyError
+from atmos_ai_sidecar.errors import ModelFailedError, SidecarError, StorageBusyError
 
 _LOG = logging.getLogger(__name__)
 BUSY_TRIES = 8
@@ -81,6 +83,7 @@ class TurnParts:
     store: SessionStore
     broadcast: Broadcast
     model: Model
+    compactor: Compactor
     tools: ToolExecutor
     permissions: Permissions
     clock: Clock
@@ -104,6 +107,40 @@ class TurnOrder:
     budgets: Sequence[Budget] = ()
 
 
+@dataclass(slots=True)
+class SessionMemory:
+    """What a process knows of a session beside what is stored; nothing of it must be right."""
+
+    is_mended: bool = False
+    """Its damage was told: once is enough."""
+    cached: CachedPrompt | None = None
+    factor: float = 1.0
+    """See ``Conversation``."""
+
+
+async def load_conversation(parts: TurnParts, session_id: SessionId, model: str, memory: SessionMemory) -> Conversation:
+    """The session as it is stored, with the system prompt and the tools of this moment."""
+    return Conversation(
+        session_id=session_id,
+        model=model,
+        max_tokens=parts.max_tokens,
+        timeout_seconds=parts.timeout_seconds,
+        system=parts.system(),
+        tools=parts.tools.offered(parts.permissions.pin()),
+        messages=list(await parts.store.newest_messages(session_id, 0)),
+        compaction=await parts.compactor.load(session_id),
+        factor=memory.factor,
+    )
+
+
+def priced(parts: TurnParts, usage: Usage, model: str) -> Usage:
+    """The usage of one request with its cost, noted in the run's ledger."""
+    price = parts.prices.find(model)
+    counted = replace(usage, cost_usd=None if price is None else price.cost_usd(usage))
+    parts.ledger.spent += Spent(steps=1, usage=counted)
+    return counted
+
+
 class RunningTurn:
     """Drives one turn to its TurnFinished, whatever happens on the way."""
 
@@ -113,17 +150,15 @@ class RunningTurn:
         order: TurnOrder,
         *,
         release: Callable[[], None],
-        mended: set[SessionId],
-        cached: dict[SessionId, CachedPrompt],
+        memory: SessionMemory,
     ) -> None:
         self.order = order
-        self._mended = mended
-        self._cached = cached
+        self._memory = memory
         self._parts = parts
         self._release = release
         self._turn = machine.Turn(limits=order.limits, is_parallel=parts.tools.is_parallel, budgets=order.budgets)
         self._outbox = Outbox(self._publish, parts.clock)
-        self._history: list[Message] = []
+        self._conversation: Conversation | None = None
         self._announced: set[str] = set()
         self._stop: StopReason | None = None
         self._step: asyncio.Task[machine.Action] | None = None
@@ -183,18 +218,20 @@ class RunningTurn:
         return await self._ask_model()
 
     async def _ask_model(self) -> machine.Action:
-        parts, order = self._parts, self.order
-        if not self._history:
-            await self._load()
-        request = ModelRequest(
-            model=order.model,
-            max_tokens=parts.max_tokens,
-            system=parts.system(),
-            # A paused answer and its continuation are two messages here and one for the model.
-            messages=repaired(self._history).messages,
-            tools=parts.tools.offered(parts.permissions.pin()) if order.with_tools else (),
-            timeout_seconds=parts.timeout_seconds,
-        )
+        conversation = await self._loaded()
+        order = CompactionOrder(count=self._charged, tell=self._outbox.put)
+        await self._parts.compactor.fit(conversation, order)
+        try:
+            return await self._stream(conversation)
+        except ModelFailedError as error:
+            # The provider counts otherwise than we do.
+            is_too_long = error.metadata.get("kind") == "prompt_too_long"
+            if not is_too_long or not await self._parts.compactor.fit(conversation, replace(order, is_forced=True)):
+                raise
+            return await self._stream(conversation)
+
+    async def _stream(self, conversation: Conversation) -> machine.Action:
+        parts, request = self._parts, conversation.request()
         asked_time = parts.clock.monotonic()
         async with parts.model.stream(request) as events:
             async for event in events:
@@ -212,6 +249,8 @@ class RunningTurn:
                             )
                         )
                     case Answered():
+                        conversation.learn(event.usage)
+                        self._memory.factor = conversation.factor
                         return self._turn.feed(
                             machine.Answered(
                                 blocks=event.blocks,
@@ -224,29 +263,38 @@ class RunningTurn:
             machine.Failed(reason="MODEL_UNAVAILABLE", message="The model's answer ended without a final event.")
         )
 
+    async def _loaded(self) -> Conversation:
+        """The conversation with the system prompt and the tools of this moment."""
+        parts, order = self._parts, self.order
+        if self._conversation is None:
+            self._conversation = await load_conversation(parts, order.session_id, order.model, self._memory)
+            repairs = repaired(self._conversation.messages).repairs
+            if repairs and not self._memory.is_mended:
+                self._memory.is_mended = True
+                _LOG.warning("the history of session %s was repaired: %s", order.session_id, " ".join(repairs))
+                self._outbox.put(_repair_notice(repairs))
+        self._conversation.system = parts.system()
+        self._conversation.tools = parts.tools.offered(parts.permissions.pin()) if order.with_tools else ()
+        return self._conversation
+
+    def _charged(self, usage: Usage, request: ModelRequest) -> Usage:
+        """Counts a summary on the turn's account."""
+        counted = priced(self._parts, usage, request.model)
+        self._turn.charge(counted)
+        self._memory.cached = None
+        return counted
+
     def _counted(self, usage: Usage, request: ModelRequest, asked_time: float) -> Usage:
         """The usage of one request with its cost, and whether the cache failed it; remembers what is cached now."""
-        price = self._parts.prices.find(request.model)
         prefix = digest(request.model, *request.system, *(tool.name for tool in request.tools))
-        before = self._cached.get(self.order.session_id)
+        before = self._memory.cached
         is_missed = before is not None and before.is_missed_by(usage, prefix=prefix, time=asked_time)
-        self._cached[self.order.session_id] = CachedPrompt(
+        self._memory.cached = CachedPrompt(
             prefix=prefix,
             tokens=usage.cache_read_input_tokens + usage.cache_creation_input_tokens,
             time=self._parts.clock.monotonic(),
         )
-        counted = replace(usage, cache_misses=int(is_missed), cost_usd=None if price is None else price.cost_usd(usage))
-        self._parts.ledger.spent += Spent(steps=1, usage=counted)
-        return counted
-
-    async def _load(self) -> None:
-        session_id = self.order.session_id
-        history = repaired(await self._parts.store.newest_messages(session_id, 0))
-        self._history = list(history.messages)
-        if history.repairs and session_id not in self._mended:
-            self._mended.add(session_id)
-            _LOG.warning("the history of session %s was repaired: %s", session_id, " ".join(history.repairs))
-            self._outbox.put(_repair_notice(history.repairs))
+        return priced(self._parts, replace(usage, cache_misses=int(is_missed)), request.model)
 
     async def _run_tools(self, calls: Sequence[ToolCall]) -> machine.Action:
         for call in calls:
@@ -276,7 +324,8 @@ class RunningTurn:
         order, store = self.order, self._parts.store
         marked = [Message(role=m.role, blocks=m.blocks, turn_id=order.turn_id, usage=m.usage) for m in messages]
         stored = await patiently(self._parts.clock, lambda: store.append_messages(order.session_id, marked))
-        self._history.extend(stored)
+        if self._conversation is not None:
+            self._conversation.messages.extend(stored)
         for message in stored:
             for answered in message.tool_results:
                 if answered.tool_call_id not in self._announced:
@@ -371,18 +420,19 @@ class Turns:
 
     def __init__(self) -> None:
         self._running: dict[SessionId, tuple[RunningTurn, asyncio.Task[None]]] = {}
-        self._mended: set[SessionId] = set()
-        """Sessions whose damage was told: once is enough."""
-        self._cached: dict[SessionId, CachedPrompt] = {}
+        self._memories: dict[SessionId, SessionMemory] = {}
 
     def start(self, parts: TurnParts, order: TurnOrder) -> asyncio.Task[None]:
         """Starts a turn as a task that this object owns."""
-        turn = RunningTurn(
-            parts, order, release=lambda: self._release(order.session_id), mended=self._mended, cached=self._cached
-        )
+        release = partial(self._release, order.session_id)
+        turn = RunningTurn(parts, order, release=release, memory=self.memory(order.session_id))
         task = asyncio.create_task(turn.run(), name=f"turn {order.turn_id}")
         self._running[order.session_id] = (turn, task)
         return task
+
+    def memory(self, session_id: SessionId) -> SessionMemory:
+        """What this process knows of the session beside what is stored."""
+        return self._memories.setdefault(session_id, SessionMemory())
 
     def is_running(self, session_id: SessionId) -> bool:
         return session_id in self._running

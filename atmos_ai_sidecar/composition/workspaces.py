@@ -11,6 +11,7 @@ from atmos_ai_sidecar.adapters.local_tools.program_runner import WardenedRunner
 from atmos_ai_sidecar.adapters.user_state import GrantsFile, TrustFile, state_directory
 from atmos_ai_sidecar.application.approvals import Approvals, WorkspaceApprover
 from atmos_ai_sidecar.application.chat import Chat
+from atmos_ai_sidecar.application.compaction import Compactor
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.sessions import Sessions
@@ -140,6 +141,7 @@ class Workspaces:
             store=engine.store,
             broadcast=engine.broadcast,
             model=model,
+            compactor=Compactor(store=engine.store, model=model, clock=self._clock, settings=config.compaction),
             tools=executor,
             permissions=permissions,
             clock=self._clock,

@@ -11,7 +11,6 @@ from atmos_ai_sidecar.configuration.project import AtmosFlags, Project, find_pro
 from atmos_ai_sidecar.configuration.reader import Reading, Section
 from atmos_ai_sidecar.configuration.settings import (
     Budget,
-    CompactionSettings,
     Config,
     InstructionSettings,
     McpServer,
@@ -22,13 +21,12 @@ from atmos_ai_sidecar.configuration.settings import (
 )
 from atmos_ai_sidecar.configuration.spelling import united
 from atmos_ai_sidecar.domain.budgets import Limits
+from atmos_ai_sidecar.domain.compaction import CompactionSettings
 from atmos_ai_sidecar.domain.permissions import Mode, PermissionSettings, Precedence
 from atmos_ai_sidecar.domain.prices import Price, PriceTable, price
 from atmos_ai_sidecar.errors import ConfigurationInvalidError
 
 DEFAULT_MAX_STEPS = 25
-DEFAULT_THRESHOLD = 0.75
-DEFAULT_PRESERVE_RECENT = 6
 
 _TOOLS = (
     "enabled", "require_confirmation", "allowed", "restricted", "blocked", "yolo_mode", "mode", "timeouts", "shell",
@@ -211,10 +209,12 @@ def _price(section: Section) -> Price:
 
 
 def _compaction(section: Section) -> CompactionSettings:
-    section.only("threshold", "preserve_recent")
+    section.only("threshold", "preserve_recent", "window")
+    default = CompactionSettings()
     return CompactionSettings(
-        threshold=section.number("threshold", at_most=1) or DEFAULT_THRESHOLD,
-        preserve_recent=section.integer("preserve_recent", DEFAULT_PRESERVE_RECENT, least=0),
+        threshold=section.number("threshold", at_most=1) or default.threshold,
+        preserve_recent=section.integer("preserve_recent", default.preserve_recent, least=0),
+        window_tokens=section.integer("window", default.window_tokens, least=1000),
     )
 
 

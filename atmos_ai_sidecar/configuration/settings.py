@@ -7,6 +7,7 @@ from pathlib import Path
 
 from atmos_ai_sidecar.configuration.nodes import Origin
 from atmos_ai_sidecar.domain.budgets import Limits, Scope
+from atmos_ai_sidecar.domain.compaction import CompactionSettings
 from atmos_ai_sidecar.domain.permissions import Grant, PermissionSettings
 from atmos_ai_sidecar.domain.prices import PriceTable
 from atmos_ai_sidecar.domain.trust import Claim
@@ -66,14 +67,6 @@ class Budget:
         """The limits beside the steps of a turn."""
         turn = Limits(max_tokens=self.max_tokens, max_cost_usd=self.max_cost_usd)
         return {Scope.TURN: turn, Scope.RUN: self.run, Scope.SESSION: self.session}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompactionSettings:
-    threshold: float
-    """Share of the model's window."""
-    preserve_recent: int
-    """Newest messages that are never summarised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,6 +91,8 @@ class NoticeKind(StrEnum):
 
     HISTORY_REPAIRED = "history_repaired"
     BUDGET_WARNING = "budget_warning"
+    COMPACTED = "compacted"
+    COMPACTION_FAILED = "compaction_failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,6 +153,11 @@ class Turn:
         unsaved, self._unsaved = self._unsaved, []
         return unsaved
 
+    def charge(self, usage: Usage) -> None:
+        """Counts a model request that was made for the turn and is no step of it."""
+        self._usage += usage
+        self._warnings.extend(self._meter.add(usage))
+
     def take_warnings(self) -> Sequence[Level]:
         """Budgets that came near their end since the last call."""
         warnings, self._warnings = self._warnings, []

@@ -8,12 +8,14 @@ from atmos_ai_sidecar.adapters.sqlite import SqliteStore
 from atmos_ai_sidecar.application.approvals import Approvals, WorkspaceApprover
 from atmos_ai_sidecar.application.broadcast import Broadcast
 from atmos_ai_sidecar.application.chat import Chat
+from atmos_ai_sidecar.application.compaction import Compactor
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.model import Model
 from atmos_ai_sidecar.application.sessions import Sessions
 from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.application.turns import TurnParts, Turns
 from atmos_ai_sidecar.domain.budgets import Limits, Scope
+from atmos_ai_sidecar.domain.compaction import CompactionSettings
 from atmos_ai_sidecar.domain.events import TurnEvent, TurnFinished
 from atmos_ai_sidecar.domain.messages import ToolCall
 from atmos_ai_sidecar.domain.permissions import Grant, PermissionSettings
@@ -54,6 +56,8 @@ class World:
         slow_tool: str = "",
         budgets: Mapping[Scope, Limits] | None = None,
         prices: PriceTable | None = None,
+        compaction: CompactionSettings | None = None,
+        max_tokens: int = 100,
     ) -> None:
         self.owner = owner
         self._slow_tool = slow_tool
@@ -95,11 +99,14 @@ class World:
             store=store,
             broadcast=self.broadcast,
             model=model or self.model,
+            compactor=Compactor(
+                store=store, model=model or self.model, clock=clock, settings=compaction or CompactionSettings()
+            ),
             tools=executor,
             permissions=self.permissions,
             clock=clock,
             system=lambda: ("system",),
-            max_tokens=100,
+            max_tokens=max_tokens,
             timeout_seconds=None,
             prices=prices or PriceTable(),
         )
