@@ -121,7 +121,7 @@ class Chat:
         budgets = [
             Budget(scope=scope, limits=limits[scope], before=await self._spent_before(scope, session.id, model))
             for scope in Scope
-            if scope in limits
+            if limits.get(scope, Limits()) != Limits()
         ]
         overrun = Meter(budgets).overrun()
         if overrun is not None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.compaction_store import CompactionStore
 from atmos_ai_sidecar.application.ports.model import Answered, Model, ModelRequest
+from atmos_ai_sidecar.application.ports.session_store import SessionStore
 from atmos_ai_sidecar.domain.compaction import (
     Compaction,
     CompactionSettings,
@@ -33,6 +34,7 @@ _ENOUGH = 0.7
 """Share of the limit to come down to, so that the next request does not compact again and lose its cache."""
 _MAX_SUMMARY_TOKENS = 4096
 _MAX_ROUNDS = 8
+_PAGE = 1000
 _LEAST_FACTOR, _LARGEST_FACTOR = 0.6, 2.0
 """A provider that counts wildly, or not at all, must not switch compaction off."""
 _FINAL = {"end_turn", "stop_sequence"}
@@ -83,7 +85,7 @@ class Conversation:
     system: Sequence[str] = ()
     tools: Sequence[Tool] = ()
     messages: list[Message] = field(default_factory=list)
-    """As they are stored, all of them."""
+    """As they are stored, from the first that the summary does not stand for."""
     compaction: Compaction | None = None
     factor: float = 1.0
     """Real tokens for an estimated one, as the last answer told."""
@@ -115,8 +117,17 @@ class Conversation:
 class Compactor:
     """Compacts the sessions of one workspace."""
 
-    def __init__(self, *, store: CompactionStore, model: Model, clock: Clock, settings: CompactionSettings) -> None:
+    def __init__(
+        self,
+        *,
+        store: CompactionStore,
+        sessions: SessionStore,
+        model: Model,
+        clock: Clock,
+        settings: CompactionSettings,
+    ) -> None:
         self._store = store
+        self._sessions = sessions
         self._model = model
         self._clock = clock
         self._settings = settings
@@ -145,9 +156,17 @@ class Compactor:
             summary=int(estimate((summary,)) * factor) if summary and summary.text else 0,
         )
 
-    async def load(self, session_id: SessionId) -> Compaction | None:
-        """How the model sees the session now."""
-        return await self._store.newest_compaction(session_id)
+    async def load(self, conversation: Conversation) -> None:
+        """Reads how the model sees the session now, and the messages that it sees of it."""
+        session_id = conversation.session_id
+        conversation.compaction = await self._store.newest_compaction(session_id)
+        after = conversation.compaction.summarized_through if conversation.compaction else 0
+        while True:
+            page = await self._sessions.list_messages(session_id, after=after, limit=_PAGE)
+            conversation.messages.extend(page.messages)
+            after = page.next_cursor
+            if not after:
+                return
 
     async def fit(self, conversation: Conversation, order: CompactionOrder) -> bool:
         """Compacts the conversation when it is too long, or in any case when forced.
@@ -195,7 +214,8 @@ class Compactor:
                 order.tell(_dropped(str(error)))
                 break
             through = part[-1].id
-            facts = facts_of([message for message in conversation.messages if message.id <= through])
+            stored = await self._sessions.newest_messages(conversation.session_id, 0)
+            facts = facts_of([message for message in stored if message.id <= through])
             candidate = replace(
                 found,
                 summary=summary_text(said, facts),

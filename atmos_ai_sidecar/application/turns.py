@@ -120,17 +120,17 @@ class SessionMemory:
 
 async def load_conversation(parts: TurnParts, session_id: SessionId, model: str, memory: SessionMemory) -> Conversation:
     """The session as it is stored, with the system prompt and the tools of this moment."""
-    return Conversation(
+    conversation = Conversation(
         session_id=session_id,
         model=model,
         max_tokens=parts.max_tokens,
         timeout_seconds=parts.timeout_seconds,
         system=parts.system(),
         tools=parts.tools.offered(parts.permissions.pin()),
-        messages=list(await parts.store.newest_messages(session_id, 0)),
-        compaction=await parts.compactor.load(session_id),
         factor=memory.factor,
     )
+    await parts.compactor.load(conversation)
+    return conversation
 
 
 def priced(parts: TurnParts, usage: Usage, model: str) -> Usage:

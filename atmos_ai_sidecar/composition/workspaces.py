@@ -141,7 +141,9 @@ class Workspaces:
             store=engine.store,
             broadcast=engine.broadcast,
             model=model,
-            compactor=Compactor(store=engine.store, model=model, clock=self._clock, settings=config.compaction),
+            compactor=Compactor(
+                store=engine.store, sessions=engine.store, model=model, clock=self._clock, settings=config.compaction
+            ),
             tools=executor,
             permissions=permissions,
             clock=self._clock,

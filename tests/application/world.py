@@ -100,7 +100,11 @@ class World:
             broadcast=self.broadcast,
             model=model or self.model,
             compactor=Compactor(
-                store=store, model=model or self.model, clock=clock, settings=compaction or CompactionSettings()
+                store=store,
+                sessions=store,
+                model=model or self.model,
+                clock=clock,
+                settings=compaction or CompactionSettings(),
             ),
             tools=executor,
             permissions=self.permissions,
