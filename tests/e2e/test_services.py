@@ -107,8 +107,10 @@ def test_tool_that_may_not_or_cannot_run_is_a_status_with_its_reason(
     with pytest.raises(grpc.RpcError) as raised:
         list(tools.ExecuteTool(request, metadata=sidecar.metadata, timeout=TIMEOUT))
     assert raised.value.code() is code
-    details = dict(raised.value.trailing_metadata())["grpc-status-details-bin"]
-    assert reason.encode() in details
+    (details,) = [
+        item.value for item in raised.value.trailing_metadata() or () if item.key == "grpc-status-details-bin"
+    ]
+    assert reason.encode() in bytes(details)
 
 
 def test_question_of_a_turn_is_answered_by_a_prompter_over_the_wire(
