@@ -26,6 +26,8 @@ USAGE = st.builds(
     output_tokens=COUNT,
     cache_read_input_tokens=COUNT,
     cache_creation_input_tokens=COUNT,
+    cache_misses=COUNT,
+    cost_usd=st.none() | st.floats(0, 1e6),
 )
 RESULT = st.builds(
     Result,
