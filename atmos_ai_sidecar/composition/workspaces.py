@@ -48,6 +48,10 @@ class _Scope:
     config: Config
 
 
+_OTHER_INSTRUCTIONS = "AGENTS.md"
+"""What the project tells any assistant; read where it has no instructions of its own for this one."""
+
+
 class Workspaces:
     """Opens workspaces that share the stores and the questions of this process."""
 
@@ -210,8 +214,10 @@ def _tools(scope: _Scope, clock: Clock) -> Sequence[Tool]:
 
 def _system(config: Config, redactor: Redactor) -> Sequence[str]:
     """The system prompt with the project's instructions as they are now."""
-    path = config.instructions.file
     if not config.instructions.enabled:
         return system_blocks("", source="")
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    return system_blocks(redactor.redact(text), source=path.name)
+    for path in (config.instructions.file, config.directory / _OTHER_INSTRUCTIONS):
+        if path.is_file():
+            text = path.read_text(encoding="utf-8", errors="replace")
+            return system_blocks(redactor.redact(text), source=path.name)
+    return system_blocks("", source="")

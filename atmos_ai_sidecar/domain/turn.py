@@ -218,7 +218,7 @@ class Turn:
         """What there is to say beside the usual."""
         overrun = self._meter.overrun()
         if end is StopReason.BUDGET and overrun is not None:
-            return f"The turn was stopped: it used {overrun}. Raise {overrun.key} to go on."
+            return f"The turn was stopped: it used {overrun}. Raise the limit ({overrun.key}) to go on."
         return _WINDOW_FULL if stop_reason == _OUT_OF_WINDOW else ""
 
     def _failed(self, given: Failed) -> Action:
