@@ -56,6 +56,7 @@ class Engines:
                     approvals=store,
                     broadcast=engine.broadcast,
                     owners=owners,
+                    owner=self._owner,
                     clock=self._clock,
                 ).recover()
             return self._engines[directory]

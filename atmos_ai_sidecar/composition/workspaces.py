@@ -11,6 +11,7 @@ from atmos_ai_sidecar.adapters.local_tools.program_runner import WardenedRunner
 from atmos_ai_sidecar.adapters.user_state import GrantsFile, TrustFile, state_directory
 from atmos_ai_sidecar.application.approvals import Approvals, WorkspaceApprover
 from atmos_ai_sidecar.application.chat import Chat
+from atmos_ai_sidecar.application.compaction import Compactor
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.sessions import Sessions
@@ -45,6 +46,10 @@ class _Scope:
     run: Run
     options: RunOptions
     config: Config
+
+
+_OTHER_INSTRUCTIONS = "AGENTS.md"
+"""What the project tells any assistant; read where it has no instructions of its own for this one."""
 
 
 class Workspaces:
@@ -140,12 +145,16 @@ class Workspaces:
             store=engine.store,
             broadcast=engine.broadcast,
             model=model,
+            compactor=Compactor(
+                store=engine.store, sessions=engine.store, model=model, clock=self._clock, settings=config.compaction
+            ),
             tools=executor,
             permissions=permissions,
             clock=self._clock,
             system=lambda: _system(config, redactor),
             max_tokens=model.max_tokens,
             timeout_seconds=config.timeout_seconds,
+            prices=config.prices,
         )
         chat = Chat(
             parts=parts,
@@ -156,6 +165,7 @@ class Workspaces:
             redact=redactor.redact,
             check_model=model.check,
             limits=TurnLimits(max_steps=config.budget.max_steps),
+            budgets=config.budget.by_scope,
         )
         return Workspace(
             run=run,
@@ -204,8 +214,10 @@ def _tools(scope: _Scope, clock: Clock) -> Sequence[Tool]:
 
 def _system(config: Config, redactor: Redactor) -> Sequence[str]:
     """The system prompt with the project's instructions as they are now."""
-    path = config.instructions.file
     if not config.instructions.enabled:
         return system_blocks("", source="")
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    return system_blocks(redactor.redact(text), source=path.name)
+    for path in (config.instructions.file, config.directory / _OTHER_INSTRUCTIONS):
+        if path.is_file():
+            text = path.read_text(encoding="utf-8", errors="replace")
+            return system_blocks(redactor.redact(text), source=path.name)
+    return system_blocks("", source="")

@@ -73,11 +73,14 @@ class Section:
         expected = f"a whole number of at least {least}"
         return self._value(name, default, expected, lambda value: _whole(value) if _at_least(value, least) else None)
 
-    def number(self, name: str, *, at_most: float = math.inf) -> float | None:
-        """A number above 0; None when it is missing."""
-        expected = "a number above 0" + (f" and at most {at_most:g}" if at_most < math.inf else "")
+    def number(self, name: str, *, at_most: float = math.inf, or_zero: bool = False) -> float | None:
+        """A number above 0, or 0 where it may be; None when it is missing."""
+        expected = "a number above 0" + (", or 0" if or_zero else "")
+        expected += f" and at most {at_most:g}" if at_most < math.inf else ""
         node = self._find(name)
-        return None if node is None else self._value(name, 0.0, expected, lambda value: _positive(value, at_most))
+        if node is None:
+            return None
+        return self._value(name, 0.0, expected, lambda value: _positive(value, at_most, or_zero=or_zero))
 
     def seconds(self, name: str) -> float | None:
         """A number of seconds, or a duration such as 90s, 20m or 1h30m."""
@@ -188,10 +191,10 @@ def _at_least(value: Value, least: int) -> bool:
     return number is not None and number >= least
 
 
-def _positive(value: Value, at_most: float = math.inf) -> float | None:
+def _positive(value: Value, at_most: float = math.inf, *, or_zero: bool = False) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if 0 < value <= at_most else None
+    return float(value) if 0 < value <= at_most or (or_zero and value == 0) else None
 
 
 def _seconds(value: Value) -> float | None:

@@ -6,7 +6,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from atmos_ai_sidecar.configuration.nodes import Origin
+from atmos_ai_sidecar.domain.budgets import Limits, Scope
+from atmos_ai_sidecar.domain.compaction import CompactionSettings
 from atmos_ai_sidecar.domain.permissions import Grant, PermissionSettings
+from atmos_ai_sidecar.domain.prices import PriceTable
 from atmos_ai_sidecar.domain.trust import Claim
 from atmos_ai_sidecar.errors import AIDisabledError
 
@@ -51,16 +54,19 @@ class InstructionSettings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     max_steps: int
+    """Of one turn, as the next two."""
     max_tokens: int | None
     max_cost_usd: float | None
+    run: Limits
+    """Of all turns of one command."""
+    session: Limits
+    """Of all turns that a session ever had."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompactionSettings:
-    threshold: float
-    """Share of the model's window."""
-    preserve_recent: int
-    """Newest messages that are never summarised."""
+    @property
+    def by_scope(self) -> Mapping[Scope, Limits]:
+        """The limits beside the steps of a turn."""
+        turn = Limits(max_tokens=self.max_tokens, max_cost_usd=self.max_cost_usd)
+        return {Scope.TURN: turn, Scope.RUN: self.run, Scope.SESSION: self.session}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +112,7 @@ class Config:
     tools: ToolSettings
     instructions: InstructionSettings
     budget: Budget
+    prices: PriceTable
     compaction: CompactionSettings
     timeout_seconds: float | None
     """Of one model request; None leaves it to the SDK."""

@@ -16,12 +16,14 @@ from atmos_ai_sidecar.adapters.sqlite import SqliteStore, open_memory_store
 from atmos_ai_sidecar.application.approvals import Approvals, WorkspaceApprover
 from atmos_ai_sidecar.application.broadcast import Broadcast
 from atmos_ai_sidecar.application.chat import Chat
+from atmos_ai_sidecar.application.compaction import Compactor
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.console import Console
 from atmos_ai_sidecar.application.sessions import Sessions
 from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.application.turns import TurnParts, Turns
 from atmos_ai_sidecar.application.workspace import Run, Workspace, WorkspaceDescription
+from atmos_ai_sidecar.domain.compaction import CompactionSettings
 from atmos_ai_sidecar.domain.permissions import Grant, PermissionSettings
 from atmos_ai_sidecar.domain.redaction import Redactor
 from atmos_ai_sidecar.domain.tools import Effect, Execution, OutputPiece, Parameter, Result, Tool, ToolRegistry
@@ -175,6 +177,13 @@ class World:
             store=self.store,
             broadcast=Broadcast(self.store),
             model=self.model,
+            compactor=Compactor(
+                store=self.store,
+                sessions=self.store,
+                model=self.model,
+                clock=clock,
+                settings=CompactionSettings(),
+            ),
             tools=executor,
             permissions=permissions,
             clock=clock,

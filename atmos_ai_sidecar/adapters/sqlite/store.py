@@ -1,16 +1,18 @@
-"""The three ports of the store, each a thin layer of transactions over the rows."""
+"""The four ports of the store, each a thin layer of transactions over the rows."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 
-from atmos_ai_sidecar.adapters.sqlite import journal_rows, message_rows, request_rows, session_rows
+from atmos_ai_sidecar.adapters.sqlite import compaction_rows, journal_rows, message_rows, request_rows, session_rows
 from atmos_ai_sidecar.adapters.sqlite.database import Database
 from atmos_ai_sidecar.application.ports.approval_store import Settlement
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.journal import OpenTurn
 from atmos_ai_sidecar.application.ports.session_store import MessagePage, SessionChange, SessionDraft, SessionPage
+from atmos_ai_sidecar.domain.compaction import Compaction
 from atmos_ai_sidecar.domain.events import SessionEvent, TurnEvent
-from atmos_ai_sidecar.domain.messages import Message
+from atmos_ai_sidecar.domain.messages import Message, Usage
 from atmos_ai_sidecar.domain.requests import PermissionRequest
 from atmos_ai_sidecar.domain.sessions import ContextItem, Session, SessionId
 
@@ -95,6 +97,17 @@ class SqliteJournal(_OnDatabase):
             partial(journal_rows.finish_turn, session_id=session_id, turn_id=turn_id, now=self._clock.now())
         )
 
+    async def take_over_turn(self, session_id: SessionId, turn_id: str, *, owner: str, previous_owner: str) -> bool:
+        return await self._database.write(
+            partial(
+                journal_rows.take_over,
+                session_id=session_id,
+                turn_id=turn_id,
+                owner=owner,
+                previous_owner=previous_owner,
+            )
+        )
+
     async def open_turns(self) -> Sequence[OpenTurn]:
         return await self._database.read(journal_rows.open_turns)
 
@@ -137,8 +150,21 @@ class SqliteApprovalStore(_OnDatabase):
         return await self._database.read(partial(request_rows.pending_of_owner, owner=owner))
 
 
-class SqliteStore(SqliteSessionStore, SqliteJournal, SqliteApprovalStore):
-    """One database as all three ports; close it when nothing needs it any more."""
+class SqliteCompactionStore(_OnDatabase):
+    """The CompactionStore port."""
+
+    async def add_compaction(self, session_id: SessionId, compaction: Compaction, *, now: datetime) -> None:
+        await self._database.write(partial(compaction_rows.add, session_id=session_id, compaction=compaction, now=now))
+
+    async def newest_compaction(self, session_id: SessionId) -> Compaction | None:
+        return await self._database.read(partial(compaction_rows.newest, session_id=session_id))
+
+    async def compaction_usage(self, session_id: SessionId) -> Usage:
+        return await self._database.read(partial(compaction_rows.usage, session_id=session_id))
+
+
+class SqliteStore(SqliteSessionStore, SqliteJournal, SqliteApprovalStore, SqliteCompactionStore):
+    """One database as all four ports; close it when nothing needs it any more."""
 
     async def close(self) -> None:
         """Waits for what is under way and closes the file; closing twice is fine."""
