@@ -8,7 +8,7 @@ import logging
 import os
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from atmos_ai_sidecar import __version__
 from atmos_ai_sidecar.adapters.clock import SystemClock
 from atmos_ai_sidecar.application.approvals import Approvals
-from atmos_ai_sidecar.sidecar.privacy import current_umask
 
 if TYPE_CHECKING:
     from atmos_ai_sidecar.adapters.console import LocalConsole
@@ -59,7 +58,7 @@ class Sidecar:
         """The workspace of the services: in the directory and environment that this process was started with."""
         from atmos_ai_sidecar.application.workspace import Run, RunOptions
 
-        run = Run(run_id="", directory=str(Path.cwd()), environment=dict(os.environ), umask=current_umask())
+        run = Run(run_id="", directory=str(Path.cwd()), environment=dict(os.environ))
         return self.open_workspace(run, RunOptions())
 
     async def run_command(self, arguments: Sequence[str], console: "Console") -> int:
@@ -86,13 +85,22 @@ class Sidecar:
             version=__version__,
         )
 
-    async def _run_foreground(self, console: "Console", role: str) -> int:
+    async def _run_foreground(self, console: "Console", role: str, run: "Run", options: "RunOptions") -> int:
         from atmos_ai_sidecar.sidecar.foreground import run_foreground
 
-        return await run_foreground(console, role, self.start)
+        async def start(launch: "Launch") -> "RunningSidecar":
+            return await self.start(launch, lambda: self.open_workspace(run, options))
 
-    async def start(self, launch: "Launch") -> "RunningSidecar":
+        return await run_foreground(console, role, start, self.approvals)
+
+    async def start(
+        self, launch: "Launch", open_workspace: "Callable[[], AbstractAsyncContextManager[Workspace]]"
+    ) -> "RunningSidecar":
         """Starts the server; it can be dialled when this returns.
+
+        Args:
+            launch: What it is started with.
+            open_workspace: Opens the workspace of the services.
 
         Raises:
             OSError: The socket cannot be bound.
@@ -112,7 +120,7 @@ class Sidecar:
             ),
             clock=self.clock,
             approvals=self.approvals,
-            open_workspace=self.open_own_workspace,
+            open_workspace=open_workspace,
             run_command=self.run_command,
             resume_command=_resume_command,
             request_shutdown=launch.request_shutdown,
@@ -144,7 +152,8 @@ class _Running:
 
 async def start_sidecar(launch: "Launch") -> "RunningSidecar":
     """Starts the one server of a process that was launched by another."""
-    return await Sidecar().start(launch)
+    sidecar = Sidecar()
+    return await sidecar.start(launch, sidecar.open_own_workspace)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -17,6 +17,7 @@ from atmos_ai_sidecar.application.sessions import Sessions
 from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.application.trust import Trust, is_run_trusted
 from atmos_ai_sidecar.application.turns import TurnParts
+from atmos_ai_sidecar.application.validation import prepare_validation
 from atmos_ai_sidecar.application.workspace import (
     ConfirmTrust,
     Run,
@@ -172,9 +173,15 @@ class Workspaces:
                 is_ephemeral=not config.sessions.enabled,
                 warnings=config.warnings,
             ),
-            prepare_model=model.prepare,
+            prepare_model=lambda: _prepare(model),
             check_model=model.check,
         )
+
+
+async def _prepare(model: ChosenModel) -> None:
+    """Imports what the first turn needs, in a thread, while the person still reads."""
+    await asyncio.to_thread(prepare_validation)
+    await model.prepare()
 
 
 def _tools(scope: _Scope, clock: Clock) -> Sequence[Tool]:

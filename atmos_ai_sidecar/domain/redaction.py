@@ -173,7 +173,7 @@ class StreamRedactor:
         self._held += text
         end = self._held.rfind("\n") + 1
         key = self._held.rfind("-----BEGIN ")
-        if key >= 0 and "-----END " not in self._held[key:]:
+        if key >= 0 and "-----END " not in self._held[key:end]:
             end = min(end, key)
         if len(self._held) - end > self._limit:
             end = self._held.rfind(" ", end) + 1 or len(self._held)

@@ -1,6 +1,6 @@
 """gRPC's generic types, which only the type checker can subscript."""
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import grpc
 from grpc import aio
@@ -17,3 +17,6 @@ else:
     Interceptor = aio.ServerInterceptor
 
 CallDetails: TypeAlias = grpc.HandlerCallDetails
+
+EOF: Final[object] = aio.EOF  # type: ignore[attr-defined]  # the stubs lack it
+"""What ``read`` returns when the other side sends no more."""

@@ -13,16 +13,27 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.rpc.auth import AuthInterceptor, Tokens
+from atmos_ai_sidecar.rpc.chat_service import ChatService
 from atmos_ai_sidecar.rpc.departure import Departure
 from atmos_ai_sidecar.rpc.guard import MAX_MESSAGE_BYTES, GuardInterceptor
 from atmos_ai_sidecar.rpc.parts import ServerParts
+from atmos_ai_sidecar.rpc.permission_service import PermissionService
 from atmos_ai_sidecar.rpc.reflection import REFLECTION_SERVICES, ReflectionHandler
 from atmos_ai_sidecar.rpc.registration import generic_handler
 from atmos_ai_sidecar.rpc.session_service import SessionService
 from atmos_ai_sidecar.rpc.shared_workspace import SharedWorkspace
 from atmos_ai_sidecar.rpc.sidecar_service import SidecarService
+from atmos_ai_sidecar.rpc.terminal_service import TerminalService
+from atmos_ai_sidecar.rpc.tool_registry_service import ToolRegistryService
 from atmos_ai_sidecar.rpc.waiting import within
-from atmos_ai_sidecar.v1 import session_service_pb2, sidecar_service_pb2
+from atmos_ai_sidecar.v1 import (
+    chat_service_pb2,
+    permission_service_pb2,
+    session_service_pb2,
+    sidecar_service_pb2,
+    terminal_service_pb2,
+    tool_registry_service_pb2,
+)
 
 OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -85,7 +96,7 @@ async def start_server(parts: ServerParts, socket_path: str, tokens: Tokens) -> 
     workspace = SharedWorkspace(parts.open_workspace)
     health_servicer = health.HealthServicer()
     grpc_server = aio.server(interceptors=(GuardInterceptor(departure), AuthInterceptor(tokens)), options=OPTIONS)
-    services = _services(parts, tokens, workspace)
+    services = _services(parts, tokens, workspace, departure)
     grpc_server.add_generic_rpc_handlers(
         (
             *(generic_handler(service, servicer) for service, servicer in services.items()),
@@ -105,11 +116,17 @@ async def start_server(parts: ServerParts, socket_path: str, tokens: Tokens) -> 
     )
 
 
-def _services(parts: ServerParts, tokens: Tokens, workspace: SharedWorkspace) -> Mapping[ServiceDescriptor, Any]:
+def _services(
+    parts: ServerParts, tokens: Tokens, workspace: SharedWorkspace, departure: Departure
+) -> Mapping[ServiceDescriptor, Any]:
     """Every service of the contract and who answers for it."""
     return {
         _service(session_service_pb2, "SessionService"): SessionService(workspace),
         _service(sidecar_service_pb2, "SidecarService"): SidecarService(parts, tokens, workspace),
+        _service(chat_service_pb2, "ChatService"): ChatService(parts, workspace, departure),
+        _service(tool_registry_service_pb2, "ToolRegistryService"): ToolRegistryService(parts, workspace),
+        _service(permission_service_pb2, "PermissionService"): PermissionService(parts, workspace, departure),
+        _service(terminal_service_pb2, "TerminalService"): TerminalService(parts, departure),
     }
 
 

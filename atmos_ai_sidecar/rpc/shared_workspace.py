@@ -56,9 +56,9 @@ class SharedWorkspace:
             async with self._open() as workspace:
                 opened.set_result(workspace)
                 await self._leave.wait()
-        except Exception as error:
+        except BaseException as error:
             if opened.done():  # an error in closing, which nobody awaits but ``close``
                 raise
             self._opened = None
-            opened.set_exception(error)
+            opened.set_exception(error if isinstance(error, Exception) else RuntimeError(repr(error)))
             opened.exception()  # whoever waits raises it; that nobody does is no event of its own

@@ -54,7 +54,7 @@ class Launch:
     token: str
     """The owner's."""
     request_shutdown: Callable[[float], None]
-    """Asks for the end with that many seconds for running calls; returns at once. From any thread."""
+    """Asks for the end with that many seconds for running calls; returns at once. On the loop's thread."""
 
 
 class RunningSidecar(Protocol):
@@ -68,6 +68,10 @@ class RunningSidecar(Protocol):
 
     @property
     def capabilities(self) -> Sequence[str]: ...
+
+    @property
+    def client_token(self) -> str:
+        """A token with the client role."""
 
     async def stop(self, grace_seconds: float) -> None:
         """Ends it in order, with everything that it opened; running calls get that long."""

@@ -16,7 +16,7 @@ class DemoSetup:
     directory: str
     """The copy of the demo project, absolute."""
     environment: Mapping[str, str]
-    """Additions to the caller's environment."""
+    """The caller's environment, with what the demo needs and without what would lead away from it."""
     questions: Sequence[str]
     """First prompts that work."""
     notice: str
@@ -29,8 +29,8 @@ StartDemo = Callable[[Console], AbstractAsyncContextManager[DemoSetup]]
 FindProject = Callable[[Run, RunOptions], str]
 """The path of the project's atmos.yaml as Atmos would find it; empty when there is none."""
 
-RunForegroundSidecar = Callable[[Console, str], Awaitable[int]]
-"""Serves on this machine until a signal, for the role ``owner`` or ``client``, and returns the exit code."""
+RunForegroundSidecar = Callable[[Console, str, Run, RunOptions], Awaitable[int]]
+"""Serves one run's project until a signal, prints a token of the role owner or client, and returns the exit code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

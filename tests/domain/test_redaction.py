@@ -180,6 +180,12 @@ def test_a_secret_in_a_stream_is_found_however_the_stream_is_cut(data: st.DataOb
     assert "".join([*pieces, stream.finish()]) == "one line\nsecret <<secret:1>> there\nlast words without an end"
 
 
+def test_a_private_key_in_a_stream_is_held_back_until_its_last_line_is_whole() -> None:
+    stream = StreamRedactor(Redactor().redact)
+    assert stream.feed("a\n-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIV") == "a\n"
+    assert stream.feed("ATE KEY-----\nb\n") == "<<secret:1>>\nb\n"
+
+
 def test_a_stream_passes_whole_lines_on_at_once_and_holds_little_back() -> None:
     stream = StreamRedactor(Redactor().redact, limit=10)
     assert stream.feed("one\ntwo") == "one\n"

@@ -48,6 +48,7 @@ def main() -> int:
         @dataclass
         class Running:
             server: Server
+            client_token: str
             instance_id: str = "small"
             server_version: str = "1.2.3"
             capabilities: Sequence[str] = ("terminal",)
@@ -72,13 +73,14 @@ def main() -> int:
                 resume_command=lambda token: (),
                 request_shutdown=launch.request_shutdown,
             )
-            server = await start_server(parts, launch.socket_path, Tokens(launch.token))
+            tokens = Tokens(launch.token)
+            server = await start_server(parts, launch.socket_path, tokens)
             if "modules" in FAULTS:
                 sys.stderr.write(f"modules: {' '.join(sys.modules)}\n")
                 sys.stderr.flush()
             if "block" in FAULTS:
                 asyncio.get_running_loop().call_soon(time.sleep, 60)
-            return Running(server)
+            return Running(server, tokens.mint_client())
 
         return start
 

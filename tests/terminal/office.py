@@ -204,7 +204,7 @@ class Office:
             notice="This is a demo.",
         )
 
-    async def _run_foreground(self, console: Console, role: str) -> int:
+    async def _run_foreground(self, console: Console, role: str, run: Run, options: RunOptions) -> int:
         self.foreground_roles.append(role)
         return 0
 

@@ -45,6 +45,12 @@ def entries(messages: Sequence[Message], title: Callable[[ToolCall], str]) -> It
                     yield ToolRan(title=title(calls[block.tool_call_id]), result=block.result)
 
 
+def _destination(endpoint: str, palette: Palette) -> str:
+    if endpoint:
+        return palette.dim(f"What you say, and what tools find, goes to {visible(endpoint)}")
+    return palette.yellow("No model can be asked yet; the first message says what is missing.")
+
+
 def header(
     description: WorkspaceDescription, session: Session, palette: Palette, *, version: str, is_new: bool, model: str
 ) -> list[str]:
@@ -56,7 +62,7 @@ def header(
     lines = [
         f"{palette.bold('Atmos AI')} {version} · {visible(description.project_path)}",
         f"session {palette.cyan(visible(session.name))} ({state}) · {visible(model)} · permissions: {shown_mode}",
-        palette.dim(f"What you say, and what tools find, goes to {visible(description.endpoint)}"),
+        _destination(description.endpoint, palette),
     ]
     if description.is_ephemeral:
         lines.append(palette.yellow("Sessions are switched off: nothing of this is stored."))

@@ -56,16 +56,6 @@ class CommandContext:
         return (line or "").strip().lower() in {"y", "yes"}
 
     async def _confirm_trust(self, question: TrustQuestion) -> bool:
-        for line in trust_lines(question):
+        for line in question.lines:
             self.writer.say(line)
         return await self.confirm("Trust this project?")
-
-
-def trust_lines(question: TrustQuestion) -> list[str]:
-    """The question whether to trust a project, without the question mark."""
-    state = "has changed since you trusted it" if question.has_changed else "is not trusted yet"
-    return [
-        f"The project {question.project_path} {state}.",
-        "Its files can run commands and choose who gets your data. It sets:",
-        *(f"  {line}" for line in question.lines),
-    ]

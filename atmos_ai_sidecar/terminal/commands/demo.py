@@ -24,7 +24,7 @@ async def demo(context: CommandContext) -> int:
             context,
             options=options,
             directory=setup.directory,
-            environment={**context.environment, **setup.environment},
+            environment=setup.environment,
         )
         if context.console.stdin_is_terminal and context.console.stdout_is_terminal:
             return await start_chat(moved, session="demo", notice=setup.notice, hints=setup.questions)

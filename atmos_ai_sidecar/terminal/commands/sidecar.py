@@ -25,4 +25,5 @@ async def run(context: CommandContext, role: str) -> int:
     Example:
       atmos-ai sidecar run --role client
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    return await context.services.run_foreground_sidecar(context.console, role)
+    async with context.open_workspace():  # what is wrong with the project is told here, not to the first caller
+        return await context.services.run_foreground_sidecar(context.console, role, context.run, context.options)

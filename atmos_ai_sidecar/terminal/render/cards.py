@@ -12,6 +12,8 @@ from atmos_ai_sidecar.terminal.render.palette import Palette
 
 _DENIED = {"TOOL_EXECUTION_DENIED", "UNATTENDED"}
 _MINUTE = 60
+WORD_COLUMNS = 20
+"""A line is broken at a space where one is that near."""
 
 
 def call_title(registry: ToolRegistry, call: ToolCall) -> str:
@@ -64,16 +66,18 @@ def cut(text: str, width: int) -> str:
     return text + "…" if width > 0 else ""
 
 
-def folded(line: str, width: int) -> list[str]:
-    """A line in pieces that fit; only its own beginning stands in the first column."""
+def folded(line: str, width: int, *, then: str = "> ") -> list[str]:
+    """A line in pieces that fit; ``then`` starts all but the first, so that only its beginning stands in column one."""
     pieces, prefix = [], ""
-    while columns(prefix + line) > width > columns("> "):
+    while columns(prefix + line) > width > columns(then):
         room = width - columns(prefix)
-        end = len(line)
-        while columns(line[:end]) > room:
+        end = min(len(line), room)
+        while end > 1 and columns(line[:end]) > room:
             end -= 1
-        pieces.append(prefix + line[: max(end, 1)])
-        line, prefix = line[max(end, 1) :], "> "
+        space = line.rfind(" ", max(end - WORD_COLUMNS, 0), end + 1)
+        end = space + 1 if space > 0 else end
+        pieces.append((prefix + line[:end]).rstrip())
+        line, prefix = line[end:], then
     return [*pieces, prefix + line]
 
 

@@ -81,7 +81,7 @@ class Typesetter:
         for tokens in _top_level(block.tokens):
             lines = self._lines(tokens)
             rows += [[]] if rows and lines else []
-            rows += [[(self._style(segment.style), segment.text) for segment in line] for line in lines[-limit:]]
+            rows += [self._fragments(line) for line in lines[-limit:]]
         return rows[-limit:]
 
     def _set(self, tokens: Sequence[Token]) -> str:
@@ -91,6 +91,15 @@ class Typesetter:
         markdown = _Markdown("", code_theme=_CODE_THEME, hyperlinks=False)
         markdown.parsed = list(tokens)
         return _trimmed(self._console.render_lines(markdown, self._console.options, pad=False))
+
+    def _fragments(self, line: Sequence[Segment]) -> Fragments:
+        """One row without the blanks at its end: a terminal that gets narrower would wrap them."""
+        fragments = [(self._style(segment.style), segment.text) for segment in line]
+        while fragments and not fragments[-1][1].rstrip():
+            fragments.pop()
+        if fragments:
+            fragments[-1] = (fragments[-1][0], fragments[-1][1].rstrip())
+        return fragments
 
     def _row(self, line: Sequence[Segment]) -> str:
         system = self._console._color_system if self._has_colors else None  # noqa: SLF001 - has no other name
