@@ -1,14 +1,15 @@
-"""The three ports of the store, each a thin layer of transactions over the rows."""
+"""The four ports of the store, each a thin layer of transactions over the rows."""
 
 from collections.abc import Sequence
 from functools import partial
 
-from atmos_ai_sidecar.adapters.sqlite import journal_rows, message_rows, request_rows, session_rows
+from atmos_ai_sidecar.adapters.sqlite import journal_rows, message_rows, output_rows, request_rows, session_rows
 from atmos_ai_sidecar.adapters.sqlite.database import Database
 from atmos_ai_sidecar.application.ports.approval_store import Settlement
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.journal import OpenTurn
 from atmos_ai_sidecar.application.ports.session_store import MessagePage, SessionChange, SessionDraft, SessionPage
+from atmos_ai_sidecar.application.ports.tool_outputs import OutputPage
 from atmos_ai_sidecar.domain.events import SessionEvent, TurnEvent
 from atmos_ai_sidecar.domain.messages import Message
 from atmos_ai_sidecar.domain.requests import PermissionRequest
@@ -137,8 +138,29 @@ class SqliteApprovalStore(_OnDatabase):
         return await self._database.read(partial(request_rows.pending_of_owner, owner=owner))
 
 
-class SqliteStore(SqliteSessionStore, SqliteJournal, SqliteApprovalStore):
-    """One database as all three ports; close it when nothing needs it any more."""
+class SqliteToolOutputs(_OnDatabase):
+    """The ToolOutputs port."""
+
+    async def save_output(self, session_id: str, tool_call_id: str, *, tool: str, text: str) -> None:
+        await self._database.write(
+            partial(
+                output_rows.save,
+                session_id=session_id,
+                tool_call_id=tool_call_id,
+                tool=tool,
+                text=text,
+                now=self._clock.now(),
+            )
+        )
+
+    async def read_output(self, session_id: str, tool_call_id: str, *, offset: int, limit: int) -> OutputPage | None:
+        return await self._database.read(
+            partial(output_rows.page, session_id=session_id, tool_call_id=tool_call_id, offset=offset, limit=limit)
+        )
+
+
+class SqliteStore(SqliteSessionStore, SqliteJournal, SqliteApprovalStore, SqliteToolOutputs):
+    """One database as all four ports; close it when nothing needs it any more."""
 
     async def close(self) -> None:
         """Waits for what is under way and closes the file; closing twice is fine."""

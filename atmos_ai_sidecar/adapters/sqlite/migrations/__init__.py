@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from atmos_ai_sidecar.adapters.sqlite.migrations import v0001_sessions
+from atmos_ai_sidecar.adapters.sqlite.migrations import v0001_sessions, v0003_tool_outputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,5 +21,8 @@ class Migration:
         return hashlib.sha256("\n;\n".join(self.statements).encode()).hexdigest()
 
 
-MIGRATIONS: Final[Sequence[Migration]] = (Migration(version=1, name="sessions", statements=v0001_sessions.STATEMENTS),)
+MIGRATIONS: Final[Sequence[Migration]] = (
+    Migration(version=1, name="sessions", statements=v0001_sessions.STATEMENTS),
+    Migration(version=2, name="tool_outputs", statements=v0003_tool_outputs.STATEMENTS),
+)
 NEWEST_VERSION: Final = len(MIGRATIONS)
