@@ -10,6 +10,7 @@ from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.sessions import Sessions
 from atmos_ai_sidecar.application.tools import ToolExecutor
+from atmos_ai_sidecar.application.undo import Undo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,8 @@ class Workspace:
     """Loads the model's library ahead of the first turn; slow, in a thread, harmless to call twice."""
     check_model: Callable[[], None]
     """Raises ModelNotConfiguredError when a turn could not ask the model."""
+    undo: Undo | None = None
+    """None where there are no tools that change files."""
 
 
 class OpenWorkspace(Protocol):

@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from atmos_ai_sidecar.errors import InvalidFieldError, ToolExecutionFailedError
 
@@ -29,6 +30,35 @@ class FileChange:
     after_digest: str
     mode: int
     """The permission bits from before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restoration:
+    """How one file gets back to where it was before a turn."""
+
+    path: str
+    first: FileChange
+    """The turn's first change of it, which knows what was before."""
+    after_digest: str
+    """What its content must be now."""
+    is_continuous: bool
+    """Nobody else changed it between two changes of the turn."""
+
+
+def restorations(changes: Sequence[FileChange]) -> Sequence[Restoration]:
+    """What takes back the changes of one turn, which are given oldest first; one for each file."""
+    by_path: dict[str, list[FileChange]] = {}
+    for change in changes:
+        by_path.setdefault(change.path, []).append(change)
+    return tuple(
+        Restoration(
+            path=path,
+            first=chain[0],
+            after_digest=chain[-1].after_digest,
+            is_continuous=all(later.before_digest == earlier.after_digest for earlier, later in pairwise(chain)),
+        )
+        for path, chain in by_path.items()
+    )
 
 
 def edited(text: str, old: str, new: str, *, path: str) -> str:
@@ -128,7 +158,7 @@ def _joined(lines: Sequence[int]) -> str:
 
 def _positions(text: str, part: str) -> list[int]:
     """Where the part starts, the first ones; overlapping ones included: those are as ambiguous."""
-    found = []
+    found: list[int] = []
     at = text.find(part)
     while at >= 0 and len(found) <= _COUNTED:
         found.append(at)
