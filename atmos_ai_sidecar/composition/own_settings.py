@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from atmos_ai_sidecar.configuration.nodes import ListNode, MapNode, Node, empty_map, is_empty
@@ -13,6 +14,7 @@ _TOP_LEVEL = frozenset({"ai", "mcp", "commands", "import", "profiles", "base_pat
 says where tools may write."""
 
 
+@lru_cache(maxsize=16)
 def own_settings(text: str) -> str:
     """Those settings in one form: texts that give the same form do not differ in them.
 

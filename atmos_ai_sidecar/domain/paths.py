@@ -99,10 +99,26 @@ class Territory:
         return any(is_within(path, root) for root in self.roots)
 
     def is_configuration(self, path: str) -> bool:
-        """Whether the file configures Atmos and us, so that some of its keys are not for tools to change."""
-        *folders, name = [folded(part) for part in PurePosixPath(path).parts]
-        is_drop_in = not _DROP_INS.isdisjoint(folders) and name.endswith((".yaml", ".yml"))
-        return is_drop_in or name in CONFIGURATION_NAMES or _is_one_of(path, self.configuration)
+        """Whether the file configures Atmos and us, so that some of its keys are not for tools to change.
+
+        What stands beside an imported file counts too, because an import can be a pattern that brings it in.
+        """
+        form = PurePosixPath(folded(path))
+        if form.name in CONFIGURATION_NAMES or any(form == PurePosixPath(folded(file)) for file in self.configuration):
+            return True
+        if form.suffix not in {".yaml", ".yml"}:
+            return False
+        return not _DROP_INS.isdisjoint(form.parts) or self._is_beside_imported(form)
+
+    def _is_beside_imported(self, form: PurePosixPath) -> bool:
+        """Whether a file is in the folder of an imported one, or below it where that folder is not the project's."""
+        directory = PurePosixPath(folded(self.directory))
+        files = [PurePosixPath(folded(file)) for file in self.configuration]
+        folders = [file.parent for file in files if file.name not in CONFIGURATION_NAMES]
+        return any(
+            form.parent == folder or (form.is_relative_to(folder) and not directory.is_relative_to(folder))
+            for folder in folders
+        )
 
     def why_not_read(self, path: str) -> str:
         """Why no tool may read there, whatever the settings say; empty when one may."""
@@ -116,8 +132,8 @@ class Territory:
         """Why no tool may write there, whatever the settings say; empty when one may."""
         if not self.is_inside(path):
             return "it is outside the project"
-        # Of the part within the project only: the project itself may be in such a folder.
-        root = max((root for root in self.roots if is_within(path, root)), key=len)
+        # Only of the part within the project, from its outermost root on: the project itself may be in such a folder.
+        root = min((root for root in self.roots if is_within(path, root)), key=len)
         parts = {folded(part) for part in PurePosixPath(path).relative_to(root).parts}
         if _GIT in parts:
             return "Git's own files can make Git run programs"
@@ -138,7 +154,3 @@ class Territory:
 
 def _is_below_one_of(path: str, places: Sequence[str]) -> bool:
     return any(PurePosixPath(folded(path)).is_relative_to(folded(place)) for place in places)
-
-
-def _is_one_of(path: str, files: Sequence[str]) -> bool:
-    return folded(path) in {folded(file) for file in files}

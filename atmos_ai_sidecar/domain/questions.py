@@ -131,7 +131,8 @@ def _question(tool: Tool, call: ToolCall, decision: Decision, preview: Preview |
         if parameter in call.input:
             yield from _field(label, _text(call.input[parameter]))
     yield from _input(tool, call, tool.path_parameters if preview else (*call.input,))
-    if demand.target and demand.target not in call.input.values():
+    paths = [call.input[name] for name in tool.path_parameters if name in call.input]
+    if demand.target and paths and demand.target not in paths:
         yield from _field("Leads to", _text(demand.target))
     if preview:
         yield from _change(preview.text)

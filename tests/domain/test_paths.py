@@ -9,7 +9,11 @@ PROJECT = Territory(
     roots=("/home/ada/infra", "/srv/stacks"),
     own=("/home/ada/infra/sessions",),
     hidden=("/home/ada/.local/state/atmos-ai", "/home/ada/infra/keys"),
-    configuration=("/home/ada/infra/live/imported.yaml",),
+    configuration=(
+        "/home/ada/infra/live/atmos.yaml",
+        "/home/ada/infra/live/imported.yaml",
+        "/home/ada/infra/conf/more.yaml",
+    ),
 )
 
 
@@ -87,6 +91,15 @@ def test_tools_write_inside_the_project_and_nothing_of_ours(path: str, reason: s
     assert bool(why) is bool(reason)
 
 
+def test_a_root_within_gits_own_files_opens_nothing() -> None:
+    project = Territory(directory="/home/ada/infra", roots=("/home/ada/infra", "/home/ada/infra/.git/hooks"))
+    assert "Git" in project.why_not_written("/home/ada/infra/.git/hooks/pre-commit")
+
+
+def test_a_project_may_be_in_a_folder_with_the_name_of_ours() -> None:
+    assert Territory(directory="/srv/.atmos/x", roots=("/srv/.atmos/x",)).why_not_written("/srv/.atmos/x/a.yaml") == ""
+
+
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
@@ -108,7 +121,7 @@ def test_tools_read_everything_but_processes_and_our_keys(path: str, reason: str
 @pytest.mark.parametrize(
     ("path", "writes", "reason"),
     [
-        ("/home/ada/infra/live/a.yaml", True, ""),
+        ("/home/ada/infra/live/stacks/b.yaml", True, ""),
         ("/home/ada/infra/live/a.yaml", False, ""),
         ("/etc/hosts", False, "outside"),
         ("/home/ada/infra/.env", False, "secrets"),
@@ -117,6 +130,11 @@ def test_tools_read_everything_but_processes_and_our_keys(path: str, reason: str
         ("/home/ada/infra/sub/.ATMOS.yml", True, "configures"),
         ("/home/ada/infra/live/.atmos.d/new.yaml", True, "configures"),
         ("/home/ada/infra/live/imported.yaml", True, "configures"),
+        ("/home/ada/infra/live/beside.yaml", True, "configures"),
+        ("/home/ada/infra/live/stacks/a.yaml", True, ""),
+        ("/home/ada/infra/conf/more.yaml", True, "configures"),
+        ("/home/ada/infra/conf/deep/new.YAML", True, "configures"),
+        ("/home/ada/infra/conf/readme.md", True, ""),
     ],
 )
 def test_a_person_is_asked_about_files_outside_secrets_and_configuration(path: str, writes: bool, reason: str) -> None:

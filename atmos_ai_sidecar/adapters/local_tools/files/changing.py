@@ -86,7 +86,7 @@ class Changing:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            await asyncio.wait({task})
+            await asyncio.gather(task, return_exceptions=True)
             raise
 
     def _run(self, values: Mapping[str, Any], execution: Execution) -> Result:
@@ -139,8 +139,9 @@ class Changing:
             writing.refuse_look_alike(place)
 
     def _require_known(self, path: str, shown: str, before: Content | None, session_id: str) -> None:
+        """Returns when the conversation knows the file as it is; a call outside any has nothing to compare with."""
         known = self.seen.digest(session_id, path)
-        if before is None or known == before.digest:
+        if before is None or not session_id or known == before.digest:
             return
         happened = "was not read in this conversation" if known is None else "has changed since it was read"
         raise ToolExecutionFailedError(

@@ -11,7 +11,7 @@ import resource
 import sys
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import islice
 from typing import Any
 
@@ -32,8 +32,9 @@ _Results = Generator[tuple[str | int, ...], None, None]
 
 def main(order: Mapping[str, Any]) -> None:
     """Carries out one order and writes JSON lines: what was found, and last what is to be said about it."""
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (_PROCESSOR_SECONDS, _PROCESSOR_SECONDS))
+    for limit, value in ((resource.RLIMIT_AS, _MEMORY_BYTES), (resource.RLIMIT_CPU, _PROCESSOR_SECONDS)):
+        with suppress(ValueError, OSError):  # not every system has both, or lets them be lowered
+            resource.setrlimit(limit, (value, value))
     notes: Counter[str] = Counter()
     room = MOST_CHARACTERS
     with closing(_searched(order, notes) if "pattern" in order else _listed(order, notes)) as results:

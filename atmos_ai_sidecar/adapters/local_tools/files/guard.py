@@ -20,7 +20,8 @@ from atmos_ai_sidecar.errors import (
 After = Callable[[Mapping[str, Any], str], str]
 """What a call's input makes of the text of a file; raises when it cannot be done."""
 
-_LARGEST_CONFIGURATION = 1 << 20
+_LARGEST_CONFIGURATION = 1 << 18
+"""What YAML can be read from without being noticed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

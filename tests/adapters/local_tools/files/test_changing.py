@@ -1,9 +1,12 @@
+import asyncio
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from atmos_ai_sidecar.errors import StorageUnavailableError
 from tests.adapters.local_tools.files.workbench import VPC, Workbench
 
 PATH = "stacks/catalog/vpc.yaml"
@@ -287,3 +290,50 @@ async def test_after_an_undo_the_model_has_to_read_again(bench: Workbench) -> No
     await bench.out("edit", path=PATH, old=OLD, new=NEW)
     await bench.undo.last_turn("session-1")
     assert "has changed since" in await bench.refusal("edit", path=PATH, old=OLD, new=NEW)
+
+
+async def test_a_call_outside_any_conversation_changes_a_file_it_need_not_have_read(bench: Workbench) -> None:
+    assert (await bench.run("edit", path=PATH, old=OLD, new=NEW, session="")).success
+    assert (await bench.undo.last_turn("")).turn_id == ""
+
+
+async def test_a_cancelled_change_is_done_as_a_whole_or_not_at_all(bench: Workbench) -> None:
+    await bench.out("read", path=PATH)
+    change = asyncio.create_task(bench.run("edit", path=PATH, old=OLD, new=NEW))
+    await asyncio.sleep(0)
+    change.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await change
+    assert bench.text(PATH) in {VPC, VPC.replace(OLD, NEW)}
+
+
+async def test_nothing_is_changed_that_could_not_be_undone(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object) -> None:
+        raise StorageUnavailableError("no place")
+
+    monkeypatch.setattr(bench.changes, "add", fail)
+    await bench.out("read", path=PATH)
+    assert "no place" in await bench.refusal("edit", path=PATH, old=OLD, new=NEW)
+    assert bench.text(PATH) == VPC
+
+
+async def test_a_configuration_that_cannot_be_checked_is_not_changed(bench: Workbench) -> None:
+    bench.write("atmos.yaml", "logs: {}\n" + "# \n" * 100_000)
+    assert "too large to be checked" in bench.demand("edit", path="atmos.yaml", old="{}", new="x").forbidden
+    bench.write("atmos.yaml", b"\xff")
+    assert "cannot be read" in bench.demand("write", path="atmos.yaml", content="x: 1").forbidden
+
+
+async def test_a_file_that_appears_while_it_is_created_is_not_written_over(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = bench.changes.add
+
+    def appear(*arguments: Any) -> None:
+        bench.write("new.yaml", "theirs\n")
+        add(*arguments)
+
+    monkeypatch.setattr(bench.changes, "add", appear)
+    assert "has changed since it was looked at" in await bench.refusal("write", path="new.yaml", content="ours\n")
+    assert bench.text("new.yaml") == "theirs\n"
+    assert sorted(entry.name for entry in bench.folder.iterdir()) == ["atmos.yaml", "new.yaml", "stacks"]
