@@ -12,7 +12,8 @@ from atmos_ai_sidecar.rpc.values import proto_text, proto_time
 from atmos_ai_sidecar.v1 import sidecar_service_pb2 as pb
 
 DEFAULT_GRACE_SECONDS: Final = 3.0
-MAX_GRACE_SECONDS: Final = 5.0
+MAX_GRACE_SECONDS: Final = 4.0
+"""The process has 5 s to end, and the last one is for closing stores."""
 
 
 class SidecarService:

@@ -79,6 +79,16 @@ class Ending:
             exit_code=self._end.exit_code,
         )
 
+    def leave(self, exit_code: int) -> None:
+        """Ends the process now that everything is closed.
+
+        Not by returning: the interpreter would wait for threads, and one that imports the model's library takes
+        seconds, while nothing of this process may outlive its parent by one.
+        """
+        self._last_act()
+        logging.shutdown()
+        self._exit_process(exit_code)
+
     def _give_up(self) -> None:
         _LOG.error("the end took longer than %s s and is forced", self._hard_cap_seconds)
         self._last_act()

@@ -162,6 +162,7 @@ async def _run(streams: Streams, bootstrap: Bootstrap, socket_path: Path, load: 
         ending.ask(parent_gone)
     end = await ending.wait()
     await sidecar.stop(end.grace_seconds)
+    ending.leave(end.exit_code)
     return end.exit_code
 
 

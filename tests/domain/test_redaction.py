@@ -85,11 +85,15 @@ NO_SECRETS = [
 ]
 
 
-@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
-@pytest.mark.parametrize("text", ["{}", "before {} after", 'x = "{}"', "https://hooks.slack.com/{}"])
+PLACES = ("{}", "before {} after", 'x = "{}"', "https://hooks.slack.com/{}")
+# A web hook's path is a secret behind Slack's address only.
+PLACED = [
+    (secret, text) for secret in SECRETS.values() for text in PLACES if "hooks" in text or "services/" not in secret[:9]
+]
+
+
+@pytest.mark.parametrize(("secret", "text"), PLACED)
 def test_a_known_format_is_replaced_wherever_it_stands(secret: str, text: str) -> None:
-    if secret.startswith("services/") and "hooks" not in text:
-        pytest.skip("only secret behind Slack's address")
     redacted = Redactor().redact(text.format(secret))
     assert secret not in redacted
     assert "<<secret:1>>" in redacted

@@ -1,6 +1,7 @@
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,27 +40,26 @@ class Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path) -> Iterator[Project]:
     directory, home = tmp_path / "project", tmp_path / "home"
     shutil.copytree(DEMO / "project", directory)
     home.mkdir()
-    runtime = tmp_path / "run"
-    runtime.mkdir(mode=0o700)
     keep = {name: value for name, value in os.environ.items() if name.startswith(("COVERAGE", "COV_"))}
-    return Project(
-        directory=directory,
-        home=home,
-        environment={
-            **keep,
-            "PATH": os.environ["PATH"],
-            "HOME": str(home),
-            "XDG_RUNTIME_DIR": str(runtime),
-            "LANG": "C.UTF-8",
-            "TERM": "xterm-256color",
-            "ATMOS_AI_ATMOS": str(DEMO / "bin" / "atmos"),
-            "ATMOS_AI_TRUST_PROJECT": "1",
-        },
-    )
+    with tempfile.TemporaryDirectory(prefix="run") as runtime:  # a socket's path may have 100 bytes
+        yield Project(
+            directory=directory,
+            home=home,
+            environment={
+                **keep,
+                "PATH": os.environ["PATH"],
+                "HOME": str(home),
+                "XDG_RUNTIME_DIR": runtime,
+                "LANG": "C.UTF-8",
+                "TERM": "xterm-256color",
+                "ATMOS_AI_ATMOS": str(DEMO / "bin" / "atmos"),
+                "ATMOS_AI_TRUST_PROJECT": "1",
+            },
+        )
 
 
 @pytest.fixture(scope="session")

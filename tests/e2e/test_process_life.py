@@ -15,7 +15,7 @@ import pytest
 
 from atmos_ai_sidecar.demo.offline_model.process import OfflineModelProcess, start_offline_model
 from tests.e2e.conftest import SHIM, Project
-from tests.e2e.screen import PATIENCE_SECONDS
+from tests.e2e.screen import PATIENCE_SECONDS, Screen
 
 pytestmark = pytest.mark.e2e
 
@@ -186,3 +186,39 @@ def test_key_of_the_model_is_not_given_to_tools_nor_found_in_any_command_line(
         assert "sk-canary" not in json.dumps(tool.environ())
         family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
         assert not any("sk-canary" in " ".join(member.cmdline()) for member in family)
+
+
+@pytest.mark.parametrize("at_question", [False, True])
+def test_killed_shim_of_a_chat_leaves_nothing_behind_and_settles_its_question(
+    project: Project, model: OfflineModelProcess, at_question: bool
+) -> None:
+    plan = {"tool_use": {"name": "atmos_terraform_plan", "input": {"component": "vpc", "stack": "ue1-dev"}}}
+    model.add_answers({"steps": [plan]})
+    with Screen([SHIM, "chat"], environment=project.environment, directory=project.directory) as screen:
+        screen.wait_for("ready, /help")
+        if at_question:
+            screen.submit("Plan it.")
+            screen.wait_for("may this run")
+        shim = psutil.Process(int(screen.process.pid or 0))
+        sidecar = next(child for child in shim.children() if "serve" in child.cmdline())
+        shim.kill()
+        sidecar.wait(GONE_SECONDS + 1)
+    assert runtime_folders(project) == []
+    with closing(sqlite3.connect(project.database)) as database:
+        outcomes = [row[0] for row in database.execute("SELECT outcome FROM permission_requests")]
+    assert outcomes == (["cancelled"] if at_question else [])
+
+
+def test_nothing_is_left_of_a_chat_whose_shim_and_sidecar_are_both_killed(
+    project: Project, model: OfflineModelProcess
+) -> None:
+    project.environment["ATMOS_REPLAY_DELAY"] = "60"
+    model.add_answers({"steps": ["Looking.", {"tool_use": {"name": "atmos_list_stacks", "input": {}}}]})
+    with shim(project, "ask", "Which stacks?") as process:
+        wait_until_journalled(project, "Looking.")
+        sidecar = sidecar_of(process)
+        tool = wait_for_tool(sidecar)
+        process.kill()
+        sidecar.kill()
+        psutil.wait_procs([tool], timeout=5)
+        assert not tool.is_running() or tool.status() == psutil.STATUS_ZOMBIE

@@ -53,7 +53,7 @@ async def test_minted_token_has_the_client_role_and_mints_nothing(sidecar: Any) 
         (pb.ShutdownRequest(), 3.0),
         (pb.ShutdownRequest(grace=Duration()), 0.0),
         (pb.ShutdownRequest(grace=Duration(seconds=1, nanos=500_000_000)), 1.5),
-        (pb.ShutdownRequest(grace=Duration(seconds=60)), 5.0),
+        (pb.ShutdownRequest(grace=Duration(seconds=60)), 4.0),
     ],
 )
 async def test_shutdown_is_asked_for_with_its_grace(

@@ -28,7 +28,7 @@ async def explain(context: CommandContext, tool: str, values: tuple[str, ...], i
       atmos-ai permissions explain atmos_terraform_plan component=vpc stack=ue1-prod
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     call_input = {**_object(input_json), **dict(_pair(value) for value in values)}
-    async with context.open_workspace(needs_trust=False) as workspace:
+    async with context.open_workspace() as workspace:
         validate_input(workspace.tools.registry.get(tool), call_input)
         decision = workspace.permissions.explain(tool, call_input)
     context.writer.line(f"{context.writer.out.bold(decision.kind.value)}: {decision.reason}")
