@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from atmos_ai_sidecar.adapters.sqlite import session_rows
-from atmos_ai_sidecar.adapters.sqlite.values import from_json, from_text_time, to_json, to_text, to_text_time
+from atmos_ai_sidecar.adapters.storage.values import from_json, from_text_time, to_json, to_text, to_text_time
 from atmos_ai_sidecar.application.ports.session_store import MessagePage
 from atmos_ai_sidecar.domain.messages import Block, Message, Role, Usage, block_from_json, block_to_json
 

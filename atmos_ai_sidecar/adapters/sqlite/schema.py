@@ -4,10 +4,10 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from atmos_ai_sidecar.adapters.sqlite.failures import corrupt
 from atmos_ai_sidecar.adapters.sqlite.migrations import MIGRATIONS, Migration
 from atmos_ai_sidecar.adapters.sqlite.transactions import transaction
-from atmos_ai_sidecar.adapters.sqlite.values import to_text_time
+from atmos_ai_sidecar.adapters.storage.problems import corrupt
+from atmos_ai_sidecar.adapters.storage.values import to_text_time
 from atmos_ai_sidecar.errors import SchemaTooNewError
 
 _TABLE = """

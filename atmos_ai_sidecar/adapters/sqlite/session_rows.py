@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from atmos_ai_sidecar.adapters.sqlite.cursors import decode_cursor, encode_cursor
-from atmos_ai_sidecar.adapters.sqlite.values import from_json, from_text_time, to_json, to_text, to_text_time
+from atmos_ai_sidecar.adapters.storage.cursors import decode_cursor, encode_cursor
+from atmos_ai_sidecar.adapters.storage.values import from_json, from_text_time, to_json, to_text, to_text_time
 from atmos_ai_sidecar.application.ports.session_store import SessionChange, SessionDraft, SessionPage
 from atmos_ai_sidecar.domain.sessions import ContextItem, Session, SessionId, default_name
 from atmos_ai_sidecar.errors import EtagMismatchError, SessionExistsError, SessionNotFoundError
