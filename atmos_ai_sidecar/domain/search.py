@@ -23,9 +23,7 @@ def search_terms(query: str) -> Sequence[str]:
     """
     if len(query) > MAX_QUERY_LENGTH:
         raise InvalidFieldError("query", f"has {len(query)} characters, at most {MAX_QUERY_LENGTH} are allowed")
-    terms = tuple(
-        word.lower() for word in query.replace("\x00", " ").split() if any(char.isalnum() for char in word)
-    )
+    terms = tuple(word.lower() for word in query.replace("\x00", " ").split() if any(char.isalnum() for char in word))
     if not terms:
         raise InvalidFieldError("query", "must have at least one word")
     return terms
