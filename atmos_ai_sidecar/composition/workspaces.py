@@ -76,7 +76,7 @@ class Workspaces:
         is_trusted = await self._check_trust(scope, confirm_trust, needed=needs_trust)
         async with AsyncExitStack() as stack:
             if config.sessions.enabled:
-                engine = await self._engines.at(config.sessions.path)
+                engine = await self._engines.at(config)
             else:
                 engine = await stack.enter_async_context(self._engines.in_memory())
             model = ChosenModel(
