@@ -4,12 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 
 from atmos_ai_sidecar.adapters.atmos.command_line import AtmosCommandLine, find_atmos, tool_environment
 from atmos_ai_sidecar.adapters.atmos.tools import atmos_tools
+from atmos_ai_sidecar.adapters.atmos_sessions import AtmosSessions
+from atmos_ai_sidecar.adapters.checkpoint_files import CheckpointFiles
 from atmos_ai_sidecar.adapters.local_tools.program_runner import WardenedRunner
 from atmos_ai_sidecar.adapters.user_state import GrantsFile, TrustFile, state_directory
 from atmos_ai_sidecar.application.approvals import Approvals, WorkspaceApprover
+from atmos_ai_sidecar.application.archive import Archive
 from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.clock import Clock
@@ -127,6 +132,15 @@ class Workspaces:
             clock=self._clock,
             timeouts=config.tools.timeouts,
         )
+        archive = Archive(
+            engine.store,
+            project_path=project_path,
+            files=CheckpointFiles(),
+            foreign=AtmosSessions(config.sessions.path / "sessions.db", project_path),
+            clock=self._clock,
+            redact=redactor.redact,
+        )
+        days = config.sessions.retention_days
         sessions = Sessions(
             engine.store,
             project_path=project_path,
@@ -134,6 +148,7 @@ class Workspaces:
             provider=model.provider,
             redact=redactor.redact,
             is_busy=engine.turns.is_running,
+            after_create=partial(archive.retain, timedelta(days=days)) if days else None,
         )
         parts = TurnParts(
             store=engine.store,
@@ -159,6 +174,7 @@ class Workspaces:
         return Workspace(
             run=run,
             sessions=sessions,
+            archive=archive,
             chat=chat,
             tools=executor,
             approvals=self._approvals,
