@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from atmos_ai_sidecar.application.approvals import Approvals
+from atmos_ai_sidecar.application.archive import Archive
 from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.sessions import Sessions
@@ -76,6 +77,7 @@ class Workspace:
 
     run: Run
     sessions: Sessions
+    archive: Archive
     chat: Chat
     tools: ToolExecutor
     approvals: Approvals

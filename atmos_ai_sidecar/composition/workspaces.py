@@ -4,9 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 
+from atmos_ai_sidecar.adapters.atmos_sessions import AtmosSessions
+from atmos_ai_sidecar.adapters.checkpoint_files import CheckpointFiles
 from atmos_ai_sidecar.adapters.user_state import GrantsFile, TrustFile, state_directory
 from atmos_ai_sidecar.application.approvals import Approvals, WorkspaceApprover
+from atmos_ai_sidecar.application.archive import Archive
 from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.clock import Clock
@@ -75,7 +80,7 @@ class Workspaces:
         is_trusted = await self._check_trust(scope, confirm_trust, needed=needs_trust)
         async with AsyncExitStack() as stack:
             if config.sessions.enabled:
-                engine = await self._engines.at(config.sessions.path)
+                engine = await self._engines.at(config)
             else:
                 engine = await stack.enter_async_context(self._engines.in_memory())
             model = ChosenModel(
@@ -129,6 +134,15 @@ class Workspaces:
             timeouts=config.tools.timeouts,
             outputs=engine.store,
         )
+        archive = Archive(
+            engine.store,
+            project_path=project_path,
+            files=CheckpointFiles(),
+            foreign=AtmosSessions(config.sessions.path / "sessions.db", project_path),
+            clock=self._clock,
+            redact=redactor.redact,
+        )
+        days = config.sessions.retention_days
         sessions = Sessions(
             engine.store,
             project_path=project_path,
@@ -136,6 +150,7 @@ class Workspaces:
             provider=model.provider,
             redact=redactor.redact,
             is_busy=engine.turns.is_running,
+            after_create=partial(archive.retain, timedelta(days=days)) if days else None,
         )
         parts = TurnParts(
             store=engine.store,
@@ -161,6 +176,7 @@ class Workspaces:
         return Workspace(
             run=run,
             sessions=sessions,
+            archive=archive,
             chat=chat,
             tools=executor,
             approvals=self._approvals,

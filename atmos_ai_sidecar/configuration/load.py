@@ -30,7 +30,7 @@ DEFAULT_PRESERVE_RECENT = 6
 _TOOLS = (
     "enabled", "require_confirmation", "allowed", "restricted", "blocked", "yolo_mode", "mode", "timeouts", "shell",
 )  # fmt: skip
-_SESSIONS = ("enabled", "storage", "path", "max_sessions", "auto_save", "retention_days", "url")
+_SESSIONS = ("enabled", "storage", "path", "max_sessions", "auto_save", "retention_days", "url", "project")
 
 
 def load_configuration(
@@ -131,6 +131,7 @@ def _sessions(section: Section, directory: Path) -> SessionSettings:
         auto_save=section.boolean("auto_save", default=True),
         retention_days=days or None,
         url=section.text("url"),
+        project=section.text("project"),
     )
 
 

@@ -2,12 +2,13 @@
 
 import pytest
 
-from atmos_ai_sidecar.adapters.sqlite import SqliteStore, output_rows
+from atmos_ai_sidecar.adapters.storage import outputs
 from atmos_ai_sidecar.errors import SessionNotFoundError
+from tests.contracts.conftest import AnyStore
 from tests.contracts.drafts import draft
 
 
-async def test_an_output_is_read_piece_by_piece(store: SqliteStore) -> None:
+async def test_an_output_is_read_piece_by_piece(store: AnyStore) -> None:
     session = await store.create_session(draft())
     await store.save_output(session.id, "call-1", tool="atmos_list_stacks", text="0123456789")
     page = await store.read_output(session.id, "call-1", offset=3, limit=4)
@@ -18,7 +19,7 @@ async def test_an_output_is_read_piece_by_piece(store: SqliteStore) -> None:
     assert end.text == "9"
 
 
-async def test_characters_are_counted_and_not_bytes(store: SqliteStore) -> None:
+async def test_characters_are_counted_and_not_bytes(store: AnyStore) -> None:
     session = await store.create_session(draft())
     await store.save_output(session.id, "call-1", tool="t", text="äöü\0€😀\ud800")
     page = await store.read_output(session.id, "call-1", offset=0, limit=100)
@@ -26,14 +27,14 @@ async def test_characters_are_counted_and_not_bytes(store: SqliteStore) -> None:
     assert (page.text, page.total) == ("äöü\ufffd€😀?", 7)
 
 
-async def test_what_is_not_kept_is_none(store: SqliteStore) -> None:
+async def test_what_is_not_kept_is_none(store: AnyStore) -> None:
     session, other = await store.create_session(draft()), await store.create_session(draft("other"))
     await store.save_output(session.id, "call-1", tool="t", text="x")
     assert await store.read_output(session.id, "call-2", offset=0, limit=1) is None
     assert await store.read_output(other.id, "call-1", offset=0, limit=1) is None
 
 
-async def test_a_call_that_is_kept_again_replaces_what_was_kept(store: SqliteStore) -> None:
+async def test_a_call_that_is_kept_again_replaces_what_was_kept(store: AnyStore) -> None:
     session = await store.create_session(draft())
     await store.save_output(session.id, "call-1", tool="t", text="first")
     await store.save_output(session.id, "call-1", tool="t", text="second")
@@ -42,12 +43,12 @@ async def test_a_call_that_is_kept_again_replaces_what_was_kept(store: SqliteSto
     assert page.text == "second"
 
 
-async def test_an_unknown_session_keeps_nothing(store: SqliteStore) -> None:
+async def test_an_unknown_session_keeps_nothing(store: AnyStore) -> None:
     with pytest.raises(SessionNotFoundError):
         await store.save_output("nobody", "call-1", tool="t", text="x")
 
 
-async def test_outputs_go_with_their_session(store: SqliteStore) -> None:
+async def test_outputs_go_with_their_session(store: AnyStore) -> None:
     session = await store.create_session(draft())
     await store.save_output(session.id, "call-1", tool="t", text="x")
     await store.delete_session(session.id)
@@ -55,9 +56,9 @@ async def test_outputs_go_with_their_session(store: SqliteStore) -> None:
 
 
 async def test_the_oldest_outputs_of_a_session_are_dropped_when_there_is_too_much(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+    store: AnyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(output_rows, "KEPT_CHARACTERS", 10)
+    monkeypatch.setattr(outputs, "KEPT_CHARACTERS", 10)
     session, other = await store.create_session(draft()), await store.create_session(draft("other"))
     await store.save_output(other.id, "call-1", tool="t", text="x" * 9)
     for number in range(1, 5):

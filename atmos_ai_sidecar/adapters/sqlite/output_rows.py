@@ -2,14 +2,11 @@
 
 import sqlite3
 from datetime import datetime
-from typing import Final
 
 from atmos_ai_sidecar.adapters.sqlite import session_rows
-from atmos_ai_sidecar.adapters.sqlite.values import to_text, to_text_time
+from atmos_ai_sidecar.adapters.storage import outputs
+from atmos_ai_sidecar.adapters.storage.values import to_text, to_text_time
 from atmos_ai_sidecar.application.ports.tool_outputs import OutputPage
-
-KEPT_CHARACTERS: Final = 20_000_000
-"""Of one session. The newest output is kept whatever its size; tools keep no more than 10,000,000 themselves."""
 
 _REPLACE = "DELETE FROM tool_outputs WHERE session_id = ? AND tool_call_id = ?"
 _INSERT = """
@@ -39,7 +36,7 @@ def save(
     kept = to_text(text.replace("\0", "\N{REPLACEMENT CHARACTER}"))
     values = (session_id, tool_call_id, tool, to_text_time(now), len(kept), kept)
     connection.execute(_INSERT, values)
-    connection.execute(_PRUNE, (session_id, KEPT_CHARACTERS))
+    connection.execute(_PRUNE, (session_id, outputs.KEPT_CHARACTERS))
 
 
 def page(
