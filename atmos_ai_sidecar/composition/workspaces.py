@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 
-from atmos_ai_sidecar.adapters.atmos.command_line import AtmosCommandLine, find_atmos, tool_environment
-from atmos_ai_sidecar.adapters.atmos.tools import atmos_tools
-from atmos_ai_sidecar.adapters.local_tools.program_runner import WardenedRunner
+from atmos_ai_sidecar.adapters.atmos_sessions import AtmosSessions
+from atmos_ai_sidecar.adapters.checkpoint_files import CheckpointFiles
 from atmos_ai_sidecar.adapters.user_state import GrantsFile, TrustFile, state_directory
 from atmos_ai_sidecar.application.approvals import Approvals, WorkspaceApprover
+from atmos_ai_sidecar.application.archive import Archive
 from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.compaction import Compactor
 from atmos_ai_sidecar.application.permissions import Permissions
@@ -27,13 +29,14 @@ from atmos_ai_sidecar.application.workspace import (
     Workspace,
     WorkspaceDescription,
 )
+from atmos_ai_sidecar.composition.built_in_tools import built_in_tools
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
 from atmos_ai_sidecar.composition.engine import Engine, Engines
 from atmos_ai_sidecar.configuration import AtmosFlags, Config, load_configuration
 from atmos_ai_sidecar.domain.prompts import system_blocks
 from atmos_ai_sidecar.domain.redaction import Redactor, secret_values
 from atmos_ai_sidecar.domain.requests import canonical_json, digest
-from atmos_ai_sidecar.domain.tools import Tool, ToolRegistry
+from atmos_ai_sidecar.domain.tools import ToolRegistry
 from atmos_ai_sidecar.domain.trust import TrustSubject
 from atmos_ai_sidecar.domain.turn import TurnLimits
 from atmos_ai_sidecar.errors import ProjectUntrustedError
@@ -82,7 +85,7 @@ class Workspaces:
         is_trusted = await self._check_trust(scope, confirm_trust, needed=needs_trust)
         async with AsyncExitStack() as stack:
             if config.sessions.enabled:
-                engine = await self._engines.at(config.sessions.path)
+                engine = await self._engines.at(config)
             else:
                 engine = await stack.enter_async_context(self._engines.in_memory())
             model = ChosenModel(
@@ -114,7 +117,9 @@ class Workspaces:
         run, options, config = scope.run, scope.options, scope.config
         project_path = str(config.directory)
         redactor = Redactor(known_values=secret_values(run.environment))
-        registry = ToolRegistry(_tools(scope, self._clock) if with_tools and config.tools.enabled else ())
+        has_tools = with_tools and config.tools.enabled
+        built_in = built_in_tools(run, options, config, engine.store, self._clock) if has_tools else None
+        registry = ToolRegistry(built_in.tools if built_in else ())
         grants = GrantsFile(state_directory(run.environment), project_path)
         settings = config.permissions(yolo=options.yolo, read_only=options.read_only)
         permissions = Permissions(settings, grants, registry)
@@ -132,7 +137,17 @@ class Workspaces:
             redactor=redactor,
             clock=self._clock,
             timeouts=config.tools.timeouts,
+            outputs=engine.store,
         )
+        archive = Archive(
+            engine.store,
+            project_path=project_path,
+            files=CheckpointFiles(),
+            foreign=AtmosSessions(config.sessions.path / "sessions.db", project_path),
+            clock=self._clock,
+            redact=redactor.redact,
+        )
+        days = config.sessions.retention_days
         sessions = Sessions(
             engine.store,
             project_path=project_path,
@@ -140,6 +155,7 @@ class Workspaces:
             provider=model.provider,
             redact=redactor.redact,
             is_busy=engine.turns.is_running,
+            after_create=partial(archive.retain, timedelta(days=days)) if days else None,
         )
         parts = TurnParts(
             store=engine.store,
@@ -170,10 +186,12 @@ class Workspaces:
         return Workspace(
             run=run,
             sessions=sessions,
+            archive=archive,
             chat=chat,
             tools=executor,
             approvals=self._approvals,
             permissions=permissions,
+            undo=built_in.undo if built_in else None,
             describe=lambda: WorkspaceDescription(
                 project_path=project_path,
                 model=model.name,
@@ -192,24 +210,6 @@ async def _prepare(model: ChosenModel) -> None:
     """Imports what the first turn needs, in a thread, while the person still reads."""
     await asyncio.to_thread(prepare_validation)
     await model.prepare()
-
-
-def _tools(scope: _Scope, clock: Clock) -> Sequence[Tool]:
-    """The tools of a trusted project.
-
-    Raises:
-        AtmosNotFoundError: There is no atmos to run.
-    """
-    run = scope.run
-    command_line = AtmosCommandLine(
-        executable=find_atmos(run.environment),
-        project_directory=run.directory,
-        environment=tool_environment(run.environment, scope.config.secret_variables),
-        runner=WardenedRunner(clock=clock),
-        umask=run.umask,
-        global_flags=scope.options.atmos_flags,
-    )
-    return atmos_tools(command_line)
 
 
 def _system(config: Config, redactor: Redactor) -> Sequence[str]:

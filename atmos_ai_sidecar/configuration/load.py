@@ -31,7 +31,7 @@ DEFAULT_MAX_STEPS = 25
 _TOOLS = (
     "enabled", "require_confirmation", "allowed", "restricted", "blocked", "yolo_mode", "mode", "timeouts", "shell",
 )  # fmt: skip
-_SESSIONS = ("enabled", "storage", "path", "max_sessions", "auto_save", "retention_days", "url")
+_SESSIONS = ("enabled", "storage", "path", "max_sessions", "auto_save", "retention_days", "url", "project")
 
 
 def load_configuration(
@@ -133,6 +133,7 @@ def _sessions(section: Section, directory: Path) -> SessionSettings:
         auto_save=section.boolean("auto_save", default=True),
         retention_days=days or None,
         url=section.text("url"),
+        project=section.text("project"),
     )
 
 

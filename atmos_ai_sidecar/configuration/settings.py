@@ -32,6 +32,8 @@ class SessionSettings:
     auto_save: bool
     retention_days: int | None
     url: str = field(repr=False)
+    project: str = ""
+    """What the project is called on every machine that shares its sessions; empty: made from the git remote."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

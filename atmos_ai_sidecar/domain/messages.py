@@ -107,6 +107,8 @@ class Message:
     create_time: datetime | None = None
     """UTC; None before the message is stored."""
     usage: Usage | None = field(default=None)
+    author: str = ""
+    """Whose sidecar stored it; empty in stores of one person."""
 
     @property
     def text(self) -> str:

@@ -11,9 +11,12 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc import aio
 
+from atmos_ai_sidecar.adapters.atmos_sessions import AtmosSessions
+from atmos_ai_sidecar.adapters.checkpoint_files import CheckpointFiles
 from atmos_ai_sidecar.adapters.clock import SystemClock
 from atmos_ai_sidecar.adapters.sqlite import SqliteStore, open_memory_store
 from atmos_ai_sidecar.application.approvals import Approvals, WorkspaceApprover
+from atmos_ai_sidecar.application.archive import Archive
 from atmos_ai_sidecar.application.broadcast import Broadcast
 from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.compaction import Compactor
@@ -204,6 +207,14 @@ class World:
         return Workspace(
             run=Run(run_id="services", directory="/project", environment={}),
             sessions=sessions,
+            archive=Archive(
+                self.store,
+                project_path="/project",
+                files=CheckpointFiles(),
+                foreign=AtmosSessions(Path("/project/.atmos/sessions/sessions.db"), "/project"),
+                clock=clock,
+                redact=redactor.redact,
+            ),
             chat=chat,
             tools=executor,
             approvals=self.approvals,

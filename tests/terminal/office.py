@@ -175,6 +175,7 @@ class Office:
         return Workspace(
             run=run,
             sessions=self.sessions,
+            archive=cast("Any", self),
             chat=cast("Any", self.chat),
             tools=cast("Any", self),
             approvals=self.approvals,

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 from atmos_ai_sidecar.adapters.sqlite import session_rows
-from atmos_ai_sidecar.adapters.sqlite.values import from_json, to_json, to_text, to_text_time
+from atmos_ai_sidecar.adapters.storage.values import from_json, to_json, to_text, to_text_time
 from atmos_ai_sidecar.domain.compaction import Compaction
 from atmos_ai_sidecar.domain.messages import Usage
 

@@ -12,11 +12,12 @@ from typing import Final, TypeVar, cast
 
 import aiosqlite
 
-from atmos_ai_sidecar.adapters.sqlite import files
-from atmos_ai_sidecar.adapters.sqlite.failures import translated, unavailable
+from atmos_ai_sidecar.adapters.sqlite.failures import translated
 from atmos_ai_sidecar.adapters.sqlite.migrations import NEWEST_VERSION
 from atmos_ai_sidecar.adapters.sqlite.schema import checked_version, migrate
 from atmos_ai_sidecar.adapters.sqlite.transactions import Mode, transaction
+from atmos_ai_sidecar.adapters.storage import files
+from atmos_ai_sidecar.adapters.storage.problems import unavailable
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.errors import StorageBusyError
 

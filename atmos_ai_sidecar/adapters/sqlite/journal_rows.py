@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from atmos_ai_sidecar.adapters.sqlite.values import from_json, from_text_time, to_json, to_text_time
+from atmos_ai_sidecar.adapters.storage.values import from_json, from_text_time, to_json, to_text_time
 from atmos_ai_sidecar.application.ports.journal import OpenTurn
 from atmos_ai_sidecar.domain.event_codec import event_from_json, event_to_json, event_type
 from atmos_ai_sidecar.domain.events import SessionEvent, TurnEvent, TurnFinished
