@@ -24,6 +24,7 @@ from atmos_ai_sidecar.errors import (
     TurnTakenOverError,
 )
 from tests.contracts.drafts import PROJECT, draft, texts, user
+from tests.postgres_server import running_server
 
 ROOT = Path(__file__).parents[3]
 KEY = "github.com/acme/infra"
@@ -194,6 +195,20 @@ async def test_a_lost_connection_is_replaced_and_nothing_is_stored_twice(opened:
         events = await ada.read_events(session.id, after_seq=0, limit=100)
         assert [item.event for item in events] == [TextDelta(text=str(number)) for number in range(20)]
         assert [item.seq for item in events] == list(range(1, 21))
+
+
+async def test_a_server_that_goes_away_is_a_clear_error() -> None:
+    with running_server() as server:
+        store = await open_postgres_store(
+            server.new_database(), SystemClock(), projects=ProjectKeys(), author="ada", patience_seconds=0.5
+        )
+        session = await store.create_session(draft())
+        server.process.send_signal(signal.SIGINT)
+        server.process.wait(10)
+        async with asyncio.timeout(20):
+            with pytest.raises(StorageUnavailableError, match="cannot be used"):
+                await store.append_messages(session.id, [user("hello")])
+        await store.close()
 
 
 async def test_sidecars_that_start_on_an_empty_database_together_make_one_schema(opened: Opened) -> None:
