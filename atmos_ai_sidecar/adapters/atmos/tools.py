@@ -29,11 +29,17 @@ _Run = Callable[[AtmosCommandLine, Mapping[str, Any], Execution], Awaitable[Resu
 
 def atmos_tools(atmos: AtmosCommandLine) -> Sequence[Tool]:
     """The tools that call the atmos command line, sorted by name."""
-    tools = [*_reading(atmos), *_describing(atmos), *_executing(atmos)]
+    tools = [
+        *_listing(atmos),
+        *_comparing(atmos),
+        *_describing(atmos),
+        *_validating(atmos),
+        *_running(atmos),
+    ]
     return tuple(sorted(tools, key=lambda tool: tool.name))
 
 
-def _reading(atmos: AtmosCommandLine) -> Sequence[Tool]:
+def _listing(atmos: AtmosCommandLine) -> Sequence[Tool]:
     read = functools.partial(_tool, atmos, effect=Effect.READ, requires_permission=False)
     return (
         read(
@@ -61,6 +67,12 @@ def _reading(atmos: AtmosCommandLine) -> Sequence[Tool]:
             ),
             title="list components[ in {stack}][ of type {type}]",
         ),
+    )
+
+
+def _comparing(atmos: AtmosCommandLine) -> Sequence[Tool]:
+    read = functools.partial(_tool, atmos, effect=Effect.READ, requires_permission=False)
+    return (
         read(
             name="atmos_describe_dependents",
             description="Lists the components that depend on a component of a stack.",
@@ -132,7 +144,7 @@ def _describing(atmos: AtmosCommandLine) -> Sequence[Tool]:
     )
 
 
-def _executing(atmos: AtmosCommandLine) -> Sequence[Tool]:
+def _validating(atmos: AtmosCommandLine) -> Sequence[Tool]:
     execute = functools.partial(_tool, atmos, effect=Effect.EXECUTE)
     return (
         execute(
@@ -162,6 +174,12 @@ def _executing(atmos: AtmosCommandLine) -> Sequence[Tool]:
             timeout_seconds=VALIDATE_SECONDS,
             title="validate {component} in {stack}",
         ),
+    )
+
+
+def _running(atmos: AtmosCommandLine) -> Sequence[Tool]:
+    execute = functools.partial(_tool, atmos, effect=Effect.EXECUTE, requires_permission=True)
+    return (
         execute(
             name="atmos_terraform_plan",
             description="Plans a terraform component in a stack and shows what would change; nothing is applied. "
@@ -172,7 +190,6 @@ def _executing(atmos: AtmosCommandLine) -> Sequence[Tool]:
                 _STACK,
                 Parameter(name="targets", type="array", description="Only these resource addresses."),
             ),
-            requires_permission=True,
             timeout_seconds=PLAN_SECONDS,
             title="plan {component} in {stack}",
         ),
@@ -189,7 +206,6 @@ def _executing(atmos: AtmosCommandLine) -> Sequence[Tool]:
                     required=True,
                 ),
             ),
-            requires_permission=True,
             demand_of=commands.demand_of,
             title="atmos {arguments}",
         ),
