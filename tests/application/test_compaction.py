@@ -205,6 +205,15 @@ async def test_summary_that_fails_or_grows_is_dropped_and_the_turn_goes_on(summa
     assert compaction is None or not compaction.summary
 
 
+async def test_dropped_summary_is_not_paid_for_again_in_the_same_turn() -> None:
+    model = WindowedModel(talk, window=10**9)
+    model.summary = "much longer " * 9000
+    async with world_with(model) as (world, session):
+        await fill(world, session, turns=200, characters=300)
+        assert finished(await world.run(session, "And now?")).steps == 2
+    assert model.summaries == 1
+
+
 async def test_provider_that_finds_the_prompt_too_long_gets_a_shorter_one() -> None:
     model = WindowedModel(lambda _: says("Fine."), window=12_000)
     async with world_with(model, CompactionSettings(window_tokens=200_000)) as (world, session):
