@@ -83,7 +83,7 @@ async def world_with(
     store = await open_memory_store(clock)
     world = World(store, clock, model=model, compaction=settings, max_tokens=MAX_TOKENS)
     try:
-        async with asyncio.timeout(50):
+        async with asyncio.timeout(110):
             yield world, await world.sessions.create(name="s")
             await world.chat.close()
     finally:
@@ -117,7 +117,7 @@ def talk(request: ModelRequest) -> Answered:
     return Answered(blocks=tuple(blocks), stop_reason="tool_use", usage=Usage(), invalid_inputs={})
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 async def test_500_turns_stay_under_a_window_of_20000_tokens_at_every_request() -> None:
     model = WindowedModel(talk)
     async with world_with(model) as (world, session):
