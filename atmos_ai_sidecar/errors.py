@@ -146,7 +146,7 @@ class TurnInProgressError(PreconditionError):
             f"A turn is already running in session {session!r}{where}.",
             remedy="Wait for it or cancel it.",
             session=session,
-            holder=holder,
+            **({"holder": holder} if holder else {}),
         )
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -57,8 +57,6 @@ class ForeignImport:
     """Sessions that were imported before."""
     empty: int = 0
     """Sessions without a message."""
-    failed: Sequence[str] = field(default_factory=tuple)
-    """Why a session was left out, one line each."""
 
 
 class Archive:
@@ -163,11 +161,7 @@ class Archive:
             if not foreign.checkpoint.messages:
                 result = replace(result, empty=result.empty + 1)
                 continue
-            try:
-                session = await self._import_one(foreign)
-            except InvalidFieldError as error:
-                result = replace(result, failed=(*result.failed, f"{foreign.identity}: {error}"))
-                continue
+            session = await self._import_one(foreign)
             if session.id in before:
                 result = replace(result, known=result.known + 1)
             else:

@@ -89,6 +89,8 @@ class Conversation:
     compaction: Compaction | None = None
     factor: float = 1.0
     """Real tokens for an estimated one, as the last answer told."""
+    has_given_up: bool = False
+    """A summary was dropped: it is not paid for again at every request of the turn."""
 
     def request(self, compaction: Compaction | None = None) -> ModelRequest:
         """The request that the model gets, as it stands or as it would stand with another compaction."""
@@ -180,7 +182,7 @@ class Compactor:
             return False
         enough = int(min(limit, before) * _ENOUGH)
         found = self._prune(conversation, keep=self._settings.preserve_recent)
-        if order.is_forced or conversation.tokens(found) > enough:
+        if order.is_forced or (conversation.tokens(found) > enough and not conversation.has_given_up):
             found = await self._summarise(conversation, order, found, enough)
         if conversation.tokens(found) > limit:
             found = self._prune(conversation, keep=0, start=found)
@@ -211,6 +213,7 @@ class Compactor:
                 said, usage = await self._ask(conversation, order, found, part)
             except SidecarError as error:
                 _LOG.warning("session %s could not be summarised: %s", conversation.session_id, error)
+                conversation.has_given_up = True
                 order.tell(_dropped(str(error)))
                 break
             through = part[-1].id
@@ -224,6 +227,7 @@ class Compactor:
                 usage=found.usage + usage,
             )
             if conversation.tokens(candidate) >= conversation.tokens(found):
+                conversation.has_given_up = True
                 order.tell(_dropped("It was longer than what it stood for."))
                 break
             found = candidate

@@ -79,6 +79,7 @@ def _config(project: Project, layers: Layers, environment: Mapping[str, str], fl
         files=MappingProxyType({reading.relative(str(path)): sha256 for path, sha256 in layers.files.items()}),
         claims=claims_of(ai, permissions, servers, layers.running_functions, reading),
         origins=MappingProxyType(reading.origins),
+        values=MappingProxyType(reading.values),
         warnings=(*layers.warnings, *reading.warnings),
     )
 

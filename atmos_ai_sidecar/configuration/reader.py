@@ -14,6 +14,7 @@ from atmos_ai_sidecar.configuration.yaml_file import resolved_plain
 from atmos_ai_sidecar.domain.permissions import ListEntry
 from atmos_ai_sidecar.errors import ConfigurationInvalidError
 
+_LOGIN = re.compile(r"//[^/@\s]*@")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
 
 Value = str | int | float | bool | None
@@ -29,6 +30,8 @@ class Reading:
     """Files below it are named relative to it in rules."""
     origins: dict[str, Origin] = field(default_factory=dict)
     """Where each value that was read is written, by its dotted path."""
+    values: dict[str, str] = field(default_factory=dict)
+    """What they are, for people: without keys, and without names and passwords of URLs."""
     warnings: list[str] = field(default_factory=list)
 
     def relative(self, file: str) -> str:
@@ -98,7 +101,9 @@ class Section:
         if node is None:
             return ()
         items = node.items if isinstance(node, ListNode) else [node]
-        return tuple(self._entry(item, self._path(name)) for item in items)
+        entries = tuple(self._entry(item, self._path(name)) for item in items)
+        self._reading.values[self._path(name)] = ", ".join(entry.pattern for entry in entries)
+        return entries
 
     def only(self, *known: str) -> "Section":
         """The same section, once it is sure that it has no other keys: it is ours alone.
@@ -166,12 +171,21 @@ class Section:
             value = convert(resolved_plain(str(node.value)) if node.variable and weak else node.value)
         if value is None:
             raise wrong_type(node, self._path(name), expected)
+        self._reading.values[self._path(name)] = _shown(self._path(name), value)
         return value
 
     def _entry(self, node: Node, path: str) -> ListEntry:
         if not isinstance(node, Scalar) or not isinstance(node.value, str) or node.tag:
             raise wrong_type(node, path, "a list of names, in quotes where they start with *")
         return ListEntry(pattern=node.value, file=self._reading.relative(node.origin.file), line=node.origin.line)
+
+
+def _shown(path: str, value: object) -> str:
+    if path.endswith("api_key") or path == "ai.sessions.url":
+        return "(hidden)"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return _LOGIN.sub("//", str(value))
 
 
 def wrong_type(node: Node, path: str, expected: str) -> ConfigurationInvalidError:

@@ -126,6 +126,8 @@ class Config:
     """What the project sets that a person should know before trusting it."""
     origins: Mapping[str, Origin]
     """Where each value is written, by its dotted path; what is missing has its default."""
+    values: Mapping[str, str]
+    """The same values for people, without secrets."""
     warnings: Sequence[str]
 
     def require_enabled(self) -> None:

@@ -5,6 +5,7 @@ after it, before any text there; no block is empty; no answer ends with a though
 one that a crash cut off or a hand edited is repaired here, and every repair is named.
 """
 
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -53,7 +54,7 @@ def _without_empty_blocks(messages: Sequence[Message], repairs: list[str]) -> It
         if len(blocks) < len(message.blocks) or not blocks:
             repairs.append(f"Message {message.id} had an empty part.")
         if blocks:
-            yield replace(message, blocks=blocks)
+            yield _with_blocks(message, blocks)
 
 
 def _merged(messages: Sequence[Message] | Iterator[Message]) -> Iterator[Message]:
@@ -86,7 +87,7 @@ def _answered(messages: Sequence[Message], repairs: list[str]) -> Iterator[Messa
             continue
         blocks, calls = _checked_results(message, calls, repairs), ()
         if blocks:
-            yield replace(message, blocks=blocks)
+            yield _with_blocks(message, blocks)
     if calls:
         yield _lost_results(messages[-1], calls, repairs)
 
@@ -98,7 +99,7 @@ def _without_last_thoughts(messages: Iterator[Message]) -> Iterator[Message]:
         while blocks and isinstance(blocks[-1], Thinking | RedactedThinking):
             del blocks[-1]
         if blocks:
-            yield replace(message, blocks=tuple(blocks))
+            yield _with_blocks(message, tuple(blocks))
 
 
 def _with_distinct_calls(message: Message, repairs: list[str]) -> tuple[Message, Sequence[ToolCall]]:
@@ -111,7 +112,7 @@ def _with_distinct_calls(message: Message, repairs: list[str]) -> tuple[Message,
         if isinstance(block, ToolCall):
             seen[block.id] = block
         blocks.append(block)
-    return replace(message, blocks=tuple(blocks)), tuple(seen.values())
+    return _with_blocks(message, tuple(blocks)), tuple(seen.values())
 
 
 def _checked_results(message: Message, calls: Sequence[ToolCall], repairs: list[str]) -> Sequence[Block]:
@@ -131,6 +132,12 @@ def _checked_results(message: Message, calls: Sequence[ToolCall], repairs: list[
     repairs.extend(f"The call {call_id!r} had no result." for call_id in lost)
     results = [given.get(call.id) or ToolResult(tool_call_id=call.id, result=LOST_RESULT) for call in calls]
     return (*results, *others)
+
+
+def _with_blocks(message: Message, blocks: Sequence[Block]) -> Message:
+    """The same message where nothing changed: sound histories are long and asked for often."""
+    is_same = len(blocks) == len(message.blocks) and all(map(operator.is_, blocks, message.blocks))
+    return message if is_same else replace(message, blocks=blocks)
 
 
 def _lost_results(near: Message, calls: Sequence[ToolCall], repairs: list[str]) -> Message:

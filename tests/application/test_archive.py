@@ -116,7 +116,7 @@ async def test_sessions_of_atmos_are_imported_once(world: World) -> None:
     assert sorted(session.name for session in first.imported) == [
         "atmos-s3", "vpc-refactor-atmos", "vpc-refactor-atmos-2",
     ]  # fmt: skip
-    assert (first.known, first.empty, first.failed) == (0, 1, ())
+    assert (first.known, first.empty) == (0, 1)
     assert texts(await world.store.newest_messages(first.imported[0].id, 0)) == ["hello ***"]
     assert first.imported[0].metadata["skill"] == "atmos-stacks"
     again = await world.archive.import_foreign()
@@ -156,3 +156,20 @@ async def test_old_sessions_go_when_one_is_created_and_the_log_says_so(
     await sessions.create(name="new")
     assert [session.name for session in (await sessions.list(limit=9)).sessions] == ["new"]
     assert "'old' was removed" in caplog.text
+
+
+async def test_cleaning_that_fails_is_logged_and_stops_nobody(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    await world.archive.retain(timedelta(0))
+    assert "were not cleaned" in caplog.text
+
+
+async def test_sessions_of_atmos_are_known_also_among_many(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("atmos_ai_sidecar.application.archive._PAGE", 1)
+    with closing(sqlite3.connect(world.atmos)) as connection, connection:
+        connection.executescript(TABLES)
+        add_session(connection, "s-1", "one")
+        add_message(connection, "s-1", "user", "hello", 1)
+    for name in ("a", "b"):
+        await world.store.create_session(draft(name))
+    assert len((await world.archive.import_foreign()).imported) == 1
+    assert (await world.archive.import_foreign()).known == 1

@@ -83,7 +83,7 @@ async def world_with(
     store = await open_memory_store(clock)
     world = World(store, clock, model=model, compaction=settings, max_tokens=MAX_TOKENS)
     try:
-        async with asyncio.timeout(50):
+        async with asyncio.timeout(110):
             yield world, await world.sessions.create(name="s")
             await world.chat.close()
     finally:
@@ -117,7 +117,7 @@ def talk(request: ModelRequest) -> Answered:
     return Answered(blocks=tuple(blocks), stop_reason="tool_use", usage=Usage(), invalid_inputs={})
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 async def test_500_turns_stay_under_a_window_of_20000_tokens_at_every_request() -> None:
     model = WindowedModel(talk)
     async with world_with(model) as (world, session):
@@ -203,6 +203,15 @@ async def test_summary_that_fails_or_grows_is_dropped_and_the_turn_goes_on(summa
     assert finished(events).stop_reason is StopReason.END_TURN
     assert NoticeKind.COMPACTION_FAILED in [event.kind for event in events if isinstance(event, Notice)]
     assert compaction is None or not compaction.summary
+
+
+async def test_dropped_summary_is_not_paid_for_again_in_the_same_turn() -> None:
+    model = WindowedModel(talk, window=10**9)
+    model.summary = "much longer " * 9000
+    async with world_with(model) as (world, session):
+        await fill(world, session, turns=200, characters=300)
+        assert finished(await world.run(session, "And now?")).steps == 2
+    assert model.summaries == 1
 
 
 async def test_provider_that_finds_the_prompt_too_long_gets_a_shorter_one() -> None:

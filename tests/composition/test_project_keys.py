@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,24 @@ def test_the_key_is_the_remote_and_the_folder_in_the_repository(tmp_path: Path) 
 def test_a_project_without_either_is_told_what_to_set(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationInvalidError, match=r"ai\.sessions\.project"):
         project_key(configured(tmp_path / "infra"))
+
+
+def test_a_worktree_has_the_key_of_its_repository(tmp_path: Path) -> None:
+    main = tmp_path / "main" / ".git"
+    (main / "worktrees" / "w").mkdir(parents=True)
+    (main / "config").write_text('[remote "origin"]\n\turl = https://host/a/b\n')
+    (main / "worktrees" / "w" / "commondir").write_text("../..\n")
+    (main / "worktrees" / "w" / "HEAD").write_text("ref: refs/heads/w\n")
+    config = configured(tmp_path / "w")
+    (tmp_path / "w" / ".git").write_text(f"gitdir: {main / 'worktrees' / 'w'}\n")
+    assert project_key(replace(config, git_root=tmp_path / "w")) == "host/a/b"
+
+
+@pytest.mark.parametrize("content", [None, "not a configuration", '[remote "origin"]\n\turl\n'])
+def test_a_repository_without_a_remote_is_told_what_to_set(tmp_path: Path, content: str | None) -> None:
+    config = configured(tmp_path / "infra")
+    (tmp_path / "infra" / ".git").mkdir()
+    if content is not None:
+        (tmp_path / "infra" / ".git" / "config").write_text(content)
+    with pytest.raises(ConfigurationInvalidError, match="origin"):
+        project_key(replace(config, git_root=tmp_path / "infra"))

@@ -184,6 +184,8 @@ def test_a_conversation_can_be_read_as_markdown() -> None:
 
 
 def test_a_session_without_extras_writes_none() -> None:
+    stack_only = replace(CHECKPOINT, context_items=CHECKPOINT.context_items[:1])
+    assert set(checkpoint_values(stack_only, START)["context"]) == {"items"}
     plain = replace(CHECKPOINT, metadata={}, context_items=(), messages=CHECKPOINT.messages[:1], skill="s")
     found = checkpoint_values(plain, START)
     assert "context" not in found

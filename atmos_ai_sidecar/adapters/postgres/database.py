@@ -17,7 +17,8 @@ from atmos_ai_sidecar.errors import SidecarError, StorageBusyError, StorageUnava
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
-_CONNECT_SECONDS: Final = 5
+PATIENCE_SECONDS: Final = 5.0
+"""How long a server may take to give a connection."""
 _MAX_CONNECTIONS: Final = 4
 _ATTEMPTS: Final = 6
 _FIRST_DELAY_SECONDS: Final = 0.05
@@ -51,6 +52,8 @@ class Database:
                     return await function(connection)
             except _LOST_RACES as error:
                 problem: psycopg.Error = error
+            except PoolTimeout as error:
+                raise unreachable(self.place, error) from error  # the pool has tried again and again by itself
             except (*_CONFLICTS, psycopg.OperationalError, psycopg.InterfaceError) as error:
                 if isinstance(error, errors.DiskFull):
                     raise full(self.place) from error
@@ -75,16 +78,18 @@ class Database:
         return unreachable(self.place, problem)
 
 
-async def open_database(url: str, clock: Clock) -> Database:
+async def open_database(url: str, clock: Clock, *, patience_seconds: float = PATIENCE_SECONDS) -> Database:
     """Connects and migrates.
 
     Raises:
         StorageUnavailableError, SchemaTooNewError, StorageCorruptError
     """
     place = _place(url)
+    # The server's library takes whole seconds, and less than two mean two.
+    connect_timeout = max(2, round(patience_seconds))
     try:
         # Alone first, because a pool only says that it timed out.
-        async with await AsyncConnection.connect(url, autocommit=True, connect_timeout=_CONNECT_SECONDS):
+        async with await AsyncConnection.connect(url, autocommit=True, connect_timeout=connect_timeout):
             pass
     except psycopg.Error as error:
         raise unreachable(place, error) from error
@@ -93,8 +98,8 @@ async def open_database(url: str, clock: Clock) -> Database:
         min_size=1,
         max_size=_MAX_CONNECTIONS,
         open=False,
-        timeout=2 * _CONNECT_SECONDS,
-        kwargs={"autocommit": True, "connect_timeout": _CONNECT_SECONDS},
+        timeout=patience_seconds,
+        kwargs={"autocommit": True, "connect_timeout": connect_timeout},
     )
     await pool.open()
     database = Database(place, pool, clock)

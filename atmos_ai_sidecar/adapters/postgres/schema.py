@@ -50,6 +50,7 @@ _SESSIONS: Final = (
         PRIMARY KEY (session_id, seq)
     )
     """,
+    "CREATE INDEX messages_by_write ON messages (session_id, write_id)",
     """
     CREATE TABLE session_context (
         session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
@@ -92,6 +93,7 @@ _SESSIONS: Final = (
         PRIMARY KEY (session_id, seq)
     )
     """,
+    "CREATE INDEX events_by_write ON events (session_id, write_id)",
     """
     CREATE TABLE permission_requests (
         number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

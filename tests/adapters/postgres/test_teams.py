@@ -1,9 +1,13 @@
 """Several sidecars on one server: leases, epochs, authors, project keys, lost connections."""
 
 import asyncio
+import os
+import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Protocol
 
 import psycopg
@@ -20,7 +24,9 @@ from atmos_ai_sidecar.errors import (
     TurnTakenOverError,
 )
 from tests.contracts.drafts import PROJECT, draft, texts, user
+from tests.postgres_server import running_server
 
+ROOT = Path(__file__).parents[3]
 KEY = "github.com/acme/infra"
 ELSEWHERE = "/Users/bob/infra"
 
@@ -191,6 +197,20 @@ async def test_a_lost_connection_is_replaced_and_nothing_is_stored_twice(opened:
         assert [item.seq for item in events] == list(range(1, 21))
 
 
+async def test_a_server_that_goes_away_is_a_clear_error() -> None:
+    with running_server() as server:
+        store = await open_postgres_store(
+            server.new_database(), SystemClock(), projects=ProjectKeys(), author="ada", patience_seconds=0.5
+        )
+        session = await store.create_session(draft())
+        server.process.send_signal(signal.SIGINT)
+        server.process.wait(10)
+        async with asyncio.timeout(20):
+            with pytest.raises(StorageUnavailableError, match="cannot be used"):
+                await store.append_messages(session.id, [user("hello")])
+        await store.close()
+
+
 async def test_sidecars_that_start_on_an_empty_database_together_make_one_schema(opened: Opened) -> None:
     async def start(author: str) -> None:
         async with opened(author) as store:
@@ -223,3 +243,55 @@ async def test_a_server_that_cannot_be_used_is_an_error_without_the_password(wro
         await open_postgres_store(wrong, SystemClock(), projects=ProjectKeys(), author="ada")
     assert "geheim" not in str(caught.value)
     assert caught.value.remedy
+
+
+HOLDER = """
+import asyncio, sys
+from atmos_ai_sidecar.adapters.clock import SystemClock
+from atmos_ai_sidecar.adapters.postgres import ProjectKeys, open_postgres_store
+from atmos_ai_sidecar.domain.events import TextDelta
+from atmos_ai_sidecar.errors import SidecarError
+from tests.contracts.drafts import PROJECT, draft, user
+
+async def main(url):
+    projects = ProjectKeys({PROJECT: "github.com/acme/infra"})
+    store = await open_postgres_store(url, SystemClock(), projects=projects, author="ada", lease_seconds=1.0)
+    session = await store.create_session(draft())
+    await store.begin_turn(session.id, "turn-1", "owner-of-ada")
+    await store.append_events(session.id, "turn-1", [TextDelta(text="half")])
+    print("holding", flush=True)
+    sys.stdin.readline()
+    try:
+        await store.append_messages(session.id, [user("late")])
+        await store.append_events(session.id, "turn-1", [TextDelta(text="late")])
+    except SidecarError as error:
+        print(type(error).__name__, error.metadata["holder"], flush=True)
+    await store.close()
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+async def test_a_process_that_is_stopped_and_goes_on_after_a_take_over_writes_nothing(opened: Opened, url: str) -> None:
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HOLDER, url, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert program.stdout is not None
+    async with asyncio.timeout(20):
+        assert await program.stdout.readline() == b"holding\n"
+        program.send_signal(signal.SIGSTOP)
+        async with opened("bob", path=ELSEWHERE) as bob:
+            session = await bob.get_session_by_name(ELSEWHERE, "vpc-refactor")
+            while True:
+                try:
+                    await bob.begin_turn(session.id, "turn-2", "owner-of-bob")
+                    break
+                except TurnInProgressError:
+                    continue
+            program.send_signal(signal.SIGCONT)
+            stdout, _ = await program.communicate(b"\n")
+            assert stdout == b"TurnTakenOverError owner-of-bob\n"
+            assert await bob.newest_messages(session.id, 0) == ()
+            events = [item.event for item in await bob.read_events(session.id, after_seq=0, limit=9)]
+            assert [type(event) for event in events] == [TextDelta, TurnFinished]
