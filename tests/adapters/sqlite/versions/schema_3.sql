@@ -117,4 +117,4 @@ CREATE TABLE tool_outputs (
         UNIQUE (session_id, tool_call_id)
     );
 COMMIT;
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
