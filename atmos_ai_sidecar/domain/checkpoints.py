@@ -181,7 +181,7 @@ def _usage(values: Any, where: str) -> Usage | None:
     cost = numbers.get("cost_usd")
     if cost is not None and (type(cost) not in {int, float} or not 0 <= cost < float("inf")):
         raise InvalidFieldError(f"{where}.usage.cost_usd", "must be a number")
-    if not all(type(number) is int for name, number in numbers.items() if name != "cost_usd"):
+    if not all(type(number) is int and number >= 0 for name, number in numbers.items() if name != "cost_usd"):
         raise InvalidFieldError(f"{where}.usage", "must have whole numbers")
     try:
         return Usage(**numbers)
