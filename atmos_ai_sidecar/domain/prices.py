@@ -56,7 +56,8 @@ def price(
     )
 
 
-# Source: the provider's public price list (platform.claude.com, "Pricing") as of PRICES_DATE.
+# Source: the provider's public price list (platform.claude.com, "Pricing"); the 5.5 models' and the 4.x Sonnets' and
+# Haikus' as public cost trackers quoted it on PRICES_DATE.
 _TABLE: Mapping[str, Price] = MappingProxyType(
     {
         "claude-fable-5-1": price(10, 50, cache_read=0.25),
