@@ -18,7 +18,13 @@ from atmos_ai_sidecar.domain.messages import Message, Role, Text
 from atmos_ai_sidecar.domain.prices import PRICES_DATE
 from atmos_ai_sidecar.domain.sessions import Session, SessionId
 from atmos_ai_sidecar.domain.turn import TurnLimits
-from atmos_ai_sidecar.errors import BudgetExhaustedError, InvalidFieldError, ShuttingDownError, TurnInProgressError
+from atmos_ai_sidecar.errors import (
+    BudgetExhaustedError,
+    InvalidFieldError,
+    ModelNotConfiguredError,
+    ShuttingDownError,
+    TurnInProgressError,
+)
 
 
 class Chat:
@@ -67,6 +73,8 @@ class Chat:
     ) -> str:
         """Starts a turn in the background and returns its id.
 
+        The text is stored before anything can fail; sent again without an answer in between, it is stored once.
+
         ``max_steps`` and ``max_cost_usd`` go over what is configured for a turn.
 
         Raises:
@@ -77,9 +85,13 @@ class Chat:
             raise ShuttingDownError
         session = await self._sessions.get(session_id)
         text = self._redact(checked_text("text", text))
-        self._check_model()
         if self._turns.is_running(session_id):
             raise TurnInProgressError(session.name)
+        try:
+            self._check_model()
+        except ModelNotConfiguredError:
+            await self._keep_question(session, "", text)  # what was typed is not lost
+            raise
         budgets = await self._checked_budgets(session, model or session.model, max_cost_usd)
         turn_id = str(uuid.uuid4())
         clock = self._parts.clock
@@ -147,14 +159,20 @@ class Chat:
         return sum((Spent(steps=1, usage=usage) for usage in used), summaries)
 
     async def _record_question(self, session: Session, turn_id: str, text: str, model: str) -> str:
-        store, clock = self._parts.store, self._parts.clock
-        message = Message(role=Role.USER, blocks=(Text(text=text),), turn_id=turn_id)
-        await patiently(clock, lambda: store.append_messages(session.id, (message,)))
+        clock = self._parts.clock
+        await self._keep_question(session, turn_id, text)
         if model and model != session.model:
             await self._sessions.update(session.id, SessionChange(model=model))
         started = TurnStarted(user_message=text, model=model or session.model)
         await patiently(clock, lambda: self._parts.broadcast.publish(session.id, turn_id, (started,)))
         return model or session.model
+
+    async def _keep_question(self, session: Session, turn_id: str, text: str) -> None:
+        store, clock = self._parts.store, self._parts.clock
+        message = Message(role=Role.USER, blocks=(Text(text=text),), turn_id=turn_id)
+        last = await patiently(clock, lambda: store.newest_messages(session.id, 1))
+        if not last or (last[0].role, last[0].blocks) != (message.role, message.blocks):
+            await patiently(clock, lambda: store.append_messages(session.id, (message,)))
 
     async def cancel_turn(self, session_id: SessionId) -> bool:
         """Cancels the running turn; False when none runs. TurnFinished follows.

@@ -125,7 +125,7 @@ class Turn:
         self._is_parallel = is_parallel
         self._phase = Phase.ASKING
         self._unsaved: list[Message] = []
-        self._partial = ""
+        self._partial: list[str] = []
         self._usage = Usage()
         self._steps = 0
         self._calls: Sequence[ToolCall] = ()
@@ -175,15 +175,15 @@ class Turn:
         return handler(self, given) if handler else Wait()
 
     def _said(self, given: Said) -> Action:
-        self._partial += given.text
+        self._partial.append(given.text)
         return Wait()
 
     def _restarted(self, _given: Restarted) -> Action:
-        self._partial = ""
+        self._partial.clear()
         return Wait()
 
     def _answered(self, given: Answered) -> Action:
-        self._partial = ""
+        self._partial.clear()
         self._steps += 1
         self._usage += given.usage
         self._warnings.extend(self._meter.add(given.usage))
@@ -275,14 +275,15 @@ class Turn:
     def _finish(
         self, stop_reason: StopReason, *, reason: str = "", message: str = "", metadata: Mapping[str, str] | None = None
     ) -> Action:
-        if self._partial.strip():
-            self._unsaved.append(Message(role=Role.ASSISTANT, blocks=(Text(text=self._partial),)))
+        said = "".join(self._partial)
+        if said.strip():
+            self._unsaved.append(Message(role=Role.ASSISTANT, blocks=(Text(text=said),)))
         for call in self._calls:
             if call.id not in self._results:
                 text = _STOPPED if call.id in self._running else _NOT_RUN
                 self._results[call.id] = _refused(call, stop_reason.value.upper(), text.format(_WHY[stop_reason]))
         self._save_results()
-        self._phase, self._partial, self._running = Phase.FINISHED, "", set()
+        self._phase, self._partial, self._running = Phase.FINISHED, [], set()
         self._end = Finish(
             event=TurnFinished(
                 stop_reason=stop_reason,

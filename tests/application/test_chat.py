@@ -242,11 +242,15 @@ async def test_unknown_session_starts_nothing(world: World) -> None:
         await world.chat.start_turn(SessionId("nope"), "Hi")
 
 
-async def test_missing_key_is_found_before_the_turn(world: World, session: Session) -> None:
+async def test_missing_key_is_found_before_the_turn_and_the_text_is_kept_once(world: World, session: Session) -> None:
     world.problem = ModelNotConfiguredError("No key.")
-    with pytest.raises(ModelNotConfiguredError):
-        await world.chat.start_turn(session.id, "Hi")
-    assert await world.sessions.messages(session.id) == ()
+    for _ in range(2):
+        with pytest.raises(ModelNotConfiguredError):
+            await world.chat.start_turn(session.id, "Hi")
+    assert [message.text for message in await world.sessions.messages(session.id)] == ["Hi"]
+    world.problem, world.model.answers = None, [(says("Hello."),)]
+    await world.run(session, "Hi")
+    assert [message.text for message in await world.sessions.messages(session.id)] == ["Hi", "Hello."]
 
 
 async def test_closing_cancels_the_turns_and_takes_no_more(world: World, session: Session) -> None:

@@ -1,6 +1,6 @@
 """What the project tells the model: read for every request, and never more than words."""
 
-from atmos_ai_sidecar.composition.workspaces import _system
+from atmos_ai_sidecar.composition.assembly import _system
 from atmos_ai_sidecar.domain.prompts import MAX_INSTRUCTIONS_CHARACTERS, SYSTEM_PROMPT
 from atmos_ai_sidecar.domain.redaction import Redactor
 from tests.configuration.conftest import ProjectFolder

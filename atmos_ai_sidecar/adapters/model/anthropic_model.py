@@ -93,7 +93,7 @@ class AnthropicModel:
                 if delay is None:
                     raise failure.error from failure
                 retries += 1
-                yield Retrying(attempt=retries, delay_seconds=delay, message=failure.error.message)
+                yield Retrying(attempt=retries + 1, delay_seconds=delay, message=failure.error.message)
                 await self._clock.sleep(delay)
             else:
                 return

@@ -187,7 +187,7 @@ async def test_a_passing_status_is_tried_again_visibly_with_growing_delays(statu
     first, second = events[:2]
     assert isinstance(first, Retrying)
     assert isinstance(second, Retrying)
-    assert (first.attempt, second.attempt) == (1, 2)
+    assert (first.attempt, second.attempt) == (2, 3)
     assert 0.375 <= first.delay_seconds <= 0.5
     assert 0.75 <= second.delay_seconds <= 1.0
     waits = [seconds for seconds in clock.sleeps if seconds < 60]
