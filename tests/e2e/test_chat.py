@@ -67,7 +67,7 @@ def test_plan_asks_and_always_is_remembered(program: tuple[str, ...], demo: Proj
         screen.submit("Plan the database in ue1-prod.")
         screen.wait_for("may this run")
         for shown in ("atmos_terraform_plan", "ue1-prod", "database", "tools that need"):
-            assert shown in screen.text
+            screen.wait_for(shown)
         wait_out_the_guard(screen)
         screen.type("a")
         screen.wait_for("1 to add, 0 to change, 0 to destroy")

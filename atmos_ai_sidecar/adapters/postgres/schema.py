@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from psycopg import AsyncConnection
+from psycopg.errors import DuplicateObject, DuplicateTable, UniqueViolation
 
 from atmos_ai_sidecar.adapters.storage.problems import corrupt
 from atmos_ai_sidecar.errors import SchemaTooNewError
@@ -153,8 +154,15 @@ def checksum(statements: Sequence[str]) -> str:
 
 
 async def make_ledger(connection: AsyncConnection[Any]) -> None:
-    """Creates the list of migrations where it is missing."""
-    await connection.execute(_TABLE)
+    """Creates the list of migrations where it is missing, also when several processes do so at once.
+
+    IF NOT EXISTS looks before it locks: of two that start together one may find the name taken all the same.
+    """
+    try:
+        async with connection.transaction():
+            await connection.execute(_TABLE)
+    except (DuplicateObject, DuplicateTable, UniqueViolation):
+        return
 
 
 async def migrate_once(connection: AsyncConnection[Any], place: str) -> bool:
