@@ -1,0 +1,50 @@
+"""Finds what is known about a program by the word that starts it."""
+
+import posixpath
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from atmos_ai_sidecar.domain.commands.specs import Spec, only
+from atmos_ai_sidecar.domain.commands.tables import PROGRAMS
+from atmos_ai_sidecar.domain.commands.tables.wrappers import SHELLS, WRAPPERS
+from atmos_ai_sidecar.domain.tools import CommandClass
+
+_FOLDERS = frozenset(
+    {"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt/homebrew/bin"}
+)
+_NAME = re.compile(r"[A-Za-z0-9_.+\[:-]+", re.ASCII)
+_VERSIONED = re.compile(r"([a-z]+)-?\d+(?:\.\d+)*")
+_UNKNOWN = only(CommandClass.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    name: str
+    """Without its folder and in lower case; empty when it cannot be known."""
+    spec: Spec
+    doubts: Sequence[str] = ()
+    is_listed: bool = True
+    """Whether a table knows it."""
+
+
+def find_program(word: str | None) -> Program:
+    """What is known about the program that a word starts. Total."""
+    if not word:
+        return Program(
+            name="", spec=_UNKNOWN, is_listed=False, doubts=["a command whose name is not known before it runs"]
+        )
+    folder, base = posixpath.split(word)
+    name = base.lower()
+    doubts = []
+    if folder and folder not in _FOLDERS:
+        doubts.append("a program outside of the system's folders")
+    if _NAME.fullmatch(base) is None:
+        doubts.append("a command name with unusual characters")
+    elif name != base:
+        doubts.append("a command name that is not written in lower case")
+    versioned = _VERSIONED.fullmatch(name)
+    if name not in PROGRAMS and versioned is not None and versioned[1] in PROGRAMS:
+        name = versioned[1]
+    listed = name in PROGRAMS or name in WRAPPERS or name in SHELLS
+    return Program(name=name, spec=PROGRAMS.get(name, _UNKNOWN), doubts=doubts, is_listed=listed)
