@@ -54,7 +54,7 @@ class Assessment:
     command_class: CommandClass
     """The strictest class of all parts."""
     doubts: Sequence[str] = ()
-    """Why it asks at least, whatever rule allows it; each ready to read after "it has"."""
+    """Why it asks at least, whatever rule allows it; noun phrases."""
     forbidden: str = ""
     """Why no setting may allow it; empty when one may."""
     paths: Sequence[str] = ()
@@ -125,7 +125,7 @@ class _Assessor:
     level: int = 0
 
     def assessment(self) -> Assessment:
-        if not self.commands:
+        if not self.commands and not self.classes:
             self.doubt("nothing that would run", CommandClass.UNKNOWN)
         self._changed_directory()
         known_paths = paths_of([command.argv for command in self.commands], self.paths)
@@ -160,7 +160,8 @@ class _Assessor:
     def argv(self, words: Words, wrappers: Sequence[str]) -> None:
         name, *rest = words
         program = find_program(name)
-        self.doubts.extend(program.doubts)
+        for doubt in program.doubts:
+            self.doubt(doubt, CommandClass.UNKNOWN)
         if len(wrappers) > MAX_WRAPPERS:
             self.doubt("more wrappers than are looked through", CommandClass.UNKNOWN)
             return
@@ -184,7 +185,7 @@ class _Assessor:
         self.doubts.extend(wrapped.doubts)
         for assignment in wrapped.assignments:
             if not is_harmless_assignment(assignment):
-                self.doubt(f"the variable {assignment.partition('=')[0]} is set")
+                self.doubt(f"the variable {assignment.partition('=')[0]}, which is set", CommandClass.UNKNOWN)
         inner = (*wrappers, program)
         if wrapped.words:
             self.argv(wrapped.words, inner)

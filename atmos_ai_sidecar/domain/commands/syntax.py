@@ -8,6 +8,7 @@ text belongs to a decoded word, to listed punctuation, or is blank.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from atmos_ai_sidecar.domain.commands.secrets import names_secret
 from atmos_ai_sidecar.domain.commands.tables.wrappers import HARMLESS_VARIABLES
@@ -51,10 +52,12 @@ _DOUBTS: Mapping[str, str] = {
     "while_statement": "a loop",
 }
 _SEEN_THROUGH = frozenset(
-    {"command_substitution", "process_substitution", "simple_expansion", "for_statement", "while_statement", "do_group",
-     "case_statement", "case_item", "function_definition", "heredoc_body", "herestring_redirect"}
+    {"command_substitution", "process_substitution", "simple_expansion", "for_statement", "while_statement",
+     "case_statement", "function_definition", "herestring_redirect"}
 )  # fmt: skip
 """Kinds that ask, but hide no command from the walk."""
+_PARTS = frozenset({"binary_expression", "case_item", "do_group", "heredoc_body", "unary_expression"})
+"""Parts of kinds that are doubts already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +127,9 @@ class _Walk:
     def _unlisted(self, node: SyntaxTree) -> None:
         """A part that asks; whatever runs inside of it is still collected."""
         broken = node.is_error or node.is_missing
+        if self.doubts and node.kind in _PARTS and not broken:
+            self._inside(node)
+            return
         known = node.kind in _SEEN_THROUGH and not broken
         sentence = _UNREADABLE if broken else _DOUBTS.get(node.kind, f"syntax that is not vouched for ({node.kind})")
         self.doubt(sentence, *([] if known else [CommandClass.UNKNOWN]))
@@ -172,12 +178,8 @@ class _Walk:
         self._gaps(node, _BLANKS)
         words: list[str | None] = []
         self.commands.append(words)
-        previous: SyntaxTree | None = None
+        self._apart(node.children)
         for child in node.children:
-            touches = previous is not None and not self._between(previous.end, child.start)
-            if touches and previous is not None and not {previous.kind, child.kind} & _REDIRECTS:
-                self.doubt(_UNREADABLE, CommandClass.UNKNOWN)
-            previous = child
             if child.kind == "variable_assignment":
                 self._assignment(child)
             elif child.kind in _REDIRECTS:
@@ -186,13 +188,19 @@ class _Walk:
                 words.append(self._word(child))
         return words
 
+    def _apart(self, nodes: Sequence[SyntaxTree]) -> None:
+        """Words that touch what stands before them belong to it for bash. A redirect may touch a word."""
+        if any(left.end == right.start and right.kind not in _REDIRECTS for left, right in pairwise(nodes)):
+            self.doubt(_UNREADABLE, CommandClass.UNKNOWN)
+
     def _test(self, node: SyntaxTree) -> Iterator[str | None]:
         """The words of ``[ … ]``, which the grammar sorts into expressions. ``[[ … ]]`` is not vouched for."""
         self._gaps(node, _BLANKS)
+        self._apart(node.children)
         for child in node.children:
             if child.kind in _EXPRESSIONS:
                 yield from self._test(child)
-            elif child.kind in _WORDS or child.children:
+            elif child.kind in _WORDS or child.children or child.is_missing or child.is_error:
                 yield self._word(child)
             else:
                 word = decode(child.text)
@@ -223,7 +231,9 @@ class _Walk:
     def _assignment(self, node: SyntaxTree) -> None:
         if not is_harmless_assignment(node.text):
             name = node.text.partition("=")[0]
-            self.doubt(f"the variable {name} is set" if name.isidentifier() else "a variable is set")
+            self.doubt(
+                f"the variable {name}, which is set" if name.isidentifier() else "a variable", CommandClass.UNKNOWN
+            )
         self._inside(node)
 
     def _redirected(self, node: SyntaxTree) -> None:
@@ -251,7 +261,14 @@ class _Walk:
             self._unlisted(node)
             return ()
         self._gaps(node, _BLANKS)
+        before = self._between(self.offset, node.start)[-1:]
+        if len(parts) < len(node.children) and (
+            (before and before not in " \t\n;&|()") or not node.children[0].text.isdigit()
+        ):
+            # What looks like a descriptor is the end of a word.
+            self.doubt(_UNREADABLE, CommandClass.UNKNOWN)
         operator, targets = parts[0], parts[1:]
+        self._apart(targets)
         if not targets:
             if operator.kind not in {">&-", "<&-"}:
                 self.doubt(_UNREADABLE, CommandClass.UNKNOWN)

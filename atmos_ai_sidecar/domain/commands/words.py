@@ -53,6 +53,8 @@ _ANSI_CHARACTERS = {
     "\\": "\\", "'": "'", '"': '"', "?": "?",
 }  # fmt: skip
 _BRACE = re.compile(r"\{.*(?:,|\.\.)", re.DOTALL)
+_TILDE = re.compile(r"[=:]~|^~[^/]")
+"""Other than the home folder at the start of a word: of other users, of other folders, in assignments."""
 _BRACKET = re.compile(r"\[.*\]", re.DOTALL)
 _ASCII = 0x80
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
@@ -76,6 +78,8 @@ def decode(text: str) -> Word:
     bare = "".join(unquoted)
     if "*" in bare or "?" in bare or _BRACKET.search(bare) or _BRACE.search(bare):
         return Word(value=None, doubt=PATTERN)
+    if _TILDE.search(bare):
+        return Word(value=None, doubt=EXPANSION)
     return Word(value="".join(values))
 
 

@@ -21,7 +21,7 @@ from atmos_ai_sidecar.domain.tools import CommandClass
 Words = Sequence[str | None]
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=", re.ASCII)
-_PLAIN_CLUSTER = re.compile(r"-[ceux]+")
+_PLAIN_CLUSTER = re.compile(r"-[ceux]+|-[ceux]*o pipefail")
 _UNKNOWN_TEXT = "a command line that is not known before it runs"
 OTHER_SHELL = "another shell, or a shell with unusual options"
 
@@ -72,7 +72,7 @@ def split_runs(program: str, words: Words) -> tuple[Words, Sequence[Words]]:
 
 
 def _filled(word: str | None) -> str | None:
-    return None if word is None or "{" in word else word
+    return None if word == "{}" else word
 
 
 @dataclass(slots=True)
@@ -189,7 +189,8 @@ def _shell(program: str, words: Words) -> Wrapped:
         has_text = has_text or (not is_long and word[0] == "-" and "c" in word)
         takes_value = word in {"--rcfile", "--init-file"} if is_long else "o" in word.lower()
         value = words[position] if takes_value and position < len(words) else None
-        is_plain = is_plain and (_PLAIN_CLUSTER.fullmatch(word) is not None or (word, value) == ("-o", "pipefail"))
+        with_value = word if value is None else f"{word} {value}"
+        is_plain = is_plain and _PLAIN_CLUSTER.fullmatch(with_value) is not None
         position += takes_value
     text = words[position] if has_text and position < len(words) else None
     doubts = () if is_plain and text is not None else (OTHER_SHELL,)

@@ -36,14 +36,14 @@ class Wrapper:
     alone: CommandClass = CommandClass.UNKNOWN
     """Its class without a command."""
     doubt: str = ""
-    """Why it asks even when the command is harmless; empty when it does not."""
+    """What makes it ask even when the command is harmless; empty when it does not."""
 
 
 _CODE = CommandClass.CODE_EXECUTION
 _C = frozenset({"-c", "--command"})
-_OTHER_RIGHTS = "it runs with other rights"
-_ADDS_WORDS = "it adds words that are not known before it runs"
-_NAMESPACE = "it runs in another namespace"
+_OTHER_RIGHTS = "a command with other rights"
+_ADDS_WORDS = "words that are not known before it runs"
+_NAMESPACE = "a command in another namespace"
 
 _TIMEOUT = Wrapper(
     options=options("-k: -s: -v --kill-after: --signal: --verbose --foreground --preserve-status"), operands=1
@@ -72,19 +72,22 @@ _SU = Wrapper(
 
 WRAPPERS: Mapping[str, Wrapper] = {
     "builtin": Wrapper(),
-    "busybox": Wrapper(doubt="busybox reads options in its own way"),
+    "busybox": Wrapper(doubt="busybox, which reads options in its own way"),
     "chroot": Wrapper(
-        options=options("--userspec? --groups? --skip-chdir"), operands=1, doubt="it runs in another root folder"
+        options=options("--userspec? --groups? --skip-chdir"), operands=1, doubt="a command in another root folder"
     ),
-    "chrt": Wrapper(options=options("-f -r -o -b -i -p"), operands=1, doubt="it runs with another priority"),
+    "chrt": Wrapper(options=options("-f -r -o -b -i -p"), operands=1, doubt="a command with another priority"),
     "command": Wrapper(options=options("-p -v -V"), lookups=frozenset({"-v", "-V"})),
     "coproc": Wrapper(doubt="a coprocess"),
     "doas": Wrapper(options=options("-u: -n -C: -a:"), alone=_CODE, doubt=_OTHER_RIGHTS),
     "env": _ENV,
-    "eval": Wrapper(form=Form.TEXT, alone=CommandClass.READ, doubt="eval reads its words as a command line"),
+    "eval": Wrapper(form=Form.TEXT, alone=CommandClass.READ, doubt="eval, which reads its words as a command line"),
     "exec": Wrapper(options=options("-c -l -a:")),
     "flock": Wrapper(
-        options=options("-s -x -e -n -u -w: -E: -o -F"), text_options=_C, operands=1, doubt="it writes its lock file"
+        options=options("-s -x -e -n -u -w: -E: -o -F"),
+        text_options=_C,
+        operands=1,
+        doubt="a lock file that is written",
     ),
     "genv": _ENV,
     "gnice": _NICE,
@@ -101,7 +104,11 @@ WRAPPERS: Mapping[str, Wrapper] = {
     "pkexec": Wrapper(options=options("--user: --keep-cwd"), alone=_CODE, doubt=_OTHER_RIGHTS),
     "runuser": _SU,
     "script": Wrapper(
-        form=Form.OPTION, options=options("-q -e -a -f"), text_options=_C, alone=_CODE, doubt="it writes a file"
+        form=Form.OPTION,
+        options=options("-q -e -a -f"),
+        text_options=_C,
+        alone=_CODE,
+        doubt="a file that script writes",
     ),
     "setsid": Wrapper(options=options("-c -f -w --ctty --fork --wait")),
     "ssh": Wrapper(
@@ -112,10 +119,10 @@ WRAPPERS: Mapping[str, Wrapper] = {
         ),
         operands=1,
         command_class=_CODE,
-        doubt="it runs on another machine",
+        doubt="a command on another machine",
     ),
     "stdbuf": _STDBUF,
-    "strace": Wrapper(options=options("-f -c -e: -o: -p: -s:"), doubt="it runs under strace"),
+    "strace": Wrapper(options=options("-f -c -e: -o: -p: -s:"), doubt="a command under strace"),
     "su": _SU,
     "sudo": Wrapper(
         options=options(
@@ -130,11 +137,11 @@ WRAPPERS: Mapping[str, Wrapper] = {
     "taskset": Wrapper(options=options("-c -a"), operands=1),
     "time": Wrapper(options=options("-p")),
     "timeout": _TIMEOUT,
-    "toybox": Wrapper(doubt="toybox reads options in its own way"),
+    "toybox": Wrapper(doubt="toybox, which reads options in its own way"),
     "trap": Wrapper(form=Form.FIRST, options=options("-l -p"), alone=CommandClass.READ, doubt="a trap"),
     "unshare": Wrapper(options=options("-m -u -i -n -p -U -r -f -C"), alone=_CODE, doubt=_NAMESPACE),
     "watch": Wrapper(
-        form=Form.TEXT, options=options("-n: -d -t -x -e -g -b -p -c"), doubt="watch runs it again and again"
+        form=Form.TEXT, options=options("-n: -d -t -x -e -g -b -p -c"), doubt="watch, which runs it again and again"
     ),
     "xargs": _XARGS,
 }
