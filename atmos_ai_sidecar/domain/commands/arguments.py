@@ -9,6 +9,7 @@ from atmos_ai_sidecar.domain.commands.specs import Arguments, Option, Spec, matc
 from atmos_ai_sidecar.domain.tools import CommandClass
 
 _NUMBER = re.compile(r"-\d+")
+_LIKE_OPTION = re.compile(r"-(?!\d).")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +73,16 @@ class _Scan:
             self._option(word)
 
     def _dashes(self) -> None:
+        if self._takes_subcommand():
+            # Programs differ in what follows then: a subcommand, its options, or an error.
+            self.classes.append(CommandClass.UNKNOWN)
         if self.spec.runs_after_dashes:
             self.inner = self.words[self.position :]
             self.position = len(self.words)
         self.options_ended = not self.spec.goes_on_after_dashes
 
     def _operand(self, word: str | None) -> None:
-        if not (self.spec.subcommands or self.spec.has_groups):
+        if not self._takes_subcommand():
             self.operands.append(word)
             return
         spec = self.spec.subcommand(word) if word is not None else None
@@ -90,13 +94,17 @@ class _Scan:
         self.subcommands.append(word or "")
         self.spec = spec
 
+    def _takes_subcommand(self) -> bool:
+        return bool(self.spec.subcommands) or self.spec.has_groups or self.spec.other is not None
+
     def _option(self, word: str) -> None:
-        name, attached, value = word.partition("=")
         if word.startswith("--") and not self.spec.has_clusters:
-            name = name[1:]
-        option = self._known(name)
-        if option is not None:
-            self._accept(name, option, word, value if attached else None)
+            word = word[1:]
+        name, attached, value = word.partition("=")
+        if (exact := self._known(word)) is not None:
+            self._accept(word, exact, None)
+        elif (option := self._known(name)) is not None:
+            self._accept(name, option, value if attached else None)
         elif self._known("-#") is not None and _NUMBER.fullmatch(word):
             return
         elif self.spec.has_clusters and not word.startswith("--"):
@@ -110,14 +118,17 @@ class _Scan:
                 return option
         return None
 
-    def _accept(self, name: str, option: Option, word: str, value: str | None) -> None:
+    def _accept(self, name: str, option: Option, value: str | None) -> None:
         self.classes.append(option.command_class)
-        self.seen.add(word)
+        self.seen.add(name)
         if option.takes == ":" and value is None:
             if self.position == len(self.words):
                 self.classes.append(CommandClass.UNKNOWN)
                 return
             value = self._next()
+            if value is not None and _LIKE_OPTION.match(value):
+                # Where a program takes no value here, the word is an option of its own.
+                self.classes.append(CommandClass.UNKNOWN)
         elif not option.takes and value is not None:
             self.classes.append(CommandClass.UNKNOWN)
         if value is not None:
@@ -130,10 +141,10 @@ class _Scan:
             if option is None:
                 self._unlisted(name)
             elif option.takes:
-                self._accept(name, option, name, (rest or None) and rest.removeprefix("="))
+                self._accept(name, option, (rest or None) and rest.removeprefix("="))
                 return
             else:
-                self._accept(name, option, name, None)
+                self._accept(name, option, None)
 
     def _unlisted(self, name: str) -> None:
         if name.startswith("--"):

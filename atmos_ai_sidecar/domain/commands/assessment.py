@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from atmos_ai_sidecar.domain.commands.arguments import Verdict, classify
 from atmos_ai_sidecar.domain.commands.paths import MAX_MOVES, leaves_directory, paths_of
-from atmos_ai_sidecar.domain.commands.programs import find_program
+from atmos_ai_sidecar.domain.commands.programs import find_program, is_subcommand
 from atmos_ai_sidecar.domain.commands.specs import strictest
 from atmos_ai_sidecar.domain.commands.syntax import is_harmless_assignment, read
 from atmos_ai_sidecar.domain.commands.tree import Parse
@@ -111,7 +111,22 @@ def assess_argv(argv: Sequence[str], parse: Parse) -> Assessment:
 
 _HIDDEN = "control or invisible characters"
 _FORBIDDEN_PROGRAMS = frozenset({"atmos-ai", "grpcurl"})
-_PACKAGE = re.compile(r"atmos[-_]ai[-_]sidecar")
+_PACKAGE = re.compile(
+    r"(?:-\w*m)?(?:.*/)?atmos_ai_sidecar(?:\.__main__|/__main__\.py|/)?|.*\b(?:import|runpy)\b.*atmos_ai_sidecar.*",
+    re.DOTALL,
+)
+_RUNS_CODE = frozenset({CommandClass.CODE_EXECUTION, CommandClass.UNKNOWN})
+
+
+def starts_assistant(command: SimpleCommand) -> bool:
+    """Whether a command runs this program, or Atmos' own assistant, or calls our services."""
+    words = [word for word in command.argv[1:] if word is not None]
+    if command.program == "atmos":
+        chosen = command.subcommands[:1]
+        # Behind an option that is not known, the subcommand may be another word.
+        return chosen == ("ai",) or ("ai" in words and not is_subcommand("atmos", chosen))
+    runs_package = command.command_class in _RUNS_CODE and any(map(_PACKAGE.fullmatch, words))
+    return command.program in _FORBIDDEN_PROGRAMS or runs_package
 
 
 @dataclass(slots=True)
@@ -171,7 +186,7 @@ class _Assessor:
             return
         own, runs = split_runs(program.name, rest)
         verdict = classify(own, program.spec)
-        if own == ["--version"] and program.is_listed:
+        if own == ["--version"] and program.prints_version:
             verdict = Verdict(command_class=CommandClass.READ, subcommands=["--version"])
         self._add(words, program.name, verdict.command_class, wrappers, verdict.subcommands)
         inner = (*wrappers, program.name)
@@ -209,8 +224,7 @@ class _Assessor:
                 wrappers=tuple(wrappers),
             )
         )
-        starts_us = program in _FORBIDDEN_PROGRAMS or (program == "atmos" and "ai" in subcommands[:1])
-        if starts_us or any(word is not None and _PACKAGE.search(word) for word in words):
+        if starts_assistant(self.commands[-1]):
             self.forbidden = "no tool runs the assistant itself"
 
     def _changed_directory(self) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from atmos_ai_sidecar.domain.commands.specs import Spec, only
 from atmos_ai_sidecar.domain.commands.tables import PROGRAMS
-from atmos_ai_sidecar.domain.commands.tables.wrappers import SHELLS, WRAPPERS
 from atmos_ai_sidecar.domain.tools import CommandClass
 
 _FOLDERS = frozenset(
@@ -24,16 +23,14 @@ class Program:
     """Without its folder and in lower case; empty when it cannot be known."""
     spec: Spec
     doubts: Sequence[str] = ()
-    is_listed: bool = True
-    """Whether a table knows it."""
+    prints_version: bool = False
+    """With ``--version`` alone it does nothing else."""
 
 
 def find_program(word: str | None) -> Program:
     """What is known about the program that a word starts. Total."""
     if not word:
-        return Program(
-            name="", spec=_UNKNOWN, is_listed=False, doubts=["a command whose name is not known before it runs"]
-        )
+        return Program(name="", spec=_UNKNOWN, doubts=["a command whose name is not known before it runs"])
     folder, base = posixpath.split(word)
     name = base.lower()
     doubts = []
@@ -46,5 +43,11 @@ def find_program(word: str | None) -> Program:
     versioned = _VERSIONED.fullmatch(name)
     if name not in PROGRAMS and versioned is not None and versioned[1] in PROGRAMS:
         name = versioned[1]
-    listed = name in PROGRAMS or name in WRAPPERS or name in SHELLS
-    return Program(name=name, spec=PROGRAMS.get(name, _UNKNOWN), doubts=doubts, is_listed=listed)
+    spec = PROGRAMS.get(name, _UNKNOWN)
+    prints_version = spec.command_class not in {CommandClass.UNKNOWN, CommandClass.DESTROY}
+    return Program(name=name, spec=spec, doubts=doubts, prints_version=prints_version)
+
+
+def is_subcommand(program: str, words: Sequence[str]) -> bool:
+    """Whether the table of a program knows the first word as a subcommand. No word is none."""
+    return any(word in PROGRAMS[program].subcommands for word in words[:1])

@@ -18,6 +18,7 @@ _AWK_DANGER = re.compile(r"system|getline|[|>@]|ENVIRON|PROCINFO|ARGV|ARGC|close
 _JQ_DANGER = re.compile(
     r"(?<!\.)\b(?:env|ENV|import|include|modulemeta|input_filename|get_search_list|__loc__|halt_error)\b", re.ASCII
 )
+_SHELL_OPTIONS = frozenset({"errexit", "nounset", "pipefail", "xtrace", "noglob", "noclobber"})
 _YQ_DANGER = re.compile(r"\b(?:env|ENV|strenv|envsubst|load\w*|eval|system|import|include|exec)\b", re.ASCII)
 
 
@@ -34,6 +35,11 @@ def judge_awk(arguments: Arguments) -> CommandClass:
 def judge_jq(arguments: Arguments) -> CommandClass:
     """Reads when the filter takes nothing from the environment and from modules."""
     return _all_read(arguments.operands, lambda script: _JQ_DANGER.search(script) is None)
+
+
+def judge_set(arguments: Arguments) -> CommandClass:
+    """Reads when it sets what changes no command: some options of the shell change how it reads the next line."""
+    return _READ if all(value in _SHELL_OPTIONS for _, value in arguments.values) else _UNKNOWN
 
 
 def judge_yq(arguments: Arguments) -> CommandClass:

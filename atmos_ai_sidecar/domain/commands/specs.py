@@ -51,7 +51,8 @@ class Spec:
     command_class: CommandClass
     """Its class with harmless arguments."""
     options: Mapping[str, Option] = field(default_factory=dict)
-    """By their name as it is written, with dashes. ``-#`` stands for a number, as in ``head -5``."""
+    """By their name as it is written, with dashes; ``-#`` stands for a number, as in ``head -5``. A name may hold a
+    value (``-write=false``), and goes before the name without."""
     is_open: bool = False
     """Options that are not listed are accepted. Only where the listed ones are all that could make it worse."""
     is_free: bool = False
@@ -71,7 +72,7 @@ class Spec:
     max_operands: int | None = None
     """More than these are a file to write, or a value to set."""
     needs: Sequence[frozenset[str]] = ()
-    """Of each group one must be there as an option, spelled like this; otherwise the class is ``otherwise``."""
+    """Of each group one option must be there; otherwise the class is ``otherwise``."""
     otherwise: CommandClass = CommandClass.UNKNOWN
     judge: Callable[[Arguments], CommandClass] | None = None
     """Reads what no table can: scripts in arguments."""

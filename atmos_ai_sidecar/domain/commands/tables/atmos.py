@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from atmos_ai_sidecar.domain.commands.specs import Spec, only, options, same
+from atmos_ai_sidecar.domain.commands.specs import Spec, only, options, same, strictest
 from atmos_ai_sidecar.domain.commands.tables.terraform import SUBCOMMANDS as TERRAFORM
 from atmos_ai_sidecar.domain.tools import CommandClass
 
@@ -21,7 +21,9 @@ _GLOBAL = options(
 _STACK = options("-s: --stack: --format: -f:")
 _QUIET = [frozenset({"--process-functions=false"}), frozenset({"--process-templates=false"})]
 """Without these, Atmos runs the functions in stack files, and ``!exec`` runs anything."""
-_PROCESS = options("--process-functions? --process-templates? --skip: --error-mode:")
+_PROCESS = options("--process-functions=false --process-templates=false --skip: --error-mode:") | options(
+    "--process-functions? --process-templates?", _CODE
+)
 
 
 def _quiet(text: str) -> Spec:
@@ -86,10 +88,13 @@ def _through(spec: Spec) -> Spec:
 
     The first operand is the component.
     """
-    mine = _RUN | _PROCESS | options("--upload-status? --query:", CommandClass.MUTATE)
+    mine = _RUN | options("--process-functions? --process-templates? --skip:")
+    mine |= options("--upload-status? --query:", _MUTATE)
+    theirs = dict(spec.options) | {f"-{name}": option for name, option in spec.options.items()}
     return Spec(
-        command_class=spec.command_class,
-        options=mine | dict(spec.options),
+        # Whatever only reads still starts with an init, the choice of a workspace and generated files.
+        command_class=strictest([spec.command_class, _PLAN]),
+        options=theirs | mine,
         is_open=spec.is_open,
         needs=spec.needs,
         otherwise=spec.otherwise,
@@ -103,6 +108,7 @@ _TERRAFORM = Spec(
     is_persistent=True,
     subcommands={
         **{name: _through(spec) for name, spec in TERRAFORM.items()},
+        "version": Spec(command_class=_READ),
         "output": only(_SECRET),
         "deploy": _through(TERRAFORM["apply"]),
         "plan-diff": Spec(command_class=_PLAN, options=_RUN | options("--orig: --new:")),

@@ -72,7 +72,7 @@ _AWS = Spec(
 def _verbs(read: CommandClass, untold: str) -> Mapping[str, Spec]:
     reads = Spec(command_class=read, options=options(untold, CommandClass.UNKNOWN), is_open=True)
     return {
-        **same("list describe show list-* search", reads),
+        **same("list describe show search", reads),
         **same("delete remove purge destroy", only(_DESTROY)),
         **same(
             "create update set add start stop restart reset apply deploy enable disable resize scale "
@@ -110,7 +110,8 @@ _GCLOUD = _cloud(
 _AZ = _cloud(
     "-g: --resource-group: -n: --name: -o: --output: --query: --subscription:",
     "--debug --file: -f: --destination:",
-    "secret secrets key keys keyvault credential credentials token account appsettings config rest connection-string",
+    "secret secrets key keys shared-key keyvault credential credentials token account appsettings config rest "
+    "connection-string",
 )
 
 _DOCKER_READ = Spec(command_class=_READ, is_open=True, options=options("-o: --output:", _MUTATE))

@@ -90,7 +90,7 @@ _SORT = Spec(
 _SED = Spec(
     command_class=_READ,
     options=options(
-        "-n -r -E -s -u -z -e: -l: --quiet --silent --expression: --regexp-extended --posix "
+        "-n -r -E -s -u -z -e: --quiet --silent --expression: --regexp-extended --posix "
         "--debug --sandbox --null-data "
         "--separate --unbuffered"
     )

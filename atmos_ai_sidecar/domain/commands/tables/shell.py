@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from atmos_ai_sidecar.domain.commands.scripts import judge_set
 from atmos_ai_sidecar.domain.commands.specs import Spec, only, options, same
 from atmos_ai_sidecar.domain.tools import CommandClass
 
@@ -25,6 +26,7 @@ _SET = Spec(
     needs=[frozenset({"-e", "-f", "-u", "-x", "-C", "-o"})],
     # Alone it prints every variable.
     otherwise=_SECRET,
+    judge=judge_set,
 )
 
 _INTERPRETERS = (

@@ -52,9 +52,9 @@ SUBCOMMANDS: Mapping[str, Spec] = {
     "env": _WORKSPACE,
     "fmt": Spec(
         command_class=_READ,
-        options=options("-check? -write? -diff? -list? -recursive? -no-color?"),
+        options=options("-check -write=false -diff? -list? -recursive? -no-color?") | options("-write?", _MUTATE),
         has_clusters=False,
-        needs=[frozenset({"-check", "--check", "-write=false", "--write=false"})],
+        needs=[frozenset({"-check", "-write=false"})],
         otherwise=_MUTATE,
     ),
     "force-unlock": only(_STATE),
