@@ -105,7 +105,8 @@ def assess_argv(argv: Sequence[str], parse: Parse) -> Assessment:
     assessor = _Assessor(parse)
     if any(map(has_hidden_characters, argv)):
         assessor.doubt(_HIDDEN)
-    assessor.argv(argv, ())
+    if argv:
+        assessor.argv(argv, ())
     return assessor.assessment()
 
 

@@ -69,7 +69,7 @@ def with_home(word: str | None) -> str | None:
 
 def test_random_text_that_counts_as_harmless_starts_what_was_decoded_and_writes_nothing(stand_ins: StandIns) -> None:
     source = random.Random(20)
-    texts = ["ls " + "".join(source.choices(PIECES, k=source.randint(1, 14))) for _ in range(4000)]
+    texts = ["ls " + "".join(source.choices(PIECES, k=source.randint(1, 14))) for _ in range(2500)]
     harmless = [(text, assessment) for text in texts if (assessment := assess(text, PARSE)).is_harmless]
     with ThreadPoolExecutor(max_workers=4) as pool:
         outcomes = list(pool.map(stand_ins.run, [text for text, _ in harmless]))
@@ -79,7 +79,7 @@ def test_random_text_that_counts_as_harmless_starts_what_was_decoded_and_writes_
         if (found := differences(assessment, outcome.started)) or outcome.files
     ]
 
-    assert len(harmless) > 300
+    assert len(harmless) > 150
     assert wrong == []
 
 

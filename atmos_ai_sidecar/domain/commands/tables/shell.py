@@ -31,7 +31,7 @@ _SET = Spec(
 
 _INTERPRETERS = (
     "python python2 python3 pypy pypy3 ipython node nodejs deno bun perl ruby irb php lua "
-    "luajit tclsh expect Rscript r "
+    "luajit tclsh expect rscript r "
     "julia groovy scala swift osascript ghci runghc guile racket erl elixir iex java javac "
     "jshell kotlin dotnet go cargo "
     "rustc gcc cc clang g++ gdb lldb gforth octave m4 make gmake cmake ninja bazel gradle mvn "
