@@ -119,7 +119,7 @@ _PACKAGE = re.compile(
 _RUNS_CODE = frozenset({CommandClass.CODE_EXECUTION, CommandClass.UNKNOWN})
 
 
-def starts_assistant(command: SimpleCommand) -> bool:
+def _starts_assistant(command: SimpleCommand) -> bool:
     """Whether a command runs this program, or Atmos' own assistant, or calls our services."""
     words = [word for word in command.argv[1:] if word is not None]
     if command.program == "atmos":
@@ -225,7 +225,7 @@ class _Assessor:
                 wrappers=tuple(wrappers),
             )
         )
-        if starts_assistant(self.commands[-1]):
+        if _starts_assistant(self.commands[-1]):
             self.forbidden = "no tool runs the assistant itself"
 
     def _changed_directory(self) -> None:
