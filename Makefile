@@ -44,7 +44,7 @@ test: setup $(VENV)/.dev ## run every check and every test
 	@$(MAKE) --no-print-directory lint typecheck
 	@$(MAKE) --no-print-directory go-test cross-compile
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m pytest --cov --cov-report= -q
+	$(BIN)/python -m pytest --cov --cov-report= -q -n 2 --dist worksteal --durations 15
 	$(BIN)/python -m coverage report --fail-under=90 --format=total
 	$(BIN)/python -m coverage report --include='atmos_ai_sidecar/domain/*' --fail-under=100
 

@@ -287,7 +287,7 @@ class WorkspaceApprover:
             tool_call_id=call.id,
             run_id=context.run_id,
             tool=tool.name,
-            effect=tool.effect,
+            effect=tool.demand(call.input).effect,
             canonical_input=values,
             title=title_for(tool, call),
             stack=stack,

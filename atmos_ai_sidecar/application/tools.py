@@ -40,6 +40,8 @@ _LOG = logging.getLogger(__name__)
 _LARGE_CHARACTERS = 200_000
 """Redacting more than this takes longer than a frame, so it is done in a thread."""
 _DATA_CHARACTERS = 256_000
+_PIECE_CHARACTERS = 16_384
+"""At most 64 KiB in UTF-8."""
 
 Emit = Callable[[OutputPiece], None]
 _Stream = Literal["stdout", "stderr"]
@@ -151,8 +153,8 @@ class ToolExecutor:
         }
 
         def show(stream: _Stream, text: str) -> None:
-            if text:
-                emit(OutputPiece(stream=stream, text=text))
+            for start in range(0, len(text), _PIECE_CHARACTERS):
+                emit(OutputPiece(stream=stream, text=text[start : start + _PIECE_CHARACTERS]))
 
         try:
             yield lambda piece: show(piece.stream, redactors[piece.stream].feed(piece.text))

@@ -30,6 +30,10 @@ class Trust:
         known = self._store.load(project.directory)
         return known is not None and known.covers(project)
 
+    def is_known(self, project: TrustSubject) -> bool:
+        """Whether some version of the project was trusted before."""
+        return self._store.load(project.directory) is not None
+
     def require(self, project: TrustSubject) -> None:
         """Returns when the project is trusted.
 

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 _SHOWN_CHARACTERS = 60
 
 
+def prepare_validation() -> None:
+    """Imports what validation needs ahead of the first call; slow, so callers on an event loop use a thread."""
+    import jsonschema  # noqa: F401, PLC0415
+
+
 def validate_input(tool: Tool, values: Mapping[str, Any]) -> None:
     """Checks an input.
 

@@ -9,6 +9,8 @@ from atmos_ai_sidecar.errors import ConfigurationInvalidError
 FILE_NAMES = ("atmos.yaml", "atmos.yml", ".atmos.yaml", ".atmos.yml")
 SYSTEM_DIRECTORY = Path("/usr/local/etc/atmos")
 
+_FLAGS = ("--chdir", "--base-path", "--config", "--config-path", "--profile")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AtmosFlags:
@@ -19,7 +21,25 @@ class AtmosFlags:
     config: Sequence[str] = ()
     config_path: Sequence[str] = ()
     profile: Sequence[str] = ()
-    identity: str = ""
+
+    @classmethod
+    def parsed(cls, arguments: Sequence[str]) -> "AtmosFlags":
+        """The flags among Atmos' global flags as they were given; the others do not decide what is read."""
+        found: dict[str, list[str]] = {}
+        rest = iter(arguments)
+        for argument in rest:
+            name, equals, value = argument.partition("=")
+            name = "--chdir" if name == "-C" else name
+            if name in _FLAGS:
+                found.setdefault(name, []).append(value if equals else next(rest, ""))
+        lists = {name: [part for text in found.get(name, ()) for part in text.split(",") if part] for name in _FLAGS}
+        return cls(
+            chdir=found.get("--chdir", [""])[-1],
+            base_path=found.get("--base-path", [""])[-1],
+            config=tuple(lists["--config"]),
+            config_path=tuple(lists["--config-path"]),
+            profile=tuple(lists["--profile"]),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,20 +132,33 @@ def decide(tool: Tool, values: Mapping[str, Any], settings: PermissionSettings, 
 
 def is_hidden(tool: Tool, settings: PermissionSettings) -> bool:
     """Whether every call of the tool would be denied, so that the model need not see it."""
-    if settings.precedence is Precedence.COMPATIBLE and settings.yolo:
-        return False
-    if any(entry.matches(tool.name) for entry in settings.blocked):
-        return True
-    return any(
+    is_blocked = any(entry.matches(tool.name) for entry in settings.blocked)
+    if settings.yolo:
+        return is_blocked and settings.precedence is Precedence.STRICTEST
+    return is_blocked or any(
         grant.tool == tool.name and not grant.allow and not grant.input and not grant.session_id
         for grant in settings.grants
     )
 
 
 def smallest_grant(tool: Tool, values: Mapping[str, Any], *, allow: bool) -> Grant:
-    """The smallest rule that covers the call: its stack and component where it has them, else its whole input."""
-    named = [name for name in (tool.stack_parameter, tool.component_parameter) if name and name in values]
-    return Grant(tool=tool.name, allow=allow, input={name: values[name] for name in named} if named else dict(values))
+    """The smallest rule that covers the call.
+
+    It names stack and component and whatever else makes the call demand what it does, or the whole input for a tool
+    that has neither.
+    """
+    places = {tool.stack_parameter, tool.component_parameter}
+    named = {name: value for name, value in values.items() if name in places}
+    if not named:
+        return Grant(tool=tool.name, allow=allow, input=dict(values))
+    decisive = {name: value for name, value in values.items() if name not in places and _decides(tool, values, name)}
+    return Grant(tool=tool.name, allow=allow, input={**named, **decisive})
+
+
+def _decides(tool: Tool, values: Mapping[str, Any], name: str) -> bool:
+    """Whether the call would demand something else without that field."""
+    without = {other: value for other, value in values.items() if other != name}
+    return tool.demand(without) != tool.demand(values)
 
 
 def _matching_rows(tool: Tool, demand: Demand, settings: PermissionSettings, grants: Sequence[Grant]) -> Iterator[_Row]:

@@ -65,6 +65,8 @@ _ASSIGNED = re.compile(
     _NAME_END + r"\\?[\"']?\s{0,16}(?::=|=>|[:=])\s{0,16}"
     r"(?:\\?\"(?P<double>(?:[^\"\\\n]|\\[^\"\n]){1,4096})|'(?P<single>[^'\n]{1,4096})|(?P<bare>[^\s\"',;}\])&<]{1,4096}))"
 )
+_NO_NAME = re.compile(r"(?:<<secret|\barn:[\w-]{1,20}:[^\s\"',]{0,200})\Z")
+"""Before the end of a word that is no name: a placeholder's, or a part of an ARN."""
 _NAME_ENDED = re.compile(_NAME_END + r"\Z")
 _LOWER = {ordinal: ordinal + 32 for ordinal in range(ord("A"), ord("Z") + 1)}
 _NAMES_NO_SECRET = re.compile(
@@ -137,7 +139,11 @@ class Redactor:
         done = 0
         for position in _word_ends(text):
             match = _ASSIGNED.match(text, position) if position >= done else None
-            if match is None or _NAMES_NO_SECRET.search(match["rest"]):
+            if (
+                match is None
+                or _NAMES_NO_SECRET.search(match["rest"])
+                or _NO_NAME.search(text, max(0, position - 256), position)
+            ):
                 continue
             group = match.lastgroup or ""
             if _looks_random(match[group]):
@@ -167,7 +173,7 @@ class StreamRedactor:
         self._held += text
         end = self._held.rfind("\n") + 1
         key = self._held.rfind("-----BEGIN ")
-        if key >= 0 and "-----END " not in self._held[key:]:
+        if key >= 0 and "-----END " not in self._held[key:end]:
             end = min(end, key)
         if len(self._held) - end > self._limit:
             end = self._held.rfind(" ", end) + 1 or len(self._held)

@@ -54,9 +54,13 @@ class ChatServiceServicer:
     def Chat(self, request_iterator, context):
         """Chat attaches to one session and runs turns in it. The first message must be attach, within 5 s.
         The end of the client's messages means that no more input comes: the stream lives until the running turn has finished.
-        A turn that fails is turn_finished with a reason; the stream stays open.
+        A turn that fails is turn_finished with a reason; the stream stays open. A slow client is sent what it missed later.
+        A client that is lost (its call is cancelled) ends the turn that it started, unless another client is attached to
+        the session; detach with keep_running leaves a turn running. A status other than OK leaves a running turn alone.
+        A client's token cannot start a turn while YOLO mode is on.
         Status: OK, INVALID_ARGUMENT (ATTACH_REQUIRED, UNSUPPORTED_EVENT, INVALID_FIELD), NOT_FOUND (SESSION_NOT_FOUND),
-        FAILED_PRECONDITION (TURN_IN_PROGRESS), RESOURCE_EXHAUSTED (SLOW_CONSUMER), UNAVAILABLE (SHUTTING_DOWN).
+        FAILED_PRECONDITION (TURN_IN_PROGRESS, MODEL_NOT_CONFIGURED), PERMISSION_DENIED (ROLE_FORBIDDEN),
+        UNAVAILABLE (SHUTTING_DOWN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

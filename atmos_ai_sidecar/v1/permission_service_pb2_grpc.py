@@ -63,8 +63,9 @@ class PermissionServiceServicer:
 
     def Prompt(self, request_iterator, context):
         """Prompt offers permission requests to a person and takes the answers. The first message must be attach.
-        The stream lives until the client ends it. An answer that comes too late is reported on the stream and does not end it.
-        Status: OK, INVALID_ARGUMENT (ATTACH_REQUIRED, UNSUPPORTED_EVENT), PERMISSION_DENIED (ROLE_FORBIDDEN), UNAVAILABLE (SHUTTING_DOWN).
+        The stream ends with the end of the client's messages: who cannot answer any more is no prompter.
+        An answer that does not count is reported on the stream and does not end it.
+        Status: OK, INVALID_ARGUMENT (ATTACH_REQUIRED, UNSUPPORTED_EVENT, INVALID_FIELD), PERMISSION_DENIED (ROLE_FORBIDDEN), UNAVAILABLE (SHUTTING_DOWN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -74,7 +74,7 @@ class SidecarServiceServicer:
 
     def Shutdown(self, request, context):
         """Shutdown ends the sidecar in order: turns are cancelled and questions settled.
-        Status: OK, PERMISSION_DENIED (ROLE_FORBIDDEN).
+        Status: OK, INVALID_ARGUMENT (INVALID_FIELD), PERMISSION_DENIED (ROLE_FORBIDDEN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

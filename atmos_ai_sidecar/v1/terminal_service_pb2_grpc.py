@@ -49,7 +49,8 @@ class TerminalServiceServicer:
     def Run(self, request_iterator, context):
         """Run runs one command. The first message must be start. The last message carries exit_code.
         A client that goes away ends the command.
-        Status: OK, INVALID_ARGUMENT (ATTACH_REQUIRED, UNSUPPORTED_EVENT), PERMISSION_DENIED (ROLE_FORBIDDEN), UNAVAILABLE (SHUTTING_DOWN).
+        A signal that the command does not listen to ends it with 128 + its number. Events of unknown kinds are passed over.
+        Status: OK, INVALID_ARGUMENT (ATTACH_REQUIRED, UNSUPPORTED_EVENT, INVALID_FIELD), PERMISSION_DENIED (ROLE_FORBIDDEN), UNAVAILABLE (SHUTTING_DOWN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -22,11 +22,9 @@ var attached = []struct{ name, short string }{
 	{"chat", "Start a conversation about this project"},
 	{"ask", "Ask one question"},
 	{"exec", "Run one prompt, for scripts"},
-	{"sessions", "List and manage conversations"},
-	{"permissions", "Show, explain and change what tools may do"},
-	{"tools", "List, describe and run tools"},
-	{"doctor", "Check the installation and say what to do"},
-	{"mcp", "Offer the assistant's tools to other agents"},
+	{"sessions", "List and delete conversations"},
+	{"permissions", "Explain what tools may do"},
+	{"tools", "List the tools"},
 }
 
 // Attach makes the assistant's commands children of the command "ai" of Atmos' own tree, and takes the place of children

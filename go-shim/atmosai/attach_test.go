@@ -56,7 +56,7 @@ func TestTheCommandLineReachesTheAssistantFromWithinAtmos(t *testing.T) {
 		"global flag behind":    {"atmos", "ai exec --identity=me -- -x", `["exec" "--identity=me" "--" "-x"]`},
 		"value like a command":  {"atmos", "--identity chat ai chat", `["chat" "--identity" "chat"]`},
 		"alias":                 {"atmos", "ai session list", `["sessions" "list"]`},
-		"an added command":      {"atmos", "ai doctor", `["doctor"]`},
+		"an added command":      {"atmos", "ai tools", `["tools"]`},
 		"flags that are parsed": {"atmos-traverse", "--profile a,b --no-color ai chat --session x", `["chat" "--no-color=true" "--profile=a" "--profile=b" "--session" "x"]`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -60,7 +60,9 @@ def test_a_flag_trusts_one_run_and_stores_nothing(store: TrustInMemory) -> None:
 def test_the_question_tells_what_changed_since_the_last_answer(store: TrustInMemory) -> None:
     trust = Trust(store, FixedClock())
     assert "  ai.provider: x" in trust.question(PROJECT)
+    assert not trust.is_known(PROJECT)
     trust.remember(PROJECT)
+    assert trust.is_known(replace(PROJECT, files={"atmos.yaml": "bb"}))
     assert "  atmos.yaml changed" in trust.question(replace(PROJECT, files={"atmos.yaml": "bb"}))
 
 

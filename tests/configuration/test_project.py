@@ -116,3 +116,20 @@ def test_a_project_behind_a_link_has_its_real_path(project: ProjectFolder, tmp_p
     project.write(ON)
     (tmp_path / "link").symlink_to(project.directory)
     assert find_project(str(tmp_path / "link"), {}).directory == project.directory
+
+
+@pytest.mark.parametrize(
+    ("arguments", "flags"),
+    [
+        ([], AtmosFlags()),
+        (["--chdir", "a", "-C=b"], AtmosFlags(chdir="b")),
+        (["-C", "a", "--base-path=b"], AtmosFlags(chdir="a", base_path="b")),
+        (["--config=a,b", "--config", "c"], AtmosFlags(config=("a", "b", "c"))),
+        (["--config-path", "a"], AtmosFlags(config_path=("a",))),
+        (["--profile=x", "--profile", "y,z"], AtmosFlags(profile=("x", "y", "z"))),
+        (["--identity", "me", "--no-color"], AtmosFlags()),
+        (["--chdir"], AtmosFlags()),
+    ],
+)
+def test_flags_are_read_from_the_line_as_they_were_given(arguments: list[str], flags: AtmosFlags) -> None:
+    assert AtmosFlags.parsed(arguments) == flags

@@ -1,13 +1,18 @@
 import os
 import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from tests.sidecar_process import offline_model
+
 ROOT = Path(__file__).parent.parent.parent
 SHIM = Path(sys.prefix, "bin", "atmos-ai")
+MODULE = (sys.executable, "-I", "-m", "atmos_ai_sidecar")
 DEMO = ROOT / "atmos_ai_sidecar" / "demo"
 
 
@@ -35,24 +40,43 @@ class Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path) -> Iterator[Project]:
     directory, home = tmp_path / "project", tmp_path / "home"
     shutil.copytree(DEMO / "project", directory)
     home.mkdir()
-    runtime = tmp_path / "run"
-    runtime.mkdir(mode=0o700)
     keep = {name: value for name, value in os.environ.items() if name.startswith(("COVERAGE", "COV_"))}
-    return Project(
-        directory=directory,
-        home=home,
-        environment={
-            **keep,
-            "PATH": os.environ["PATH"],
-            "HOME": str(home),
-            "XDG_RUNTIME_DIR": str(runtime),
-            "LANG": "C.UTF-8",
-            "TERM": "xterm-256color",
-            "ATMOS_AI_ATMOS": str(DEMO / "bin" / "atmos"),
-            "ATMOS_AI_TRUST_PROJECT": "1",
-        },
-    )
+    with tempfile.TemporaryDirectory(prefix="run") as runtime:  # a socket's path may have 100 bytes
+        yield Project(
+            directory=directory,
+            home=home,
+            environment={
+                **keep,
+                "PATH": os.environ["PATH"],
+                "HOME": str(home),
+                "XDG_RUNTIME_DIR": runtime,
+                "LANG": "C.UTF-8",
+                "TERM": "xterm-256color",
+                "ATMOS_AI_ATMOS": str(DEMO / "bin" / "atmos"),
+                "ATMOS_AI_TRUST_PROJECT": "1",
+            },
+        )
+
+
+@pytest.fixture(scope="session")
+def model_url() -> Iterator[str]:
+    """The offline model, ruled by its rules, for all tests that need no script."""
+    with offline_model() as url:
+        yield url
+
+
+@pytest.fixture
+def demo(project: Project, model_url: str) -> Project:
+    """The project with the offline model."""
+    project.environment.update(ANTHROPIC_BASE_URL=model_url, ANTHROPIC_API_KEY="test")
+    return project
+
+
+@pytest.fixture(params=["shim", "module"])
+def program(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """The two ways to run a command: behind the shim, and as a module on the process's own terminal."""
+    return (str(SHIM),) if request.param == "shim" else MODULE

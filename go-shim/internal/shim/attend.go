@@ -31,6 +31,7 @@ type attendant struct {
 	isChecking bool
 	misses     int
 	frozen     bool
+	warned     bool // about the first Ctrl-C
 	frozenSeen uint64
 }
 
@@ -53,14 +54,14 @@ func (r *runner) attend(peer *sidecar.Sidecar) end {
 	defer r.current.set(nil)
 	r.guard(s.sendAll)
 	r.guard(s.receive)
-	a := &attendant{runner: r, stream: s, peer: peer, verdict: make(chan bool, 1), answerDue: time.NewTimer(overdue)}
+	a := &attendant{runner: r, stream: s, peer: peer, verdict: make(chan bool, 1), answerDue: time.NewTimer(r.limits.overdue)}
 	a.answerDue.Stop()
 	defer a.answerDue.Stop()
 	return a.loop(ctx)
 }
 
 func (a *attendant) loop(ctx context.Context) end {
-	health := time.NewTicker(healthInterval)
+	health := time.NewTicker(a.limits.healthInterval)
 	defer health.Stop()
 	for {
 		select {
@@ -79,12 +80,15 @@ func (a *attendant) loop(ctx context.Context) end {
 			a.stream.sendSize()
 		case <-a.stream.sent:
 			a.expectAnswer()
+			if how, isEnd := a.typedWhileFrozen(); isEnd {
+				return how
+			}
 		case <-a.answerDue.C:
 			if a.stream.received.Load() == a.seenBefore {
-				a.checkHealth(ctx, quickHealth)
+				a.checkHealth(ctx, a.limits.quickHealth)
 			}
 		case <-health.C:
-			a.checkHealth(ctx, healthLimit)
+			a.checkHealth(ctx, a.limits.healthLimit)
 		case isHealthy := <-a.verdict:
 			if how, isEnd := a.judge(isHealthy); isEnd {
 				return how
@@ -101,7 +105,9 @@ func (a *attendant) loop(ctx context.Context) end {
 func (a *attendant) signal(caught os.Signal) (end, bool) {
 	switch caught {
 	case syscall.SIGTSTP:
-		a.keyboard.Revoke()
+		if a.terminal.IsRaw() {
+			a.keyboard.Revoke()
+		}
 		a.terminal.Pause()
 		terminal.StopProcess()
 	case syscall.SIGCONT:
@@ -139,7 +145,7 @@ func (a *attendant) expectAnswer() {
 	received := a.stream.received.Load()
 	a.thaw(received)
 	a.seenBefore = received
-	a.answerDue.Reset(overdue)
+	a.answerDue.Reset(a.limits.overdue)
 }
 
 // checkHealth asks for a verdict without waiting for it.
@@ -163,31 +169,30 @@ func (a *attendant) judge(isHealthy bool) (end, bool) {
 	}
 	a.misses++
 	isOverdue := received == a.seenBefore
-	if isOverdue && !a.interrupted.IsZero() && time.Since(a.interrupted) < healthInterval {
+	if isOverdue && !a.interrupted.IsZero() && time.Since(a.interrupted) < recentCtrlC {
 		return end{code: exitSignal + int(syscall.SIGINT), message: "the assistant did not answer to Ctrl-C and was ended"}, true
 	}
-	if a.misses == healthMisses {
-		a.note("the assistant has not answered for half a minute; wait, or press Ctrl-C twice to leave")
+	if a.misses < healthMisses && !(isOverdue && a.terminal.IsRaw()) {
+		return end{}, false
 	}
-	if a.misses >= healthMisses || (isOverdue && a.terminal.IsRaw()) {
-		a.freeze(received, isOverdue)
+	how, isEnd := a.freeze(received, isOverdue)
+	if a.misses == healthMisses && !isEnd {
+		a.note("the assistant has not answered for a while; wait, or press Ctrl-C twice to leave")
 	}
-	return end{}, false
+	return how, isEnd
 }
 
 // freeze watches the keyboard. A Ctrl-C that the sidecar was given and left unanswered counts as the first.
-func (a *attendant) freeze(received uint64, isOverdue bool) {
+func (a *attendant) freeze(received uint64, isOverdue bool) (end, bool) {
 	if a.frozen || !a.terminal.IsRaw() {
-		return
+		return end{}, false
 	}
-	a.frozen, a.frozenSeen = true, received
+	a.frozen, a.warned, a.frozenSeen = true, false, received
 	if !isOverdue {
 		a.ctrlCs.Store(0)
 	}
-	if a.ctrlCs.Load() > 0 {
-		a.note(pressAgain)
-	}
 	a.keyboard.Watch(true)
+	return a.typedWhileFrozen()
 }
 
 // thaw gives the keyboard back to a sidecar that has answered since it was found frozen.
@@ -208,7 +213,8 @@ func (a *attendant) typedWhileFrozen() (end, bool) {
 	switch count := a.ctrlCs.Load(); {
 	case count >= 2:
 		return end{code: exitLost, message: "the assistant did not answer and was ended. " + howToGoOn}, true
-	case count == 1:
+	case count == 1 && !a.warned:
+		a.warned = true
 		a.note(pressAgain)
 	}
 	return end{}, false

@@ -4,7 +4,9 @@ package shim
 
 import (
 	"os"
+	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/fakesidecar"
 )
@@ -14,8 +16,31 @@ const runVariable = "SHIM_TEST_RUN"
 // TestMain makes this binary three programs: the fake sidecar, the shim under test, and the tests.
 func TestMain(m *testing.M) {
 	fakesidecar.Main(scripts)
-	if os.Getenv(runVariable) != "" {
-		os.Exit(Run(os.Args[1:], Options{Version: "test", Executable: os.Args[0], Environment: os.Environ()}))
+	options := Options{Version: "test", Executable: os.Args[0], Environment: os.Environ()}
+	switch os.Getenv(runVariable) {
+	case "usual":
+		os.Exit(Run(os.Args[1:], options))
+	case "impatient":
+		r := newRunner(os.Args[1:], options)
+		r.limits = limits{
+			overdue: 100 * time.Millisecond, quickHealth: 50 * time.Millisecond,
+			healthInterval: 100 * time.Millisecond, healthLimit: 50 * time.Millisecond,
+		}
+		code := r.prepareAndRun()
+		r.terminal.Close()
+		os.Exit(code)
+	case "panic":
+		r := newRunner(os.Args[1:], options)
+		r.terminal.SetRaw()
+		_ = r.terminal.WriteOut([]byte("drawing"))
+		r.guard(func() { panic("on purpose") })
+		select {}
 	}
 	os.Exit(m.Run())
+}
+
+// impatient makes a shim that finds a sidecar frozen after a moment.
+func impatient(command *exec.Cmd) *exec.Cmd {
+	command.Env = append(command.Env, runVariable+"=impatient")
+	return command
 }

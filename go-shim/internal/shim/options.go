@@ -25,16 +25,24 @@ type Options struct {
 	Environment []string
 }
 
-// The limits below are those of the protocol, with the reason beside each.
+// limits are those of the protocol.
+type limits struct {
+	overdue        time.Duration // for any answer to a key, before the sidecar's health is asked for
+	quickHealth    time.Duration // for that answer
+	healthInterval time.Duration // of the regular question
+	healthLimit    time.Duration // for its answer
+}
+
+// usual gives a verdict on a sidecar after at most 40 s, or 3 s after a key.
+var usual = limits{overdue: 2 * time.Second, quickHealth: time.Second, healthInterval: 10 * time.Second, healthLimit: 5 * time.Second}
+
 const (
-	goodbye        = 300 * time.Millisecond // for the last words of a command that was told to end
-	secondCtrlC    = 2 * time.Second        // two within it leave, whatever the command does
-	overdue        = 2 * time.Second        // for any answer to a key, before the sidecar's health is asked for
-	quickHealth    = time.Second            // for that answer
-	healthInterval = 10 * time.Second
-	healthLimit    = 5 * time.Second
-	healthMisses   = 3 // together at most 40 s until a verdict
-	restartWindow  = time.Minute
-	maxRestarts    = 3
-	lastExit       = 500 * time.Millisecond // for the exit status of a process whose connection is gone
+	goodbye       = 300 * time.Millisecond // for the last words of a command that was told to end
+	secondCtrlC   = 2 * time.Second        // two within it leave, whatever the command does
+	recentCtrlC   = 10 * time.Second       // for which an unanswered one explains why the shim leaves
+	healthMisses  = 3
+	restartWindow = time.Minute
+	maxRestarts   = 3
+	maxUnserved   = 3                      // calls that a busy sidecar may cancel before it has seen them
+	lastExit      = 500 * time.Millisecond // for the exit status of a process whose connection is gone
 )

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -244,4 +245,18 @@ func waitGone(t *testing.T, folder string) {
 		_, err = events.Read(make([]byte, 1024))
 		must(t, err)
 	}
+}
+
+// waitStoppedElsewhere waits until a process that is not this one's child is stopped, which takes a moment and has no
+// event to wait for.
+func waitStoppedElsewhere(t *testing.T, process int) {
+	t.Helper()
+	for limit := time.Now().Add(patience); time.Now().Before(limit); runtime.Gosched() {
+		text, err := os.ReadFile("/proc/" + strconv.Itoa(process) + "/stat")
+		must(t, err)
+		if text[bytes.LastIndexByte(text, ')')+2] == 'T' {
+			return
+		}
+	}
+	t.Fatal("the process does not stop")
 }

@@ -22,20 +22,32 @@ import (
 // found, and what went wrong is said on standard error.
 func Run(arguments []string, options Options) int {
 	sidecar.Hide()
-	r := &runner{
+	r := newRunner(arguments, options)
+	defer r.signals.Stop()
+	defer r.terminal.Close()
+	defer r.rescue()
+	return r.prepareAndRun()
+}
+
+func newRunner(arguments []string, options Options) *runner {
+	return &runner{
 		arguments: arguments,
 		options:   options,
 		umask:     readUmask(),
 		terminal:  terminal.Open(),
 		signals:   terminal.Listen(), // before the terminal can become raw
+		limits:    usual,
+		typed:     make(chan struct{}, 1),
 	}
-	defer r.signals.Stop()
-	defer r.terminal.Close()
-	defer r.rescue()
+}
+
+// prepareAndRun checks what the caller gave and takes the keyboard.
+func (r *runner) prepareAndRun() int {
+	arguments := r.arguments
 	if i := slices.IndexFunc(arguments, func(a string) bool { return !utf8.ValidString(a) }); i >= 0 {
 		return r.fail(exitUsage, fmt.Sprintf("argument %d (%q) is not UTF-8; write it so", i+1, arguments[i]))
 	}
-	if options.Directory == "" {
+	if r.options.Directory == "" {
 		directory, err := os.Getwd()
 		if err != nil {
 			return r.fail(exitFailure, fmt.Sprintf("the current folder cannot be found: %v; change to one that exists", err))
@@ -47,7 +59,6 @@ func Run(arguments []string, options Options) int {
 		return r.fail(exitFailure, err.Error())
 	}
 	r.keyboard = keyboard
-	r.typed = make(chan struct{}, 1)
 	r.guard(keyboard.Serve)
 	defer keyboard.Stop()
 	if r.wantsPrepaint() {
@@ -63,6 +74,7 @@ type runner struct {
 	umask       uint32
 	terminal    *terminal.Terminal
 	signals     *terminal.Signals
+	limits      limits
 	keyboard    *terminal.Keyboard
 	typed       chan struct{} // something was typed while the keyboard was watched
 	ctrlCs      atomic.Int32  // in what the sidecar has not answered to
@@ -79,6 +91,12 @@ func (r *runner) run() int {
 			return code
 		}
 		end := r.attend(peer)
+		for range maxUnserved {
+			if !end.unserved {
+				break
+			}
+			end = r.attend(peer)
+		}
 		switch {
 		case end.clean:
 			r.terminal.Close()

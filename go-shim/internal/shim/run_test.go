@@ -103,6 +103,7 @@ func TestWhatGoesWrongHasItsOwnExitCodeAndMessage(t *testing.T) {
 		"no handshake":          {"never answers", "", []string{"ATMOS_AI_START_TIMEOUT=0.3"}, 1, "did not answer in time"},
 		"a refused command":     {"refuses the run", "", nil, 70, "refused the command: no such luck"},
 		"no exit code":          {"no exit code", "", nil, 70, "without an exit code"},
+		"always too busy":       {"is always busy", "", nil, 70, "too busy"},
 		"not UTF-8":             {"plain", "\xff", nil, 2, "argument 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -114,6 +115,13 @@ func TestWhatGoesWrongHasItsOwnExitCodeAndMessage(t *testing.T) {
 				t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 			}
 		})
+	}
+}
+
+func TestACallThatABusySidecarNeverSawIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	if stdout, stderr, code := runPlainly(t, shimCommand(t, "is busy at first")); stdout != "served\n" || code != 0 {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 }
 

@@ -10,7 +10,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/fakesidecar"
 	sidecarv1 "github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1"
@@ -20,6 +25,8 @@ const (
 	rawMode    = sidecarv1.TerminalMode_TERMINAL_MODE_RAW
 	cookedMode = sidecarv1.TerminalMode_TERMINAL_MODE_COOKED
 )
+
+var calls atomic.Int32
 
 var scripts = map[string]fakesidecar.Script{
 	"plain": {Run: func(start *sidecarv1.RunRequest_Start, terminal fakesidecar.Terminal) error {
@@ -57,6 +64,15 @@ var scripts = map[string]fakesidecar.Script{
 			total += len(event.GetStdin().GetData())
 		}
 	}},
+	"is busy at first": {Run: func(_ *sidecarv1.RunRequest_Start, terminal fakesidecar.Terminal) error {
+		if calls.Add(1) < 3 {
+			return status.Error(codes.Canceled, "too busy")
+		}
+		return terminal.Send(&sidecarv1.RunResponse{Stdout: []byte("served\n"), ExitCode: exit(0)})
+	}},
+	"is always busy": {Run: func(*sidecarv1.RunRequest_Start, fakesidecar.Terminal) error {
+		return status.Error(codes.Canceled, "too busy")
+	}},
 	"reads nothing": {Run: func(_ *sidecarv1.RunRequest_Start, terminal fakesidecar.Terminal) error {
 		return terminal.Send(&sidecarv1.RunResponse{Stdout: []byte("done\n"), ExitCode: exit(0)})
 	}},
@@ -74,7 +90,16 @@ var scripts = map[string]fakesidecar.Script{
 		return chat(start, terminal, "token-1")
 	}},
 	"cooked": {Run: func(_ *sidecarv1.RunRequest_Start, terminal fakesidecar.Terminal) error {
-		return untilInput(terminal, "working\n")
+		return untilInput(terminal, fmt.Sprintf("working in process %d.\n", os.Getpid()))
+	}},
+	"takes one key": {Run: func(_ *sidecarv1.RunRequest_Start, terminal fakesidecar.Terminal) error {
+		_ = terminal.Send(&sidecarv1.RunResponse{Mode: rawMode})
+		_ = terminal.Send(&sidecarv1.RunResponse{Stdout: []byte("ready\r\n"), ReadStdin: pull(1, 1)})
+		if _, err := terminal.Recv(); err != nil {
+			return err
+		}
+		<-time.After(500 * time.Millisecond) // some of the shim's questions about its health
+		return terminal.Send(&sidecarv1.RunResponse{Stdout: []byte("healthy all the time\r\n"), Mode: cookedMode, ExitCode: exit(0)})
 	}},
 	"deaf": {Run: func(_ *sidecarv1.RunRequest_Start, terminal fakesidecar.Terminal) error {
 		_ = terminal.Send(&sidecarv1.RunResponse{Stdout: []byte("working\n")})
@@ -242,7 +267,7 @@ func shimCommand(t *testing.T, script string, arguments ...string) *exec.Cmd {
 	})
 	command := exec.Command(os.Args[0], arguments...)
 	command.Env = append(os.Environ(),
-		runVariable+"=1", "GORACE=atexit_sleep_ms=0", "ATMOS_AI_PYTHON="+os.Args[0], fakesidecar.Variable+"="+script, "XDG_RUNTIME_DIR="+runtime, "TERM=xterm",
+		runVariable+"=usual", "GORACE=atexit_sleep_ms=0", "ATMOS_AI_PYTHON="+os.Args[0], fakesidecar.Variable+"="+script, "XDG_RUNTIME_DIR="+runtime, "TERM=xterm",
 	)
 	return command
 }

@@ -23,6 +23,8 @@ type end struct {
 	code    int
 	lost    error
 	message string
+	// unserved says that the command never began: gRPC cancels calls that wait too long for a busy server.
+	unserved bool
 }
 
 // stream is one Terminal.Run: what is sent, and what is received and done.
@@ -146,7 +148,9 @@ func (s *stream) receive() {
 	for {
 		response, err := s.grpc.Recv()
 		if err != nil {
-			s.finish(streamEnd(err))
+			how := streamEnd(err)
+			how.unserved = s.received.Load() == 0 && status.Code(err) == codes.Canceled
+			s.finish(how)
 			return
 		}
 		s.received.Add(1)

@@ -214,7 +214,7 @@ func TestALostCommandIsResumedThreeTimesAMinute(t *testing.T) {
 
 func TestAFrozenSidecarCanBeLeftWithCtrlCTwice(t *testing.T) {
 	t.Parallel()
-	s := open(t, shimCommand(t, "chat", "chat"))
+	s := open(t, impatient(shimCommand(t, "chat", "chat")))
 	kill(t, s, syscall.SIGSTOP)
 	s.typeKeys("\x03")
 	s.wait("press Ctrl-C again to leave")
@@ -226,9 +226,53 @@ func TestAFrozenSidecarCanBeLeftWithCtrlCTwice(t *testing.T) {
 	s.waitExit(70)
 }
 
+func TestAFrozenSidecarIsReportedWithoutAnyKey(t *testing.T) {
+	t.Parallel()
+	s := open(t, impatient(shimCommand(t, "chat", "chat")))
+	kill(t, s, syscall.SIGSTOP)
+	s.wait("has not answered for a while; wait, or press Ctrl-C twice to leave")
+	s.typeKeys("\x03")
+	s.typeKeys("\x03")
+	s.waitExit(70)
+}
+
+func TestAFrozenCookedCommandIsLeftAfterOneCtrlC(t *testing.T) {
+	t.Parallel()
+	s := open(t, impatient(shimCommand(t, "cooked", "exec")))
+	kill(t, s, syscall.SIGSTOP)
+	s.typeKeys("\x03")
+	s.wait("did not answer to Ctrl-C and was ended")
+	s.waitExit(130)
+}
+
+func TestABusyButHealthySidecarKeepsTheKeyboardToItself(t *testing.T) {
+	t.Parallel()
+	s := open(t, impatient(shimCommand(t, "takes one key", "chat")))
+	s.wait("ready")
+	s.typeKeys("x")
+	s.typeKeys("for the shell")
+	s.wait("healthy all the time")
+	s.waitExit(0)
+	line := make([]byte, 64)
+	n, err := s.slave.Read(line)
+	must(t, err)
+	if got := string(line[:n]); got != "for the shell" {
+		t.Errorf("left for the shell: %q", got)
+	}
+}
+
+func TestAPanicGivesTheTerminalBack(t *testing.T) {
+	t.Parallel()
+	command := shimCommand(t, "chat", "chat")
+	command.Env = append(command.Env, runVariable+"=panic")
+	s := open(t, command)
+	s.wait("this is a bug: on purpose")
+	s.waitExit(70)
+}
+
 func TestASidecarThatThawsGetsWhatWasTyped(t *testing.T) {
 	t.Parallel()
-	s := open(t, shimCommand(t, "chat", "chat"))
+	s := open(t, impatient(shimCommand(t, "chat", "chat")))
 	process := kill(t, s, syscall.SIGSTOP)
 	s.typeKeys("\x03")
 	s.wait("press Ctrl-C again to leave")
@@ -285,8 +329,18 @@ func kill(t *testing.T, s *screen, signal syscall.Signal) int {
 	s.wait("process ")
 	process, err := strconv.Atoi(strings.TrimSuffix(s.wait("."), "."))
 	must(t, err)
-	s.typeKeys("x")
-	s.wait(`keys "x"`)
+	if !s.isCooked() {
+		s.typeKeys("x")
+		s.wait(`keys "x"`)
+	}
 	must(t, syscall.Kill(process, signal))
+	t.Cleanup(func() {
+		if t.Failed() {
+			_ = syscall.Kill(process, syscall.SIGKILL)
+		}
+	})
+	if signal == syscall.SIGSTOP {
+		waitStoppedElsewhere(t, process)
+	}
 	return process
 }

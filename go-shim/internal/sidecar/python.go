@@ -2,7 +2,6 @@ package sidecar
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -31,9 +30,12 @@ type Python struct {
 func FindPython(ctx context.Context, executable string) (Python, error) {
 	if name := os.Getenv(pythonVariable); name != "" {
 		path, err := exec.LookPath(name)
+		if err == nil {
+			path, err = filepath.Abs(path) // it is started in another folder than this one, perhaps
+		}
 		if err != nil {
 			return Python{}, &StartError{
-				What:   fmt.Sprintf("%s names %q, which cannot be run: %v", pythonVariable, name, errors.Unwrap(err)),
+				What:   fmt.Sprintf("%s names %q, which cannot be run: %v", pythonVariable, name, err),
 				Remedy: "set it to a Python 3.11 or newer that has the package atmos-ai-sidecar, or unset it",
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
@@ -131,7 +132,7 @@ func (s *Sidecar) IsHealthy(ctx context.Context, limit time.Duration) bool {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	_, err := grpc_health_v1.NewHealthClient(s.connection).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
-	return err == nil || ctx.Err() == nil
+	return status.Code(err) != codes.DeadlineExceeded
 }
 
 // Stop ends the sidecar: life line and SIGTERM, 3 s, SIGKILL. Nothing of it is left when Stop returns.

@@ -110,6 +110,9 @@ func TestAStoppedSidecarIsKilledAtLast(t *testing.T) {
 	if err := peer.process.command.Process.Signal(unix.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	if err := unix.Waitid(unix.P_PID, peer.process.command.Process.Pid, nil, unix.WSTOPPED|unix.WNOWAIT, nil); err != nil {
+		t.Fatal(err)
+	}
 	if peer.IsHealthy(t.Context(), 50*time.Millisecond) {
 		t.Error("a stopped process passes for healthy")
 	}

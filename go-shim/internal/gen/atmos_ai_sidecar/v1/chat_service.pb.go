@@ -106,7 +106,7 @@ func (StopReason) EnumDescriptor() ([]byte, []int) {
 // ChatRequest is one event from the client.
 type ChatRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// event_id is a UUID; a repeat of it is dropped.
+	// event_id is a UUID; a repeat of it in the session is dropped, also on another stream. It may be empty.
 	EventId string `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
 	// event is what the client wants.
 	//
@@ -655,7 +655,8 @@ type ChatRequest_Attach struct {
 	Session isChatRequest_Attach_Session `protobuf_oneof:"session"`
 	// resume_after_seq replays the journal after this sequence number; absent means no replay.
 	ResumeAfterSeq *int64 `protobuf:"varint,3,opt,name=resume_after_seq,json=resumeAfterSeq,proto3,oneof" json:"resume_after_seq,omitempty"`
-	// interactive says that a person is there who can answer permission requests of this session.
+	// interactive says that a person is there who can answer permission requests of this session, as long as the
+	// stream lives. It means nothing with a client's token, which cannot answer.
 	Interactive   bool `protobuf:"varint,4,opt,name=interactive,proto3" json:"interactive,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -843,7 +844,7 @@ func (*ChatRequest_CancelTurn) Descriptor() ([]byte, []int) {
 // Detach ends the stream.
 type ChatRequest_Detach struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// keep_running leaves a running turn alone; otherwise it is cancelled.
+	// keep_running leaves a running turn alone; otherwise it is cancelled and turn_finished is sent first.
 	KeepRunning   bool `protobuf:"varint,1,opt,name=keep_running,json=keepRunning,proto3" json:"keep_running,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -32,8 +32,9 @@ const (
 // PermissionService asks people whether a tool may run, and explains decisions. Prompt and ResolvePermissionRequest are for owners only.
 type PermissionServiceClient interface {
 	// Prompt offers permission requests to a person and takes the answers. The first message must be attach.
-	// The stream lives until the client ends it. An answer that comes too late is reported on the stream and does not end it.
-	// Status: OK, INVALID_ARGUMENT (ATTACH_REQUIRED, UNSUPPORTED_EVENT), PERMISSION_DENIED (ROLE_FORBIDDEN), UNAVAILABLE (SHUTTING_DOWN).
+	// The stream ends with the end of the client's messages: who cannot answer any more is no prompter.
+	// An answer that does not count is reported on the stream and does not end it.
+	// Status: OK, INVALID_ARGUMENT (ATTACH_REQUIRED, UNSUPPORTED_EVENT, INVALID_FIELD), PERMISSION_DENIED (ROLE_FORBIDDEN), UNAVAILABLE (SHUTTING_DOWN).
 	Prompt(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[PromptRequest, PromptResponse], error)
 	// ListPermissionRequests lists requests, newest first.
 	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN).
@@ -105,8 +106,9 @@ func (c *permissionServiceClient) ExplainPermission(ctx context.Context, in *Exp
 // PermissionService asks people whether a tool may run, and explains decisions. Prompt and ResolvePermissionRequest are for owners only.
 type PermissionServiceServer interface {
 	// Prompt offers permission requests to a person and takes the answers. The first message must be attach.
-	// The stream lives until the client ends it. An answer that comes too late is reported on the stream and does not end it.
-	// Status: OK, INVALID_ARGUMENT (ATTACH_REQUIRED, UNSUPPORTED_EVENT), PERMISSION_DENIED (ROLE_FORBIDDEN), UNAVAILABLE (SHUTTING_DOWN).
+	// The stream ends with the end of the client's messages: who cannot answer any more is no prompter.
+	// An answer that does not count is reported on the stream and does not end it.
+	// Status: OK, INVALID_ARGUMENT (ATTACH_REQUIRED, UNSUPPORTED_EVENT, INVALID_FIELD), PERMISSION_DENIED (ROLE_FORBIDDEN), UNAVAILABLE (SHUTTING_DOWN).
 	Prompt(grpc.BidiStreamingServer[PromptRequest, PromptResponse]) error
 	// ListPermissionRequests lists requests, newest first.
 	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN).

@@ -971,7 +971,7 @@ type ListMessagesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// session_id of the session.
 	SessionId string `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
-	// limit asks for the newest n messages, in order; 0 means all of them, page by page.
+	// limit asks for the newest n messages, in order, at most 1000; 0 means all of them, page by page.
 	Limit int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
 	// page_size is 1 to 1000; 0 means 50.
 	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
@@ -1039,7 +1039,7 @@ func (x *ListMessagesRequest) GetPageToken() string {
 	return ""
 }
 
-// ListMessagesResponse carries messages in order.
+// ListMessagesResponse carries messages in order. A page of large messages ends early.
 type ListMessagesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// messages of the page.

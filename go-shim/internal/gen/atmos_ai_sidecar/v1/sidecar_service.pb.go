@@ -75,7 +75,7 @@ type GetServerInfoResponse struct {
 	Capabilities []string `protobuf:"bytes,5,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	// start_time of the process, in UTC.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
-	// project_path of the project that the services use.
+	// project_path of the project that the services use; the directory of the sidecar until they have opened it.
 	ProjectPath string `protobuf:"bytes,7,opt,name=project_path,json=projectPath,proto3" json:"project_path,omitempty"`
 	// role of the caller: "owner" or "client".
 	Role          string `protobuf:"bytes,8,opt,name=role,proto3" json:"role,omitempty"`
@@ -255,7 +255,7 @@ func (x *MintClientTokenResponse) GetToken() string {
 // ShutdownRequest asks the sidecar to end.
 type ShutdownRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// grace is how long running calls may take to end; absent means 3 s, more than 5 s means 5 s.
+	// grace is how long running calls may take to end; absent means 3 s, more than 4 s means 4 s.
 	Grace         *durationpb.Duration `protobuf:"bytes,1,opt,name=grace,proto3" json:"grace,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -37,7 +37,7 @@ type SidecarServiceClient interface {
 	// Status: OK, PERMISSION_DENIED (ROLE_FORBIDDEN).
 	MintClientToken(ctx context.Context, in *MintClientTokenRequest, opts ...grpc.CallOption) (*MintClientTokenResponse, error)
 	// Shutdown ends the sidecar in order: turns are cancelled and questions settled.
-	// Status: OK, PERMISSION_DENIED (ROLE_FORBIDDEN).
+	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD), PERMISSION_DENIED (ROLE_FORBIDDEN).
 	Shutdown(ctx context.Context, in *ShutdownRequest, opts ...grpc.CallOption) (*ShutdownResponse, error)
 }
 
@@ -92,7 +92,7 @@ type SidecarServiceServer interface {
 	// Status: OK, PERMISSION_DENIED (ROLE_FORBIDDEN).
 	MintClientToken(context.Context, *MintClientTokenRequest) (*MintClientTokenResponse, error)
 	// Shutdown ends the sidecar in order: turns are cancelled and questions settled.
-	// Status: OK, PERMISSION_DENIED (ROLE_FORBIDDEN).
+	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD), PERMISSION_DENIED (ROLE_FORBIDDEN).
 	Shutdown(context.Context, *ShutdownRequest) (*ShutdownResponse, error)
 	mustEmbedUnimplementedSidecarServiceServer()
 }

@@ -30,7 +30,8 @@ const (
 type TerminalServiceClient interface {
 	// Run runs one command. The first message must be start. The last message carries exit_code.
 	// A client that goes away ends the command.
-	// Status: OK, INVALID_ARGUMENT (ATTACH_REQUIRED, UNSUPPORTED_EVENT), PERMISSION_DENIED (ROLE_FORBIDDEN), UNAVAILABLE (SHUTTING_DOWN).
+	// A signal that the command does not listen to ends it with 128 + its number. Events of unknown kinds are passed over.
+	// Status: OK, INVALID_ARGUMENT (ATTACH_REQUIRED, UNSUPPORTED_EVENT, INVALID_FIELD), PERMISSION_DENIED (ROLE_FORBIDDEN), UNAVAILABLE (SHUTTING_DOWN).
 	Run(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[RunRequest, RunResponse], error)
 }
 
@@ -63,7 +64,8 @@ type TerminalService_RunClient = grpc.BidiStreamingClient[RunRequest, RunRespons
 type TerminalServiceServer interface {
 	// Run runs one command. The first message must be start. The last message carries exit_code.
 	// A client that goes away ends the command.
-	// Status: OK, INVALID_ARGUMENT (ATTACH_REQUIRED, UNSUPPORTED_EVENT), PERMISSION_DENIED (ROLE_FORBIDDEN), UNAVAILABLE (SHUTTING_DOWN).
+	// A signal that the command does not listen to ends it with 128 + its number. Events of unknown kinds are passed over.
+	// Status: OK, INVALID_ARGUMENT (ATTACH_REQUIRED, UNSUPPORTED_EVENT, INVALID_FIELD), PERMISSION_DENIED (ROLE_FORBIDDEN), UNAVAILABLE (SHUTTING_DOWN).
 	Run(grpc.BidiStreamingServer[RunRequest, RunResponse]) error
 	mustEmbedUnimplementedTerminalServiceServer()
 }

@@ -1,0 +1,31 @@
+"""`python -I -m atmos_ai_sidecar`: `serve`, or a command on this process's own terminal."""
+
+import sys
+from typing import TYPE_CHECKING
+
+from atmos_ai_sidecar.sidecar.streams import claim_streams
+
+if TYPE_CHECKING:
+    from atmos_ai_sidecar.sidecar.serve import StartSidecar
+
+
+def main() -> int:
+    """Runs the process and returns its exit code."""
+    if sys.argv[1:2] == ["serve"]:
+        streams = claim_streams()
+        from atmos_ai_sidecar.sidecar.serve import serve
+
+        return serve(sys.argv[2:], streams, _load)
+    from atmos_ai_sidecar import app
+
+    return app.main(sys.argv[1:])
+
+
+def _load() -> "StartSidecar":
+    from atmos_ai_sidecar import app
+
+    return app.start_sidecar
+
+
+if __name__ == "__main__":
+    sys.exit(main())

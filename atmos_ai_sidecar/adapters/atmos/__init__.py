@@ -1,0 +1,1 @@
+"""The atmos command line, and the tools that use it."""

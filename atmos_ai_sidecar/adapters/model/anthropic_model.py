@@ -1,0 +1,139 @@
+import asyncio
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from atmos_ai_sidecar.adapters.model import failures
+from atmos_ai_sidecar.adapters.model.answers import Answer, MalformedAnswerError
+from atmos_ai_sidecar.adapters.model.failures import Failure
+from atmos_ai_sidecar.adapters.model.requests import body_of
+from atmos_ai_sidecar.adapters.model.settings import ModelSettings
+from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.application.ports.model import ModelEvent, ModelRequest, Retrying
+
+if TYPE_CHECKING:
+    from atmos_ai_sidecar.adapters.model.wire import Wire
+
+# The SDK's own figures, so that our visible retries are as patient as its silent ones.
+_FIRST_DELAY_SECONDS = 0.5
+_LONGEST_DELAY_SECONDS = 8.0
+_JITTER = 0.25
+# Who is asked to wait longer than this is told so instead.
+_LONGEST_WAIT_SECONDS = 60.0
+
+
+class AnthropicModel:
+    """The Model port on the Messages API. Safe for several streams at once; close it after the last."""
+
+    def __init__(self, settings: ModelSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._wire: Wire | None = None
+        self._loading = asyncio.Lock()
+
+    def require_usable(self) -> None:
+        """Finds what is missing before the first request.
+
+        Raises:
+            ModelNotConfiguredError: Provider, URL or key cannot be used.
+        """
+        self._settings.require_usable()
+
+    async def load(self) -> None:
+        """Imports the SDK and builds the client in a thread; later calls do nothing.
+
+        Raises:
+            ModelNotConfiguredError: Provider, URL, key, proxy or certificates cannot be used.
+        """
+        await self._loaded()
+
+    @asynccontextmanager
+    async def stream(self, request: ModelRequest) -> AsyncIterator[AsyncIterator[ModelEvent]]:
+        """See ``Model.stream``."""
+        async with aclosing(self._events(request)) as events:
+            yield events
+
+    def describe(self) -> Mapping[str, Any]:
+        """See ``Model.describe``."""
+        settings = self._settings
+        return {
+            "provider": settings.provider,
+            "url": settings.shown_url,
+            "key_source": settings.key_source,
+            "has_key": bool(settings.api_key or settings.auth_token),
+        }
+
+    async def close(self) -> None:
+        """Closes the connections; streams must have ended before."""
+        if self._wire is not None:
+            await self._wire.close()
+            self._wire = None
+
+    async def _loaded(self) -> "Wire":
+        self.require_usable()
+        async with self._loading:
+            if self._wire is None:
+                self._wire = await asyncio.to_thread(_build_wire, self._settings, self._clock)
+            return self._wire
+
+    async def _events(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
+        """Attempts until one succeeds or no further one may help."""
+        deadline = None if request.timeout_seconds is None else self._clock.monotonic() + request.timeout_seconds
+        wire = await self._loaded()
+        body = body_of(request)
+        retries = 0
+        while True:
+            try:
+                async with aclosing(self._attempt(wire, body, deadline)) as events:
+                    async for event in events:
+                        yield event
+            except Failure as failure:
+                delay = self._delay_before_retry(failure, retries)
+                if delay is None:
+                    raise failure.error from failure
+                retries += 1
+                yield Retrying(attempt=retries, delay_seconds=delay, message=failure.error.message)
+                await self._clock.sleep(delay)
+            else:
+                return
+
+    async def _attempt(
+        self, wire: "Wire", body: Mapping[str, Any], deadline: float | None
+    ) -> AsyncGenerator[ModelEvent, None]:
+        answer = Answer()
+        idle = self._settings.idle_timeout_seconds
+        allowed = idle if deadline is None else min(idle, self._remaining(deadline))
+        try:
+            async with aclosing(wire.events(body, allowed)) as events:
+                async for event in events:
+                    if deadline is not None:
+                        self._remaining(deadline)
+                    piece = answer.add(event)
+                    if piece is not None:
+                        yield piece
+            yield answer.finished()
+        except MalformedAnswerError as error:
+            raise failures.broken(self._settings, str(error)) from error
+
+    def _remaining(self, deadline: float) -> float:
+        remaining = deadline - self._clock.monotonic()
+        if remaining <= 0:
+            raise failures.late(self._settings)
+        return remaining
+
+    def _delay_before_retry(self, failure: Failure, retries: int) -> float | None:
+        """How long to wait; None when there is nothing to try again."""
+        if not failure.is_passing or retries >= self._settings.max_retries:
+            return None
+        asked = failure.retry_after_seconds
+        if asked:
+            return asked if asked <= _LONGEST_WAIT_SECONDS else None
+        delay = min(_FIRST_DELAY_SECONDS * 2.0**retries, _LONGEST_DELAY_SECONDS)
+        return delay * (1 - _JITTER * random.random())  # noqa: S311 - spreads load, keeps no secret
+
+
+def _build_wire(settings: ModelSettings, clock: Clock) -> "Wire":
+    from atmos_ai_sidecar.adapters.model.wire import Wire  # noqa: PLC0415 - 2.5 s, and only when a model is used
+
+    return Wire(settings, clock)

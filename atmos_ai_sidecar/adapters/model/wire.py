@@ -1,0 +1,163 @@
+"""The anthropic SDK and its HTTP client. Takes seconds to import: ``AnthropicModel`` does it in a thread."""
+
+import ssl
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import anthropic
+import httpx2
+import truststore
+
+from atmos_ai_sidecar.adapters.model import failures
+from atmos_ai_sidecar.adapters.model.proxies import proxy_for
+from atmos_ai_sidecar.adapters.model.settings import ModelSettings
+from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.errors import ModelNotConfiguredError
+
+_OK = 200
+_STREAM = "text/event-stream"
+_MAX_MESSAGE_CHARACTERS = 500
+
+
+class Wire:
+    """One client of one environment; every failure of it is a ``Failure``."""
+
+    def __init__(self, settings: ModelSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        proxy = _proxy(settings)
+        self._by_way_of = f" (by way of the proxy {proxy.rpartition('@')[2]})" if proxy else ""
+        self._client = anthropic.AsyncAnthropic(
+            # Both given, so that the SDK looks for neither in this process's environment.
+            api_key=settings.api_key or None,
+            auth_token=None if settings.api_key else settings.auth_token,
+            base_url=settings.url,
+            # Retries are ours, because they must be seen.
+            max_retries=0,
+            http_client=_http_client(settings),
+            open_telemetry=False,
+        )
+
+    async def events(
+        self, body: Mapping[str, Any], idle_timeout_seconds: float
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """The events of one answer as they come. Closing the iterator ends the request.
+
+        Raises:
+            Failure: The request failed, before or within the answer.
+        """
+        timeout = httpx2.Timeout(idle_timeout_seconds, connect=self._settings.connect_timeout_seconds)
+        try:
+            async with await self._client.messages.create(**cast("Any", body), stream=True, timeout=timeout) as stream:
+                content_type = stream.response.headers.get("content-type", "")
+                if content_type.partition(";")[0].strip() != _STREAM:
+                    raise failures.not_the_api(self._settings, content_type)
+                # Raw, because the SDK's types warn of every block that they do not know yet.
+                async for sent in anthropic.AsyncStream.raw_events(stream.response):
+                    if sent.data:
+                        yield self._checked(sent.json())
+        except anthropic.APIStatusError as error:
+            raise self._of_status(error) from error
+        except anthropic.APIConnectionError as error:
+            raise self._of_transport(error.__cause__ or error, idle_timeout_seconds) from error
+        except httpx2.TransportError as error:
+            raise self._of_transport(error, idle_timeout_seconds, has_begun=True) from error
+        except ValueError as error:
+            # JSON or UTF-8 that was cut in the middle.
+            raise failures.broken(self._settings, f"it is not readable ({error})") from error
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    def _checked(self, event: Any) -> dict[str, Any]:
+        if not isinstance(event, dict):
+            raise failures.broken(self._settings, "an event is no object")
+        if event.get("type") != "error":
+            return event
+        error = event.get("error")
+        values = error if isinstance(error, dict) else {}
+        message = str(values.get("message") or error)[:_MAX_MESSAGE_CHARACTERS]
+        raise failures.of_status(
+            self._settings, _OK, kind=str(values.get("type")), message=message, headers={}, now=self._clock.now()
+        )
+
+    def _of_status(self, error: anthropic.APIStatusError) -> failures.Failure:
+        # Without a message of the API's own the body may be any page.
+        message = (error.api_message or error.response.reason_phrase or "no reason given")[:_MAX_MESSAGE_CHARACTERS]
+        return failures.of_status(
+            self._settings,
+            error.status_code,
+            kind=str(error.type or ""),
+            message=message,
+            headers=error.response.headers,
+            now=self._clock.now(),
+        )
+
+    def _of_transport(self, error: BaseException, seconds: float, *, has_begun: bool = False) -> failures.Failure:
+        settings = self._settings
+        if isinstance(error, httpx2.ReadTimeout):
+            return failures.silent(settings, seconds)
+        if isinstance(error, httpx2.ProxyError):
+            return failures.unreachable(settings, f"the proxy refused ({error})")
+        if has_begun or isinstance(error, httpx2.RemoteProtocolError | httpx2.ReadError):
+            return failures.broken(settings, str(error) or type(error).__name__)
+        if isinstance(error, httpx2.TimeoutException):
+            return failures.unreachable(
+                settings, f"no connection within {settings.connect_timeout_seconds:g} s{self._by_way_of}"
+            )
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return failures.unreachable(
+                settings,
+                f"its certificate is not trusted ({error})",
+                remedy="Add its authority to the system's store, or name it in SSL_CERT_FILE.",
+                is_passing=False,
+            )
+        return failures.unreachable(settings, _cause_of(error) + self._by_way_of)
+
+
+def _cause_of(error: BaseException) -> str:
+    """The system's own word, which the libraries above it hide behind a summary."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, ConnectionRefusedError):
+            return "the connection was refused"
+        found = found.__cause__ or found.__context__
+    return str(error) or type(error).__name__
+
+
+def _http_client(settings: ModelSettings) -> httpx2.AsyncClient:
+    trust = _trust(settings.environment)
+    try:
+        transport = httpx2.AsyncHTTPTransport(verify=trust, trust_env=False, proxy=_proxy(settings) or None)
+    except (ValueError, ImportError, httpx2.InvalidURL) as error:
+        raise ModelNotConfiguredError(
+            f"The proxy for {settings.shown_url} cannot be used: {error}.",
+            remedy="Mend HTTPS_PROXY or ALL_PROXY, or name the host in NO_PROXY.",
+            provider=settings.provider,
+            url=settings.shown_url,
+            setting="HTTPS_PROXY",
+        ) from error
+    # A redirect would take the key to another host.
+    return httpx2.AsyncClient(transport=transport, trust_env=False, follow_redirects=False)
+
+
+def _proxy(settings: ModelSettings) -> str:
+    parts = urlsplit(settings.url)
+    return proxy_for(parts.scheme, parts.hostname or "", settings.environment)
+
+
+def _trust(environment: Mapping[str, str]) -> ssl.SSLContext:
+    """The operating system's trust, and what SSL_CERT_FILE and SSL_CERT_DIR add to it."""
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    file, directory = environment.get("SSL_CERT_FILE"), environment.get("SSL_CERT_DIR")
+    if file or directory:
+        try:
+            context.load_verify_locations(file or None, directory or None)
+        except OSError as error:
+            raise ModelNotConfiguredError(
+                f"The certificates in {file or directory} cannot be read: {error}.",
+                remedy="Mend SSL_CERT_FILE or SSL_CERT_DIR, or unset it.",
+                setting="SSL_CERT_FILE" if file else "SSL_CERT_DIR",
+            ) from error
+    return context

@@ -1,0 +1,1 @@
+"""The edge for programs: the gRPC server and its services."""

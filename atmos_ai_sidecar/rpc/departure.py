@@ -1,0 +1,47 @@
+"""The end of the server, seen by its calls: long ones are told, new ones refused, and the server waits for the rest."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from atmos_ai_sidecar.rpc.auth import PACKAGE
+
+
+class Departure:
+    """Whether the server is going away, and which calls it still answers. Use on one event loop."""
+
+    def __init__(self) -> None:
+        self._begun = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._calls = 0
+
+    @property
+    def has_begun(self) -> bool:
+        return self._begun.is_set()
+
+    def begin(self) -> None:
+        """Tells everybody who waits for it."""
+        self._begun.set()
+
+    async def wait_begun(self) -> None:
+        await self._begun.wait()
+
+    async def wait_idle(self) -> None:
+        """Returns when no call of our services is being answered."""
+        await self._idle.wait()
+
+    @contextmanager
+    def staying(self, method: str) -> Iterator[None]:
+        """Counts a call while the context lasts; health and reflection watch for ever and do not count."""
+        if not method.startswith(f"/{PACKAGE}."):
+            yield
+            return
+        self._calls += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            if not self._calls:
+                self._idle.set()

@@ -1,0 +1,148 @@
+"""Flags that may stand anywhere on the command line, taken out before the commands see it.
+
+Common flags of ours, and Atmos' own global flags: what concerns Atmos is kept for every call of it, what concerns
+only Atmos' output is accepted and has no effect. After ``--`` everything is an argument.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+
+from atmos_ai_sidecar.application.workspace import RunOptions
+
+_OPTIONS = {"--model": "model", "--provider": "provider", "-p": "provider"}
+_SWITCHES = {
+    "--yolo": "yolo",
+    "--read-only": "read_only",
+    "--trust-project": "trust_project",
+    "--debug": "debug",
+    "--plain": "plain",
+    "--no-color": "no_color",
+    "--force-color": "force_color",
+}
+_FOR_ATMOS = {
+    "-C": "--chdir",
+    "--chdir": "--chdir",
+    "--base-path": "--base-path",
+    "--config": "--config",
+    "--config-path": "--config-path",
+    "--profile": "--profile",
+    "--identity": "--identity",
+    "--use-version": "--use-version",
+}
+_WITHOUT_EFFECT = {"--logs-level", "--logs-file", "--redirect-stderr", "--edition"}
+_SWITCHES_WITHOUT_EFFECT = {
+    "--interactive",
+    "--pager",
+    "--mask",
+    "--heatmap",
+    "--cast",
+    "--ai",
+    "--force-tty",
+    "--verbose",
+}
+_REFUSED = {
+    "--skill": "Skills belong to Atmos' own assistant. Put what the model should know into ATMOS.md.",
+    "--mcp": "Servers are chosen in the `mcp:` section of atmos.yaml, not per run.",
+    "--include": "Files are never sent unasked: name them in the question, and the model reads them.",
+    "--exclude": "Files are never sent unasked, so there is nothing to exclude.",
+}
+_TRUTH = {"": True, "true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandLine:
+    """A command with its own arguments, apart from what is common to all commands."""
+
+    arguments: Sequence[str]
+    options: RunOptions
+    force_color: bool = False
+
+
+@dataclass(slots=True)
+class _Found:
+    values: dict[str, Any] = field(default_factory=dict)
+    atmos_flags: list[str] = field(default_factory=list)
+    arguments: list[str] = field(default_factory=list)
+
+
+def normalised(arguments: Sequence[str], environment: Mapping[str, str]) -> CommandLine:
+    """Sorts a command line; pure.
+
+    Args:
+        arguments: As typed, without the program's name.
+        environment: ``NO_COLOR`` and ``ATMOS_AI_PROVIDER`` count where no flag says otherwise.
+
+    Raises:
+        click.UsageError: A value is missing or wrong, or a flag of Atmos is not supported here.
+    """
+    found = _Found()
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if argument == "--":
+            found.arguments += [argument, *rest]
+            break
+        name, is_assigned, value = argument.partition("=")
+        _sort(found, argument, name, value if is_assigned else None, rest)
+    values = {"provider": environment.get("ATMOS_AI_PROVIDER", ""), **found.values}
+    values.setdefault("no_color", bool(environment.get("NO_COLOR")))
+    force_color = values.pop("force_color", False)
+    options = RunOptions(**values, atmos_flags=tuple(found.atmos_flags))
+    return CommandLine(arguments=tuple(found.arguments), options=options, force_color=force_color)
+
+
+def _sort(found: _Found, argument: str, name: str, assigned: str | None, rest: list[str]) -> None:
+    def value() -> str:
+        return _value(name, assigned, rest)
+
+    actions: list[tuple[bool, Callable[[], object]]] = [
+        (name in _REFUSED, lambda: _refuse(name)),
+        (name in _OPTIONS, lambda: found.values.update({_OPTIONS[name]: value()})),
+        (name in _SWITCHES, lambda: found.values.update({_SWITCHES[name]: _truth(name, assigned)})),
+        (name in _FOR_ATMOS, lambda: found.atmos_flags.append(f"{_FOR_ATMOS[name]}={value()}")),
+        (name in _WITHOUT_EFFECT, value),
+        (name in _SWITCHES_WITHOUT_EFFECT, lambda: None),
+        (argument == "--version", lambda: found.arguments.insert(0, "version")),
+    ]
+    for is_meant, act in actions:
+        if is_meant:
+            act()
+            return
+    found.arguments.append(argument)
+
+
+def _value(name: str, assigned: str | None, rest: list[str]) -> str:
+    if assigned is None and rest and not rest[0].startswith("-"):
+        assigned = rest.pop(0)
+    if not assigned:
+        raise click.UsageError(f"{name} needs a value, for example {name}=NAME.")
+    return assigned
+
+
+def _truth(name: str, assigned: str | None) -> bool:
+    truth = _TRUTH.get((assigned or "").lower())
+    if truth is None:
+        raise click.UsageError(f"{name} is true or false, not {assigned!r}.")
+    return truth
+
+
+def _refuse(name: str) -> None:
+    raise click.UsageError(f"{name} is not supported here. {_REFUSED[name]}")
+
+
+def defaults_from(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The values of Atmos' ``ATMOS_AI_*`` variables, by command and parameter, as click's default map.
+
+    A variable that is empty counts as unset.
+    """
+    session = {"session": environment.get("ATMOS_AI_SESSION", "")}
+    one_turn = {**session, "no_tools": environment.get("ATMOS_AI_NO_TOOLS", "").lower() in {"1", "true", "yes"}}
+    scripted = {
+        "output_format": environment.get("ATMOS_AI_FORMAT", ""),
+        "output": environment.get("ATMOS_AI_OUTPUT", ""),
+    }
+    commands: dict[str, dict[str, Any]] = {"chat": session, "ask": one_turn, "exec": {**one_turn, **scripted}}
+    return {command: {name: value for name, value in values.items() if value} for command, values in commands.items()}

@@ -1,0 +1,175 @@
+"""Questions above the composer that are answered with one key.
+
+A key counts only when a person can have read the question: it is alone in its piece of input, and nothing was
+pressed for 300 ms before it. Whoever is typing when a question comes up answers nothing by accident.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from prompt_toolkit.buffer import Buffer
+
+from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.terminal.render.cards import cut, folded
+
+GUARD_SECONDS = 0.3
+FOLDING_COLUMNS = 60
+"""On a narrower screen a choice is one row; what it would remember stands in the question."""
+Row = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    id: str
+    key: str
+    label: str
+    preview: str = ""
+    """What would be remembered."""
+    takes_reason: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelQuestion:
+    id: str
+    title: str
+    lines: Sequence[str]
+    choices: Sequence[Choice]
+    answer: Callable[[Choice, str], None]
+    """Gets the choice and the reason that was typed."""
+
+
+class ApprovalPanel:
+    """The questions that wait, one of which is shown."""
+
+    def __init__(self, clock: Clock, *, on_change: Callable[[], None]) -> None:
+        self._clock = clock
+        self._questions: list[PanelQuestion] = []
+        self._selected = 0
+        self._guarded_until = 0.0
+        self._refusal: Choice | None = None
+        self._on_change = on_change
+        self.reason = Buffer(multiline=False)
+
+    @property
+    def count(self) -> int:
+        return len(self._questions)
+
+    @property
+    def is_asking(self) -> bool:
+        """Keys belong to the question."""
+        return bool(self._questions) and self._refusal is None
+
+    @property
+    def is_reasoning(self) -> bool:
+        """The user may say why not."""
+        return self._refusal is not None
+
+    @property
+    def current(self) -> PanelQuestion | None:
+        return self._questions[self._selected] if self._questions else None
+
+    @property
+    def was_just_answered(self) -> bool:
+        """An Enter that follows the letter out of habit must not send the draft."""
+        return self._clock.monotonic() < self._guarded_until
+
+    def typed(self) -> None:
+        """Takes note that the draft was edited after the answer: the next Enter means the draft."""
+        if not self._questions:
+            self._guarded_until = 0.0
+
+    def ask(self, question: PanelQuestion) -> None:
+        self._questions.append(question)
+        if len(self._questions) == 1:
+            self._guard()
+
+    def remove(self, question_id: str) -> None:
+        """Takes a question away that needs no answer any more."""
+        shown = self.current
+        if shown is None or all(question.id != question_id for question in self._questions):
+            return
+        self._questions = [question for question in self._questions if question.id != question_id]
+        if shown.id == question_id:
+            self._selected, self._refusal = 0, None
+            self.reason.reset()
+            self._guard()
+            self._on_change()
+        else:
+            self._selected = self._questions.index(shown)
+
+    def remove_all(self) -> None:
+        """Takes every question away: nobody waits for an answer any more."""
+        for question in tuple(self._questions):
+            self.remove(question.id)
+
+    def press(self, key: str, *, is_alone: bool) -> bool:
+        """Takes a key; False when it came too early to be an answer.
+
+        Args:
+            key: The character.
+            is_alone: No other key came with it, as in a paste.
+        """
+        question = self.current
+        if question is None:
+            return False
+        if not is_alone or self._clock.monotonic() < self._guarded_until:
+            self._guard()
+            return False
+        if key.isdigit() and 0 < int(key) <= len(self._questions):
+            self._selected = int(key) - 1
+            self._guard()
+            return True
+        choice = next((choice for choice in question.choices if choice.key == key.lower()), None)
+        if choice is not None and choice.takes_reason:
+            self._refusal = choice
+            self._on_change()
+        elif choice is not None:
+            self._finish(question, choice, "")
+        return True
+
+    def give_reason(self) -> None:
+        """Refuses with what was typed."""
+        question, choice, text = self.current, self._refusal, self.reason.text.strip()
+        if question is not None and choice is not None:
+            self._finish(question, choice, text)
+
+    def take_back(self) -> None:
+        """Goes back to the question."""
+        self._refusal = None
+        self.reason.reset()
+        self._guard()
+        self._on_change()
+
+    def rows(self, columns: int, limit: int) -> list[Row]:
+        """The question and its keys; a question that does not fit is cut, its keys never."""
+        question = self.current
+        if question is None:
+            return []
+        title = question.title
+        if self.count > 1:
+            title = f"Question {self._selected + 1} of {self.count} (1-{self.count} chooses): {title}"
+        keys = [] if self.is_reasoning else self._keys(question, columns)
+        body = [piece for line in question.lines for piece in folded(line, columns)]
+        room = limit - len(keys) - 1
+        if len(body) > room:
+            hidden = len(body) - max(room - 1, 0)
+            body = [*body[: max(room - 1, 0)], cut(f"… {hidden} more lines above", columns)][: max(room, 0)]
+        head: Row = [("class:question", cut(title, columns))]
+        return [*([head] if room >= 0 else []), *([("", line)] for line in body), *keys]
+
+    def _keys(self, question: PanelQuestion, columns: int) -> list[Row]:
+        rows: list[Row] = []
+        for choice in question.choices:
+            text = f" {choice.label}" + (f": {choice.preview}" if choice.preview else "")
+            room = columns - 3
+            first, *more = folded(text, room, then="") if columns >= FOLDING_COLUMNS else [cut(text, room)]
+            rows.append([("class:key", f" {choice.key} "), ("", first)])
+            rows += [[("", f"    {line}")] for line in more]
+        return rows
+
+    def _finish(self, question: PanelQuestion, choice: Choice, reason: str) -> None:
+        self.remove(question.id)
+        question.answer(choice, reason)
+
+    def _guard(self) -> None:
+        self._guarded_until = self._clock.monotonic() + GUARD_SECONDS

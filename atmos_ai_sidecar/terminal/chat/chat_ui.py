@@ -1,0 +1,300 @@
+"""The chat on a screen: one conversation, drawn inline, so that the terminal's own scrollback keeps it."""
+
+import asyncio
+import shlex
+from collections.abc import Coroutine
+from typing import Any
+
+from prompt_toolkit.application import create_app_session
+
+from atmos_ai_sidecar.application.ports.approver import Attendance
+from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.application.workspace import TrustQuestion, Workspace
+from atmos_ai_sidecar.domain.events import PermissionRequested, PermissionResolved, TurnEvent, TurnFinished
+from atmos_ai_sidecar.errors import SidecarError
+from atmos_ai_sidecar.terminal import exit_codes
+from atmos_ai_sidecar.terminal.chat.asking import Asking
+from atmos_ai_sidecar.terminal.chat.conversation import Conversation
+from atmos_ai_sidecar.terminal.chat.keys import ChatActions
+from atmos_ai_sidecar.terminal.chat.live_turn import Note
+from atmos_ai_sidecar.terminal.chat.settings import ChatSettings, resume_token
+from atmos_ai_sidecar.terminal.chat.slash_commands import is_slash_command, run_slash_command
+from atmos_ai_sidecar.terminal.chat.stage import Stage
+from atmos_ai_sidecar.terminal.chat.transcript import UserSaid, entries, header
+from atmos_ai_sidecar.terminal.render.palette import Palette, visible
+
+TWICE_SECONDS = 2.0
+SHOWN_OUTPUT_LINES = 400
+
+
+async def run_chat(settings: ChatSettings) -> int:
+    """Runs a chat until the user leaves, and returns the exit code.
+
+    Raises:
+        SidecarError: The workspace could not be opened; the terminal is as it was before.
+    """
+    return await ChatUI(settings).run()
+
+
+class ChatUI:
+    """One chat on one console. Nothing of it is shared with another one in the same process."""
+
+    def __init__(self, settings: ChatSettings) -> None:
+        self._settings = settings
+        self._context = settings.context
+        self._console = settings.context.console
+        self._stage = Stage(settings.context, self._actions(), send=self._send)
+        self._asking = Asking(self._stage, show_error=self.show_error, spawn=self._spawn)
+        self._turn = self._stage.turn
+        self._panel = self._stage.panel
+        self._composer = self._stage.composer
+        self._conversation: Conversation | None = None
+        self._failure: BaseException | None = None
+        self._commands: list[str] = []
+        self._may_send = asyncio.Event()
+        self._follower: asyncio.Task[None] | None = None
+        self._last_interrupt = -TWICE_SECONDS
+        self._has_spoken = False
+
+    # The View of slash commands.
+
+    @property
+    def clock(self) -> Clock:
+        return self._context.services.clock
+
+    @property
+    def palette(self) -> Palette:
+        return Palette(enabled=False)
+
+    def say(self, text: str) -> None:
+        self._stage.add(Note(text=text))
+
+    def show_error(self, error: SidecarError) -> None:
+        self._stage.add(Note(text=f"Error: {visible(str(error))}", tone="error"))
+
+    def clear(self) -> None:
+        self._stage.clear()
+
+    def send(self, text: str) -> None:
+        self._composer.waiting.insert(0, text)
+        self._may_send.set()
+
+    def leave(self) -> None:
+        self._stage.leave(exit_codes.DONE)
+
+    async def show_session(self) -> None:
+        """Shows the session with everything that was said in it, and follows it from now on."""
+        conversation = self._conversation
+        if conversation is None:
+            return
+        if self._settings.can_resume:
+            self._console.offer_resume(resume_token(conversation.session.name, self._context.options))
+        description = conversation.workspace.describe()
+        self._stage.show_header(
+            header(
+                description,
+                conversation.session,
+                self._context.writer.out,
+                version=self._context.services.version,
+                is_new=conversation.is_new,
+                model=conversation.model,
+            )
+        )
+        past = list(entries(await conversation.messages(), conversation.title)) if not conversation.is_new else []
+        self._stage.show_past(past)
+        for entry in past:
+            if isinstance(entry, UserSaid):
+                self._composer.remember(entry.text)
+        await self._follow(conversation)
+
+    # Its life.
+
+    async def run(self) -> int:
+        stage = self._stage
+        with create_app_session(input=stage.input, output=stage.output):
+            tasks = [asyncio.create_task(work) for work in (self._live(), *stage.work())]
+            self._console.on_signal(self._on_signal)
+            try:
+                code = await stage.run()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+        if self._failure is not None:
+            raise self._failure
+        if self._conversation is not None and self._has_spoken and self._settings.can_resume:
+            name = visible(self._conversation.session.name)
+            self._context.writer.say(f"This session is kept: atmos-ai chat --session {shlex.quote(name)}")
+        return code
+
+    async def _live(self) -> None:
+        try:
+            await self._console.drain()  # the first frame goes out before anything slow begins
+            async with self._context.services.open_workspace(
+                self._context.run, self._context.options, confirm_trust=self._confirm_trust
+            ) as workspace:
+                await self._serve(workspace)
+        except Exception as error:  # noqa: BLE001 - told by the caller when the terminal is itself again
+            self._failure = error
+            self._stage.leave(exit_codes.ERROR)
+
+    async def _confirm_trust(self, question: TrustQuestion) -> bool:
+        await self._stage.prepare()
+        return await self._asking.confirm_trust(question)
+
+    async def _serve(self, workspace: Workspace) -> None:
+        conversation = await Conversation.begin(
+            workspace,
+            name=self._settings.session,
+            continues=self._settings.continues,
+            model=self._context.options.model,
+        )
+        await self._stage.prepare()
+        self._conversation = self._stage.status.conversation = conversation
+        if self._settings.notice:
+            self._stage.show_header([self._settings.notice])
+        await self.show_session()
+        for hint in self._settings.hints:
+            self._stage.add(Note(text=f"  Try: {hint}", tone="dim"))
+        preparing = asyncio.ensure_future(workspace.prepare_model())
+        try:
+            await self._send_waiting(conversation)
+        finally:
+            preparing.cancel()
+            if self._follower is not None:
+                self._follower.cancel()
+            await asyncio.gather(preparing, *([self._follower] if self._follower else []), return_exceptions=True)
+
+    async def _send_waiting(self, conversation: Conversation) -> None:
+        self._may_send.set()
+        while True:
+            await self._may_send.wait()
+            self._may_send.clear()
+            while self._commands:
+                await run_slash_command(conversation, self, self._commands.pop(0))
+            while not self._turn.is_working and (text := self._composer.take_waiting()) is not None:
+                await self._start(conversation, text)
+
+    async def _start(self, conversation: Conversation, text: str) -> None:
+        self._turn.begin()
+        self._stage.wake()
+        try:
+            await conversation.workspace.chat.start_turn(
+                conversation.session.id,
+                text,
+                model=conversation.chosen_model,
+                run_id=self._console.run_id,
+                attendance=Attendance.PRESENT,
+            )
+        except SidecarError as error:
+            self._turn.stop()
+            self.show_error(error)
+            self._composer.put_back(text)
+        else:
+            self._has_spoken = True
+
+    async def _follow(self, conversation: Conversation) -> None:
+        if self._follower is not None:
+            self._follower.cancel()
+            await asyncio.gather(self._follower, return_exceptions=True)
+        listening = asyncio.Event()
+        self._follower = asyncio.create_task(self._listen(conversation, listening))
+        await listening.wait()
+
+    async def _listen(self, conversation: Conversation, listening: asyncio.Event) -> None:
+        try:
+            async with conversation.workspace.chat.events(conversation.session.id) as events:
+                listening.set()
+                async for happened in events:
+                    self._take(happened.event, conversation)
+        except SidecarError as error:
+            self.show_error(error)
+        finally:
+            listening.set()
+
+    def _take(self, event: TurnEvent, conversation: Conversation) -> None:
+        self._turn.take(event)
+        match event:
+            case PermissionRequested():
+                self._asking.ask(event.request, conversation.workspace.approvals)
+            case PermissionResolved():
+                self._panel.remove(event.permission_request_id)
+                if event.resolved_by != "chat":
+                    self._stage.add(Note(text=_settled(event), tone="dim"))
+            case TurnFinished():
+                self._panel.remove_all()
+                self._may_send.set()
+        self._stage.wake()
+
+    # Keys and signals.
+
+    def _actions(self) -> ChatActions:
+        return ChatActions(
+            interrupt=self._interrupt,
+            cancel=self._cancel,
+            leave=self.leave,
+            suspend=lambda: self._spawn(self._stage.suspend()),
+            clear=self.clear,
+            show_output=self._show_output,
+            toggle_read_only=self._toggle_read_only,
+        )
+
+    def _send(self, text: str) -> None:
+        if is_slash_command(text):
+            self._commands.append(text)
+        else:
+            self._composer.waiting.append(text)
+        self._may_send.set()
+        self._stage.wake()
+
+    def _interrupt(self) -> None:
+        now = self.clock.monotonic()
+        if now - self._last_interrupt < TWICE_SECONDS:
+            self._stage.leave(exit_codes.of_signal("INT"))
+            return
+        self._last_interrupt = now
+        if self._turn.is_working:
+            self._cancel()
+        elif self._composer.buffer.text:
+            self._composer.buffer.reset()
+        self._stage.hint("Ctrl-C again leaves")
+
+    def _cancel(self) -> None:
+        if self._conversation is not None:
+            self._spawn(self._cancel_turn(self._conversation))
+        else:
+            self.leave()
+
+    async def _cancel_turn(self, conversation: Conversation) -> None:
+        try:
+            await conversation.cancel()
+        except SidecarError as error:
+            self.show_error(error)
+
+    def _show_output(self) -> None:
+        result = self._turn.last_result
+        if result is None:
+            self._stage.hint("no tool has run yet")
+            return
+        lines = visible(result.output or result.error).split("\n")
+        more = [f"… {len(lines) - SHOWN_OUTPUT_LINES} more lines"] if len(lines) > SHOWN_OUTPUT_LINES else []
+        self._stage.add(Note(text="\n".join([*lines[:SHOWN_OUTPUT_LINES], *more])))
+
+    def _toggle_read_only(self) -> None:
+        if self._conversation is not None:
+            permissions = self._conversation.workspace.permissions
+            permissions.set_read_only(read_only=not permissions.is_read_only)
+            self._stage.wake()
+
+    def _on_signal(self, name: str) -> None:
+        if name == "CONT":
+            self._stage.resize()
+        else:
+            self._stage.leave(exit_codes.of_signal(name))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        self._stage.application.create_background_task(work)
+
+
+def _settled(event: PermissionResolved) -> str:
+    return f"The question was settled elsewhere: {event.outcome.value.replace('_', ' ')} ({event.resolved_by})."

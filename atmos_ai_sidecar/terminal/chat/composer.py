@@ -1,0 +1,101 @@
+"""Where the user writes: a draft with history, big pastes as placeholders, and messages that wait."""
+
+from collections.abc import Callable
+
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.filters import Condition, Filter, has_focus, is_searching
+from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
+from prompt_toolkit.layout import ConditionalContainer, Dimension, HSplit, Window
+from prompt_toolkit.layout.controls import BufferControl, SearchBufferControl
+from prompt_toolkit.layout.processors import BeforeInput
+
+MAX_SHOWN_CHARACTERS = 2000
+MAX_SHOWN_LINES = 8
+"""A paste beyond that is a placeholder: drawn in full, one long line costs half a second a key."""
+
+
+class Composer:
+    """The draft, at most ``room`` rows high. ``send`` gets the text with every paste in full."""
+
+    def __init__(self, *, send: Callable[[str], None], is_blocked: Filter, room: Callable[[], int]) -> None:
+        self._send = send
+        self._pastes: dict[str, str] = {}
+        self.waiting: list[str] = []
+        """Messages that are sent when the turn has ended; the newest can be edited again."""
+        self._history = InMemoryHistory()
+        self.buffer = Buffer(history=self._history, multiline=True, enable_history_search=True)
+        search = SearchBufferControl(
+            buffer=Buffer(multiline=False), input_processors=[BeforeInput([("class:dim", "search: ")])]
+        )
+        self.window = Window(
+            BufferControl(
+                self.buffer,
+                input_processors=[BeforeInput([("class:prompt", "> ")])],
+                search_buffer_control=search,
+                preview_search=True,
+            ),
+            height=lambda: Dimension(min=1, max=room()),
+            wrap_lines=True,
+            dont_extend_height=True,
+        )
+        self.container = HSplit([self.window, ConditionalContainer(Window(search, height=1), filter=is_searching)])
+        self.key_bindings = self._bindings(has_focus(self.buffer) & ~is_blocked)
+
+    def remember(self, text: str) -> None:
+        """Adds something that was said before to the history."""
+        self._history.append_string(self._folded(text))
+
+    def put_back(self, text: str) -> None:
+        """Gives a message back that could not be sent."""
+        draft = self.buffer.text
+        self.buffer.text = self._folded(text) + (f"\n{draft}" if draft else "")
+        self.buffer.cursor_position = len(self.buffer.text)
+
+    def insert(self, text: str) -> None:
+        self.buffer.insert_text(self._folded(text))
+
+    def take_waiting(self) -> str | None:
+        """The message that is next."""
+        return self.waiting.pop(0) if self.waiting else None
+
+    def _folded(self, text: str) -> str:
+        """The text, or a placeholder for it when it is big."""
+        if len(text) <= MAX_SHOWN_CHARACTERS and text.count("\n") <= MAX_SHOWN_LINES:
+            return text
+        name = f"[Pasted text #{len(self._pastes) + 1}: {len(text)} characters, {text.count(chr(10)) + 1} lines]"
+        self._pastes[name] = text
+        return name
+
+    def _accept(self) -> None:
+        text = self.buffer.text
+        for name, paste in self._pastes.items():
+            text = text.replace(name, paste)
+        if text.strip():
+            self.buffer.reset(append_to_history=True)
+            self._send(text)
+
+    def _bindings(self, is_active: Filter) -> KeyBindings:
+        bindings = KeyBindings()
+        is_empty = Condition(lambda: not self.buffer.text)
+        has_waiting = Condition(lambda: bool(self.waiting))
+
+        @bindings.add("enter", filter=is_active)
+        def _send(_event: KeyPressEvent) -> None:
+            self._accept()
+
+        @bindings.add("escape", "enter", filter=is_active)
+        @bindings.add("c-j", filter=is_active)
+        def _new_line(_event: KeyPressEvent) -> None:
+            self.buffer.insert_text("\n")
+
+        @bindings.add("up", filter=is_active & is_empty & has_waiting)
+        def _edit_waiting(_event: KeyPressEvent) -> None:
+            self.put_back(self.waiting.pop())
+
+        @bindings.add(Keys.BracketedPaste)
+        def _paste(event: KeyPressEvent) -> None:
+            self.insert(event.data.replace("\r\n", "\n").replace("\r", "\n"))
+
+        return bindings

@@ -1,0 +1,87 @@
+"""One chat's place in a workspace: its session, and what can be done with it."""
+
+from collections.abc import Sequence
+
+from atmos_ai_sidecar.application.ports.session_store import SessionChange
+from atmos_ai_sidecar.application.workspace import Workspace
+from atmos_ai_sidecar.domain.messages import Message, Role, ToolCall
+from atmos_ai_sidecar.domain.sessions import Session
+from atmos_ai_sidecar.errors import TurnInProgressError
+from atmos_ai_sidecar.terminal.render.cards import call_title
+
+
+class Conversation:
+    """The session that a chat is in; ``is_new`` says whether it has no past."""
+
+    def __init__(self, workspace: Workspace, session: Session, *, is_new: bool, model: str = "") -> None:
+        self.workspace = workspace
+        self.session = session
+        self.is_new = is_new
+        self.chosen_model = model
+
+    @classmethod
+    async def begin(
+        cls, workspace: Workspace, *, name: str = "", continues: bool = False, model: str = ""
+    ) -> "Conversation":
+        """The session of that name, the one that changed last, or a new one.
+
+        Raises:
+            InvalidFieldError: The name cannot be used.
+        """
+        newest = await workspace.sessions.newest() if continues and not name else None
+        if newest is not None:
+            return cls(workspace, newest, is_new=False, model=model)
+        session, is_new = await workspace.sessions.resume_or_create(name)
+        return cls(workspace, session, is_new=is_new, model=model)
+
+    @property
+    def model(self) -> str:
+        return self.chosen_model or self.session.model
+
+    @property
+    def is_working(self) -> bool:
+        return self.workspace.chat.is_running(self.session.id)
+
+    def title(self, call: ToolCall) -> str:
+        return call_title(self.workspace.tools.registry, call)
+
+    async def messages(self) -> Sequence[Message]:
+        return await self.workspace.sessions.messages(self.session.id)
+
+    async def last_question(self) -> str:
+        """What the user said last; empty when nothing was said."""
+        said = [message.text for message in await self.messages() if message.role is Role.USER and message.text]
+        return said[-1] if said else ""
+
+    async def cancel(self) -> bool:
+        return await self.workspace.chat.cancel_turn(self.session.id)
+
+    async def switch(self, name: str) -> None:
+        """Goes on with another session, which has to exist.
+
+        Raises:
+            SessionNotFoundError, TurnInProgressError
+        """
+        self._refuse_while_working()
+        self.session, self.is_new = await self.workspace.sessions.get_by_name(name), False
+
+    async def start_new(self, name: str) -> None:
+        """Goes on with a new session.
+
+        Raises:
+            InvalidFieldError, SessionExistsError, TurnInProgressError
+        """
+        self._refuse_while_working()
+        self.session, self.is_new = await self.workspace.sessions.create(name=name), True
+
+    async def rename(self, name: str) -> None:
+        """Gives the session another name.
+
+        Raises:
+            InvalidFieldError, SessionExistsError
+        """
+        self.session = await self.workspace.sessions.update(self.session.id, SessionChange(name=name))
+
+    def _refuse_while_working(self) -> None:
+        if self.is_working:
+            raise TurnInProgressError(self.session.name)

@@ -1,0 +1,65 @@
+"""What the keys of a chat do, but for those that edit the draft."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from prompt_toolkit.filters import Condition, Filter, has_focus, is_searching
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
+
+from atmos_ai_sidecar.terminal.chat.approval_panel import ApprovalPanel
+from atmos_ai_sidecar.terminal.chat.composer import Composer
+from atmos_ai_sidecar.terminal.chat.live_turn import LiveTurn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatActions:
+    """What a key can ask of the chat."""
+
+    interrupt: Callable[[], None]
+    cancel: Callable[[], None]
+    leave: Callable[[], None]
+    suspend: Callable[[], None]
+    clear: Callable[[], None]
+    show_output: Callable[[], None]
+    toggle_read_only: Callable[[], None]
+
+
+def chat_keys(
+    actions: ChatActions,
+    panel: ApprovalPanel,
+    composer: Composer,
+    turn: LiveTurn,
+    *,
+    press: Callable[[str], None],
+) -> KeyBindings:
+    """The bindings that hold in the whole chat; ``press`` gets the characters while a question is shown."""
+    bindings = KeyBindings()
+    asking = Condition(lambda: panel.is_asking)
+    reasoning = has_focus(panel.reason)
+    answered = Condition(lambda: panel.was_just_answered)
+    working = Condition(lambda: turn.is_working)
+    empty = Condition(lambda: not composer.buffer.text)
+
+    def bind(key: Keys | str, action: Callable[[], None], when: Filter) -> None:
+        @bindings.add(key, filter=when)
+        def _act(_event: KeyPressEvent) -> None:
+            action()
+
+    always = Condition(lambda: True)
+    bind("c-c", actions.interrupt, always)
+    bind("c-z", actions.suspend, always)
+    bind("c-l", actions.clear, always)
+    bind("c-o", actions.show_output, always)
+    bind(Keys.BackTab, actions.toggle_read_only, always)
+    bind("c-d", actions.leave, empty & ~reasoning)
+    bind("escape", actions.cancel, (working | asking) & ~reasoning & ~is_searching)
+    bind("escape", panel.take_back, reasoning)
+    bind("enter", lambda: None, (asking | answered) & ~reasoning)
+    bind("enter", panel.give_reason, reasoning)
+
+    @bindings.add(Keys.Any, filter=asking & ~is_searching)
+    def _press(event: KeyPressEvent) -> None:
+        press(event.data)
+
+    return bindings

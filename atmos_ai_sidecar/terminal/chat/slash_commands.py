@@ -1,0 +1,172 @@
+"""What can be typed behind a slash, the same on a screen and line by line."""
+
+import difflib
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.errors import InvalidFieldError, SidecarError
+from atmos_ai_sidecar.terminal.chat.conversation import Conversation
+from atmos_ai_sidecar.terminal.render.palette import Palette
+from atmos_ai_sidecar.terminal.render.tables import age, table
+
+_PATTERN = re.compile(r"/([a-z]*)(?:\s+(.*))?", re.DOTALL)
+_LISTED = 20
+
+
+class View(Protocol):
+    """What a slash command may do to the chat that it was typed in."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def palette(self) -> Palette: ...
+
+    def say(self, text: str) -> None:
+        """Shows lines of ours."""
+
+    def show_error(self, error: SidecarError) -> None: ...
+
+    async def show_session(self) -> None:
+        """Shows the session that the conversation is in now, with what was said in it."""
+
+    def clear(self) -> None:
+        """Empties the screen; the session keeps everything."""
+
+    def send(self, text: str) -> None:
+        """Sends a message as if it had been typed."""
+
+    def leave(self) -> None: ...
+
+
+Handler = Callable[[Conversation, View, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlashCommand:
+    arguments: str
+    help: str
+    run: Handler
+
+
+def is_slash_command(text: str) -> bool:
+    """Whether a line is meant for us; a path such as ``/etc/hosts`` is not."""
+    return _PATTERN.fullmatch(text.strip()) is not None
+
+
+async def run_slash_command(conversation: Conversation, view: View, text: str) -> None:
+    """Does what a line that begins with a slash says; errors are shown and never raised."""
+    match = _PATTERN.fullmatch(text.strip())
+    name = match[1] if match else ""
+    argument = (match[2] or "").strip() if match else ""
+    command = COMMANDS.get(name)
+    if command is None:
+        nearest = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.5)
+        hint = f"Did you mean /{nearest[0]}?" if nearest else "/help lists the commands."
+        view.say(f"There is no command /{name}. {hint}")
+        return
+    try:
+        await command.run(conversation, view, argument)
+    except SidecarError as error:
+        view.show_error(error)
+
+
+async def _help(_conversation: Conversation, view: View, _argument: str) -> None:
+    width = max(len(f"/{name} {command.arguments}") for name, command in COMMANDS.items())
+    for name, command in COMMANDS.items():
+        view.say(f"  {f'/{name} {command.arguments}'.ljust(width)}  {command.help}")
+    view.say("")
+    view.say("  Enter sends, Alt-Enter or Ctrl-J starts a new line, Up brings back what you said, Ctrl-R searches it.")
+    view.say("  Esc cancels a turn, Ctrl-O shows the last tool's output, Shift-Tab switches read-only,")
+    view.say("  Ctrl-C twice or Ctrl-D leaves.")
+
+
+async def _sessions(conversation: Conversation, view: View, argument: str) -> None:
+    if argument:
+        await conversation.switch(argument)
+        await view.show_session()
+        return
+    page = await conversation.workspace.sessions.list(limit=_LISTED)
+    now = view.clock.now()
+    rows = [
+        (
+            "*" if session.id == conversation.session.id else "",
+            session.name,
+            age(now, session.update_time),
+            str(session.message_count),
+        )
+        for session in page.sessions
+    ]
+    for line in table(("", "NAME", "CHANGED", "MESSAGES"), rows, view.palette):
+        view.say(line)
+    view.say("/sessions NAME goes on with one of them.")
+
+
+async def _new(conversation: Conversation, view: View, argument: str) -> None:
+    await conversation.start_new(argument)
+    await view.show_session()
+
+
+async def _rename(conversation: Conversation, view: View, argument: str) -> None:
+    if not argument:
+        raise InvalidFieldError("name", "is missing", remedy="Type /rename NAME.")
+    await conversation.rename(argument)
+    view.say(f"This session is called {conversation.session.name} now.")
+
+
+async def _clear(_conversation: Conversation, view: View, _argument: str) -> None:
+    view.clear()
+
+
+async def _model(conversation: Conversation, view: View, argument: str) -> None:
+    if argument:
+        conversation.chosen_model = argument
+    view.say(f"{'The next turn asks' if argument else 'This session asks'} {conversation.model}.")
+
+
+async def _permissions(conversation: Conversation, view: View, _argument: str) -> None:
+    permissions = conversation.workspace.permissions
+    view.say(f"Mode: {permissions.mode}. Shift-Tab switches read-only.")
+    grants = permissions.pin().grants
+    view.say("Remembered answers:" if grants else "No answers are remembered in this project.")
+    for grant in grants:
+        view.say(f"  {grant.text}")
+    view.say("`atmos-ai permissions explain TOOL NAME=VALUE…` says what would be decided for a call.")
+
+
+async def _tools(conversation: Conversation, view: View, _argument: str) -> None:
+    rows = [
+        (tool.name, tool.effect.value, "asks" if tool.requires_permission else "")
+        for tool in conversation.workspace.tools.registry.list()
+    ]
+    for line in table(("NAME", "EFFECT", ""), rows, view.palette):
+        view.say(line)
+
+
+async def _retry(conversation: Conversation, view: View, _argument: str) -> None:
+    question = await conversation.last_question()
+    if question:
+        view.send(question)
+    else:
+        view.say("Nothing was said yet.")
+
+
+async def _quit(_conversation: Conversation, view: View, _argument: str) -> None:
+    view.leave()
+
+
+COMMANDS: Mapping[str, SlashCommand] = {
+    "help": SlashCommand(arguments="", help="this list", run=_help),
+    "sessions": SlashCommand(arguments="[NAME]", help="list sessions, or go on with one", run=_sessions),
+    "new": SlashCommand(arguments="[NAME]", help="start a new session", run=_new),
+    "rename": SlashCommand(arguments="NAME", help="rename this session", run=_rename),
+    "clear": SlashCommand(arguments="", help="empty the screen; the session stays", run=_clear),
+    "model": SlashCommand(arguments="[NAME]", help="show or choose the model", run=_model),
+    "permissions": SlashCommand(arguments="", help="what may run, and what is remembered", run=_permissions),
+    "tools": SlashCommand(arguments="", help="what the model can ask for", run=_tools),
+    "retry": SlashCommand(arguments="", help="say the last message again", run=_retry),
+    "quit": SlashCommand(arguments="", help="leave", run=_quit),
+}

@@ -1,0 +1,1 @@
+"""The only command tree, a file per command."""

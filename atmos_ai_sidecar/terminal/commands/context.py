@@ -1,0 +1,61 @@
+"""What a command works with."""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from atmos_ai_sidecar.application.ports.console import Console
+from atmos_ai_sidecar.application.workspace import ConfirmTrust, Run, RunOptions, TrustQuestion, Workspace
+from atmos_ai_sidecar.terminal.line_reader import LineReader
+from atmos_ai_sidecar.terminal.services import CommandServices
+from atmos_ai_sidecar.terminal.writer import Writer
+
+MAX_INPUT_CHARACTERS = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandContext:
+    console: Console
+    services: CommandServices
+    options: RunOptions
+    writer: Writer
+    reader: LineReader
+    directory: str
+    environment: Mapping[str, str]
+
+    @property
+    def run(self) -> Run:
+        return Run(
+            run_id=self.console.run_id,
+            directory=self.directory,
+            environment=self.environment,
+            umask=self.console.umask,
+        )
+
+    @property
+    def is_interactive(self) -> bool:
+        """A person types here and sees what we say."""
+        return self.console.stdin_is_terminal and self.console.stderr_is_terminal
+
+    def open_workspace(self, *, needs_trust: bool = True) -> AbstractAsyncContextManager[Workspace]:
+        """The workspace of this run; a person is asked whether an unknown project is trusted."""
+        confirm: ConfirmTrust | None = self._confirm_trust if self.is_interactive else None
+        return self.services.open_workspace(self.run, self.options, confirm_trust=confirm, needs_trust=needs_trust)
+
+    def path(self, name: str) -> Path:
+        """A path as the caller means it."""
+        return Path(self.directory, name)
+
+    async def confirm(self, question: str) -> bool:
+        """Asks a person; anything but y or yes is no."""
+        self.console.write_error(f"{question} [y/N] ".encode())
+        line = await self.reader.line()
+        if line is None:
+            self.writer.say("")
+        return (line or "").strip().lower() in {"y", "yes"}
+
+    async def _confirm_trust(self, question: TrustQuestion) -> bool:
+        for line in question.lines:
+            self.writer.say(line)
+        return await self.confirm("Trust this project?")

@@ -1,0 +1,127 @@
+import csv
+import io
+import json
+from collections.abc import Awaitable, Sequence
+from typing import Any
+
+import click
+
+from atmos_ai_sidecar.domain.sessions import Session
+from atmos_ai_sidecar.terminal import exit_codes
+from atmos_ai_sidecar.terminal.commands.context import CommandContext
+from atmos_ai_sidecar.terminal.commands.tree import Command, Group
+from atmos_ai_sidecar.terminal.render.tables import age, table
+
+DEFAULT_LIMIT = 10
+PAGE = 1000
+
+
+@click.group("sessions", cls=Group, invoke_without_command=True)
+@click.pass_context
+def sessions(click_context: click.Context) -> Awaitable[int] | None:
+    """List and delete the sessions of this project."""
+    if click_context.invoked_subcommand is not None:
+        return None
+    return print_sessions(click_context.obj, output_format="table", shows_all=False)
+
+
+@sessions.command("list", cls=Command)
+@click.option(
+    "-f",
+    "--format",
+    "output_format",
+    type=click.Choice(["table", "json", "yaml", "csv"]),
+    default="table",
+    show_default=True,
+    help="How to print them.",
+)
+@click.option("--all", "shows_all", is_flag=True, help=f"All of them, not only the {DEFAULT_LIMIT} newest.")
+@click.pass_obj
+async def list_sessions(context: CommandContext, output_format: str, *, shows_all: bool) -> int:
+    """List sessions, the one that changed last first.
+
+    \b
+    Example:
+      atmos-ai sessions list --format json
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
+    return await print_sessions(context, output_format=output_format, shows_all=shows_all)
+
+
+@sessions.command("delete", cls=Command)
+@click.argument("name")
+@click.pass_obj
+async def delete(context: CommandContext, name: str) -> int:
+    """Delete a session with everything that was said in it."""
+    async with context.open_workspace(needs_trust=False) as workspace:
+        session = await workspace.sessions.get_by_name(name)
+        await workspace.sessions.delete(session.id)
+    context.writer.say(f"Deleted the session {session.name!r} with {session.message_count} messages.")
+    return exit_codes.DONE
+
+
+async def print_sessions(context: CommandContext, *, output_format: str, shows_all: bool) -> int:
+    """Prints the newest sessions, or all of them."""
+    async with context.open_workspace(needs_trust=False) as workspace:
+        page = await workspace.sessions.list(limit=PAGE if shows_all else DEFAULT_LIMIT)
+        found = [*page.sessions]
+        while shows_all and page.next_cursor:
+            page = await workspace.sessions.list(limit=PAGE, cursor=page.next_cursor)
+            found += page.sessions
+    if output_format == "table":
+        _print_table(context, found, has_more=bool(page.next_cursor))
+    else:
+        context.writer.write(_FORMATS[output_format]([_fields(session) for session in found]))
+    return exit_codes.DONE
+
+
+def _print_table(context: CommandContext, found: Sequence[Session], *, has_more: bool) -> None:
+    if not found:
+        context.writer.say("There are no sessions in this project yet. `atmos-ai chat --session NAME` starts one.")
+        return
+    now = context.services.clock.now()
+    rows = [
+        (session.name, age(now, session.update_time), str(session.message_count), session.model) for session in found
+    ]
+    for line in table(("NAME", "CHANGED", "MESSAGES", "MODEL"), rows, context.writer.out):
+        context.writer.line(line)
+    if has_more:
+        context.writer.say(f"These are the {len(found)} newest; --all shows the others too.")
+
+
+def _fields(session: Session) -> dict[str, Any]:
+    return {
+        "id": session.id,
+        "name": session.name,
+        "project_path": session.project_path,
+        "model": session.model,
+        "provider": session.provider,
+        "message_count": session.message_count,
+        "created_at": session.create_time.isoformat(),
+        "updated_at": session.update_time.isoformat(),
+    }
+
+
+def _json(rows: Sequence[dict[str, Any]]) -> str:
+    return json.dumps(list(rows), ensure_ascii=False, indent=2) + "\n"
+
+
+def _yaml(rows: Sequence[dict[str, Any]]) -> str:
+    """A list of flat maps; a JSON scalar is a YAML scalar."""
+    lines = [
+        f"{'-' if number == 0 else ' '} {name}: {json.dumps(value)}"
+        for row in rows
+        for number, (name, value) in enumerate(row.items())
+    ]
+    return "\n".join(lines or ["[]"]) + "\n"
+
+
+def _csv(rows: Sequence[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    names = ["id", "name", "project_path", "model", "provider", "message_count", "created_at", "updated_at"]
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+_FORMATS = {"json": _json, "yaml": _yaml, "csv": _csv}

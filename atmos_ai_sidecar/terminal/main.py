@@ -1,0 +1,147 @@
+"""A command line from its arguments to its exit code, on any console."""
+
+import json
+import logging
+import secrets
+from collections.abc import Awaitable, Sequence
+from typing import Any
+
+import click
+from click.exceptions import Exit
+
+from atmos_ai_sidecar.application.ports.console import Console
+from atmos_ai_sidecar.application.workspace import RunOptions
+from atmos_ai_sidecar.errors import InvalidFieldError, SidecarError
+from atmos_ai_sidecar.terminal import exit_codes
+from atmos_ai_sidecar.terminal.argv import CommandLine, defaults_from, normalised
+from atmos_ai_sidecar.terminal.commands.ask import ask
+from atmos_ai_sidecar.terminal.commands.chat import chat, start_chat
+from atmos_ai_sidecar.terminal.commands.context import CommandContext
+from atmos_ai_sidecar.terminal.commands.demo import demo
+from atmos_ai_sidecar.terminal.commands.exec import execute
+from atmos_ai_sidecar.terminal.commands.init import init
+from atmos_ai_sidecar.terminal.commands.permissions import permissions
+from atmos_ai_sidecar.terminal.commands.sessions import sessions
+from atmos_ai_sidecar.terminal.commands.sidecar import sidecar
+from atmos_ai_sidecar.terminal.commands.tools import tools
+from atmos_ai_sidecar.terminal.commands.tree import Group, HelpRequestedError
+from atmos_ai_sidecar.terminal.commands.version import version
+from atmos_ai_sidecar.terminal.line_reader import LineReader
+from atmos_ai_sidecar.terminal.services import CommandServices
+from atmos_ai_sidecar.terminal.writer import Writer
+
+_LOG = logging.getLogger(__name__)
+PROGRAM = "atmos-ai"
+
+
+@click.group(cls=Group, invoke_without_command=True)
+@click.pass_context
+def root(click_context: click.Context) -> Awaitable[int] | None:
+    """The AI assistant for Atmos projects. Without a command it starts the chat.
+
+    \b
+    Common flags, before or after the command:
+      --model NAME        use this model
+      --provider NAME     use this provider
+      --read-only         nothing may change anything
+      --yolo              nothing asks for permission
+      --trust-project     trust this project's configuration for this run
+      --plain             no cursor movement, for screen readers
+      --no-color          no colours
+      --debug             say more about errors
+      --chdir, --base-path, --config, --config-path, --profile, --identity, …  as in Atmos
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
+    if click_context.invoked_subcommand is not None:
+        return None
+    return start_chat(click_context.obj, can_resume=True)
+
+
+for _command in (chat, ask, execute, sessions, tools, permissions, init, demo, sidecar, version):
+    root.add_command(_command)
+
+
+async def run_command(arguments: Sequence[str], console: Console, services: CommandServices) -> int:
+    """Runs one command and returns its exit code.
+
+    Everything is read from and written to the console; nothing of this process is touched. Errors that were raised
+    on purpose are told on standard error. Cancelling it ends the command.
+
+    Args:
+        arguments: The command line without the program's name.
+        console: Where the command runs.
+        services: What the composition root gives the commands.
+    """
+    writer = Writer.of(console, RunOptions())
+    try:
+        line = normalised(arguments, console.environment)
+        writer = Writer.of(console, line.options, force_color=line.force_color)
+        code = await _run(line, console, services, writer)
+    except HelpRequestedError as help_requested:
+        writer.line(help_requested.text)
+        code = exit_codes.DONE
+    except click.ClickException as error:
+        writer.say(_usage(error))
+        code = exit_codes.USAGE
+    except SidecarError as error:
+        writer.error(error)
+        code = exit_codes.of_error(error)
+    except Exception:  # noqa: BLE001 - the outermost frame of a command
+        error_id = secrets.token_hex(4)
+        _LOG.exception("A command failed unexpectedly (error %s).", error_id)
+        writer.say(f"{writer.talk.alarm('Error:')} Something went wrong inside the assistant (error {error_id}).")
+        writer.say("What was said is stored. Run it again with --debug, and report the id if it stays.")
+        code = exit_codes.ERROR
+    await console.drain()
+    return code
+
+
+def resume_command(token: str) -> Sequence[str]:
+    """The arguments that resume a run from the token it offered.
+
+    Raises:
+        InvalidFieldError: The token is none of ours.
+    """
+    try:
+        values = json.loads(token)
+        name, flags = values["session"], values.get("flags", [])
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InvalidFieldError("resume_token", "is not a token of this sidecar") from error
+    if values.get("command") != "chat" or not isinstance(name, str) or not all(isinstance(f, str) for f in flags):
+        raise InvalidFieldError("resume_token", "is not a token of this sidecar")
+    return ("chat", f"--session={name}", *flags)
+
+
+async def _run(line: CommandLine, console: Console, services: CommandServices, writer: Writer) -> int:
+    context = CommandContext(
+        console=console,
+        services=services,
+        options=line.options,
+        writer=writer,
+        reader=LineReader(console),
+        directory=console.working_directory,
+        environment=console.environment,
+    )
+    try:
+        command = _parse(line.arguments, context)
+    except Exit as end:
+        return end.exit_code
+    return await command
+
+
+def _parse(arguments: Sequence[str], context: CommandContext) -> Awaitable[int]:
+    settings: dict[str, Any] = {
+        "obj": context,
+        "default_map": defaults_from(context.environment),
+        "help_option_names": ["-h", "--help"],
+        "terminal_width": min(max(context.console.size.columns, 20), 100),
+        "color": False,
+    }
+    with root.make_context(PROGRAM, list(arguments), **settings) as click_context:
+        command: Awaitable[int] = root.invoke(click_context)
+    return command
+
+
+def _usage(error: click.ClickException) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f"\nTry '{context.command_path} --help'." if context else ""
+    return f"Error: {error.format_message()}{hint}"

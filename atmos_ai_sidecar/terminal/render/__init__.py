@@ -1,0 +1,1 @@
+"""How things look: colours, Markdown, cards. Nothing here writes anywhere."""

@@ -1,0 +1,91 @@
+"""A tool call in one line, and what its end looked like."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from atmos_ai_sidecar.domain.messages import ToolCall
+from atmos_ai_sidecar.domain.questions import columns, sanitised, title_for
+from atmos_ai_sidecar.domain.tools import Result, ToolRegistry
+from atmos_ai_sidecar.errors import ToolNotFoundError
+from atmos_ai_sidecar.terminal.render.palette import Palette
+
+_DENIED = {"TOOL_EXECUTION_DENIED", "UNATTENDED"}
+_MINUTE = 60
+WORD_COLUMNS = 20
+"""A line is broken at a space where one is that near."""
+
+
+def call_title(registry: ToolRegistry, call: ToolCall) -> str:
+    """The call as people read it, also when its tool is gone."""
+    try:
+        return title_for(registry.get(call.name), call)
+    except ToolNotFoundError:
+        return sanitised(f"{call.name} {_arguments(call.input)}".rstrip(), limit=120)
+
+
+def is_denied(result: Result) -> bool:
+    """Whether the call did not run because nobody allowed it."""
+    return result.reason in _DENIED
+
+
+def card(title: str, result: Result, palette: Palette, *, width: int) -> str:
+    """The line of a finished call, coloured by how it ended and at most ``width`` columns wide."""
+    time = duration(result.duration_seconds)
+    if result.success:
+        mark, end = palette.green("✓"), time
+    elif is_denied(result):
+        mark, end = palette.yellow("⊘"), f"denied: {_cause(result, 'was denied: ')}"
+    else:
+        code = f" (exit {result.exit_code})" if result.exit_code else ""
+        mark, end = palette.red("✗"), f"{time} · failed{code}: {_cause(result, '')}"
+    shown = cut(title, max(width - 2, 1))
+    return f"{mark} {shown}{palette.dim(cut(f' · {end}', width - 2 - columns(shown)))}"
+
+
+def running_card(title: str, elapsed_seconds: float, *, width: int) -> str:
+    """The line of a call that runs, without colours."""
+    return cut(f"… {title} · {elapsed_seconds:.0f} s", width)
+
+
+def duration(seconds: float) -> str:
+    """A duration as people read it: ``0.26 s``, ``12 s``, ``2 min 5 s``."""
+    if seconds < 10:  # noqa: PLR2004 - two digits that matter
+        return f"{seconds:.2f} s"
+    if seconds < _MINUTE:
+        return f"{seconds:.0f} s"
+    return f"{seconds // _MINUTE:.0f} min {seconds % _MINUTE:.0f} s"
+
+
+def cut(text: str, width: int) -> str:
+    """As much of one line as fits into the width, with a mark where it was cut."""
+    if columns(text) <= width:
+        return text
+    while text and columns(text) > width - 1:
+        text = text[:-1]
+    return text + "…" if width > 0 else ""
+
+
+def folded(line: str, width: int, *, then: str = "> ") -> list[str]:
+    """A line in pieces that fit; ``then`` starts all but the first, so that only its beginning stands in column one."""
+    pieces, prefix = [], ""
+    while columns(prefix + line) > width > columns(then):
+        room = width - columns(prefix)
+        end = min(len(line), room)
+        while end > 1 and columns(line[:end]) > room:
+            end -= 1
+        space = line.rfind(" ", max(end - WORD_COLUMNS, 0), end + 1)
+        end = space + 1 if space > 0 else end
+        pieces.append((prefix + line[:end]).rstrip())
+        line, prefix = line[end:], then
+    return [*pieces, prefix + line]
+
+
+def _cause(result: Result, marker: str) -> str:
+    text = (result.error or result.output).strip()
+    text = text.partition(marker)[2] or text if marker else text
+    return sanitised(text.split("\n")[0], limit=160)
+
+
+def _arguments(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, ensure_ascii=False) if values else ""

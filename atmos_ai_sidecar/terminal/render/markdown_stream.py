@@ -1,0 +1,120 @@
+"""Markdown that arrives in pieces: what can no longer change leaves once, the rest is drawn again.
+
+Only whole lines decide. A top-level block of CommonMark is closed for good when another one begins on a later whole
+line, so everything before the last block is final; the next parse starts there. Link definitions are remembered
+across parses. A code block or list that grows long leaves in slices, so that the cost of a delta stays flat.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from atmos_ai_sidecar.terminal.render.palette import visible
+
+SLICE_LINES = 30
+_LISTS = {"bullet_list_open", "ordered_list_open"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One or more top-level blocks, ready to be set."""
+
+    tokens: Sequence[Token]
+    continues: bool = False
+    """It goes on where the last one ended, without a blank line between."""
+
+
+def markdown_parser() -> MarkdownIt:
+    """CommonMark with tables and strike-through; HTML is text like any other and never vanishes."""
+    return MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
+
+
+class MarkdownStream:
+    """Feed it deltas; take finished blocks out as often as a frame is drawn."""
+
+    def __init__(self) -> None:
+        self._parser = markdown_parser()
+        self._references: dict[str, Any] = {}
+        self._source = ""
+        self._parsed_length = -1
+        self._continues = False
+        self.has_given = False
+        """Some block was taken out."""
+
+    def feed(self, text: str) -> None:
+        self._source += visible(text)
+
+    def take_finished(self) -> Sequence[Block]:
+        """The blocks that can no longer change, each exactly once and in order."""
+        blocks: list[Block] = []
+        while (block := self._next_finished()) is not None:
+            blocks.append(block)
+        self.has_given = self.has_given or bool(blocks)
+        return blocks
+
+    def tail(self) -> Block | None:
+        """What is left, as it would look if nothing more came."""
+        tokens = self._parse(self._source)
+        return Block(tokens=tokens, continues=self._continues) if tokens else None
+
+    def finish(self) -> Sequence[Block]:
+        """All that is left; the stream is empty and new afterwards."""
+        blocks = [*self.take_finished()]
+        tail = self.tail()
+        self.__init__()  # type: ignore[misc]  # a stream without past
+        return [*blocks, tail] if tail else blocks
+
+    def _next_finished(self) -> Block | None:
+        length = self._source.rfind("\n") + 1
+        if length == self._parsed_length:
+            return None
+        self._parsed_length = length
+        tokens = self._parse(self._source[:length])
+        starts = [index for index, token in enumerate(tokens) if token.level == 0 and token.nesting >= 0 and token.map]
+        if not starts:
+            return None
+        if len(starts) == 1:
+            return self._slice(tokens)
+        return self._cut(tokens[: starts[-1]], _first_line(tokens[starts[-1]]))
+
+    def _slice(self, tokens: Sequence[Token]) -> Block | None:
+        first = tokens[0]
+        if first.type == "fence":
+            return self._slice_of_fence(first)
+        if first.type in _LISTS:
+            items = [i for i, token in enumerate(tokens) if token.type == "list_item_open" and token.level == 1]
+            if len(items) > 1 and _first_line(tokens[items[-1]]) > SLICE_LINES:
+                return self._cut(tokens[: items[-1]], _first_line(tokens[items[-1]]), closing=tokens[-1])
+        return None
+
+    def _slice_of_fence(self, fence: Token) -> Block | None:
+        lines = fence.content.split("\n")
+        source_lines = self._source.split("\n")
+        opening = _first_line(fence)
+        if len(lines) <= SLICE_LINES or opening + len(lines) > len(source_lines):
+            return None
+        count = len(lines) - 2
+        head = fence.copy(content="\n".join(lines[:count]) + "\n")
+        block = Block(tokens=(head,), continues=self._continues)
+        self._replace_source([source_lines[opening], *source_lines[opening + 1 + count :]], continues=True)
+        return block
+
+    def _cut(self, tokens: Sequence[Token], line: int, closing: Token | None = None) -> Block:
+        block = Block(tokens=(*tokens, closing) if closing else tuple(tokens), continues=self._continues)
+        self._replace_source(self._source.split("\n")[line:], continues=closing is not None)
+        return block
+
+    def _replace_source(self, lines: Sequence[str], *, continues: bool) -> None:
+        self._source = "\n".join(lines)
+        self._continues = continues
+        self._parsed_length = -1
+
+    def _parse(self, source: str) -> Sequence[Token]:
+        return self._parser.parse(source, self._references)
+
+
+def _first_line(token: Token) -> int:
+    return token.map[0] if token.map else 0

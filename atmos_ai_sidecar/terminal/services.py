@@ -1,0 +1,43 @@
+"""What the commands are given: the use cases, and what only the composition root can start."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.application.ports.console import Console
+from atmos_ai_sidecar.application.workspace import OpenWorkspace, Run, RunOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoSetup:
+    """A demo that is ready: a project of its own, an offline model and a replayed Atmos."""
+
+    directory: str
+    """The copy of the demo project, absolute."""
+    environment: Mapping[str, str]
+    """The caller's environment, with what the demo needs and without what would lead away from it."""
+    questions: Sequence[str]
+    """First prompts that work."""
+    notice: str
+    """One line that says what is real and what is not."""
+
+
+StartDemo = Callable[[Console], AbstractAsyncContextManager[DemoSetup]]
+"""Prepares a demo; leaving the context removes it again."""
+
+FindProject = Callable[[Run, RunOptions], str]
+"""The path of the project's atmos.yaml as Atmos would find it; empty when there is none."""
+
+RunForegroundSidecar = Callable[[Console, str, Run, RunOptions], Awaitable[int]]
+"""Serves one run's project until a signal, prints a token of the role owner or client, and returns the exit code."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandServices:
+    open_workspace: OpenWorkspace
+    start_demo: StartDemo
+    find_project: FindProject
+    run_foreground_sidecar: RunForegroundSidecar
+    clock: Clock
+    version: str

@@ -1,0 +1,222 @@
+"""A workspace over fakes, and commands that run in it."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from atmos_ai_sidecar.application.approvals import Approvals
+from atmos_ai_sidecar.application.permissions import Permissions
+from atmos_ai_sidecar.application.ports.console import Console
+from atmos_ai_sidecar.application.sessions import Sessions
+from atmos_ai_sidecar.application.workspace import (
+    ConfirmTrust,
+    Run,
+    RunOptions,
+    TrustQuestion,
+    Workspace,
+    WorkspaceDescription,
+)
+from atmos_ai_sidecar.domain.permissions import Grant, PermissionSettings
+from atmos_ai_sidecar.domain.tools import Effect, Execution, Parameter, Result, Tool, ToolRegistry
+from atmos_ai_sidecar.errors import ProjectUntrustedError, SidecarError
+from atmos_ai_sidecar.terminal.main import run_command
+from atmos_ai_sidecar.terminal.services import CommandServices, DemoSetup
+from tests.fakes.chat import Script, ScriptedChat, ScriptedTurn
+from tests.fakes.clock import FakeClock
+from tests.fakes.console import FakeConsole
+from tests.fakes.session_store import FakeSessionStore
+
+
+async def _describe(values: Mapping[str, Any], _execution: Execution) -> Result:
+    return Result(success=True, output="cidr_block: 10.20.0.0/16", duration_seconds=0.26)
+
+
+async def _plan(values: Mapping[str, Any], _execution: Execution) -> Result:
+    return Result(success=True, output="Plan: 3 to add, 1 to change, 0 to destroy.", duration_seconds=12.0)
+
+
+async def _broken(values: Mapping[str, Any], _execution: Execution) -> Result:
+    return Result(
+        success=False,
+        output="no such stack",
+        error="no such stack",
+        reason="TOOL_EXECUTION_FAILED",
+        exit_code=1,
+        duration_seconds=0.1,
+    )
+
+
+_WHERE = (
+    Parameter(name="component", type="string", description="", required=True),
+    Parameter(name="stack", type="string", description="", required=True),
+)
+DESCRIBE = Tool(
+    name="atmos_describe_component",
+    description="Describes a component.",
+    parameters=_WHERE,
+    effect=Effect.READ,
+    execute=_describe,
+    requires_permission=False,
+    title="describe {component} in {stack}",
+)
+PLAN = Tool(
+    name="atmos_terraform_plan",
+    description="Plans a component.",
+    parameters=_WHERE,
+    effect=Effect.EXECUTE,
+    execute=_plan,
+    requires_permission=True,
+    stack_parameter="stack",
+    component_parameter="component",
+    title="plan {component} in {stack}",
+)
+BROKEN = Tool(
+    name="atmos_validate_stacks",
+    description="Validates the stacks.",
+    parameters=(),
+    effect=Effect.EXECUTE,
+    execute=_broken,
+    requires_permission=False,
+    title="validate the stacks",
+)
+
+
+async def _blocked(values: Mapping[str, Any], _execution: Execution) -> Result:
+    error = "execute_bash_command was denied: the tool is blocked."
+    return Result(success=False, output=error, error=error, reason="TOOL_EXECUTION_DENIED")
+
+
+BLOCKED = Tool(
+    name="execute_bash_command",
+    description="Runs a command.",
+    parameters=(),
+    effect=Effect.EXECUTE,
+    execute=_blocked,
+    requires_permission=False,
+    title="run a command",
+)
+
+
+class FakeGrants:
+    def __init__(self) -> None:
+        self.grants: list[Grant] = []
+
+    def load(self) -> Sequence[Grant]:
+        return self.grants
+
+    def add(self, grant: Grant) -> None:
+        self.grants.append(grant)
+
+
+async def answer_plainly(turn: ScriptedTurn) -> None:
+    await turn.say(f"You said: {turn.text}")
+
+
+class Office:
+    """Everything that commands need, and what they did with it."""
+
+    def __init__(self, script: Script = answer_plainly) -> None:
+        self.clock = FakeClock(jumps=True)
+        self.store = FakeSessionStore(self.clock)
+        self.approvals = Approvals(clock=FakeClock(), owner="owner-1")
+        self.chat = ScriptedChat(self.store, self.approvals, script)
+        self.registry = ToolRegistry((DESCRIBE, PLAN, BROKEN))
+        self.permissions = Permissions(PermissionSettings(), FakeGrants(), self.registry)
+        self.sessions = Sessions(
+            self.store,
+            project_path="/project",
+            model="fake-model",
+            provider="anthropic",
+            redact=str,
+            is_busy=self.chat.is_running,
+        )
+        self.is_trusted = True
+        self.error: SidecarError | None = None
+        self.project_file = ""
+        self.opened: list[tuple[Run, RunOptions]] = []
+        self.foreground_roles: list[str] = []
+        self.has_prepared_model = False
+
+    async def run(self, console: FakeConsole, *arguments: str) -> int:
+        """Runs a command to its end."""
+        return await run_command(arguments, cast("Console", console), self.services)
+
+    @property
+    def services(self) -> CommandServices:
+        return CommandServices(
+            open_workspace=self.open_workspace,
+            start_demo=self._start_demo,
+            find_project=lambda run, options: self.project_file,
+            run_foreground_sidecar=self._run_foreground,
+            clock=self.clock,
+            version="1.2.3",
+        )
+
+    @asynccontextmanager
+    async def open_workspace(
+        self,
+        run: Run,
+        options: RunOptions,
+        *,
+        confirm_trust: ConfirmTrust | None = None,
+        needs_trust: bool = True,
+    ) -> AsyncIterator[Workspace]:
+        self.opened.append((run, options))
+        if self.error is not None:
+            raise self.error
+        if needs_trust and not (self.is_trusted or options.trust_project):
+            question = TrustQuestion(project_path="/project", lines=("base_url: http://evil",), has_changed=False)
+            if confirm_trust is None or not await confirm_trust(question):
+                raise ProjectUntrustedError("/project")
+        yield self._workspace(run)
+        await self.chat.close()
+
+    def _workspace(self, run: Run) -> Workspace:
+        return Workspace(
+            run=run,
+            sessions=self.sessions,
+            chat=cast("Any", self.chat),
+            tools=cast("Any", self),
+            approvals=self.approvals,
+            permissions=self.permissions,
+            describe=lambda: WorkspaceDescription(
+                project_path="/project",
+                model="fake-model",
+                provider="anthropic",
+                endpoint="http://127.0.0.1:1",
+                permission_mode=self.permissions.mode,
+                is_ephemeral=False,
+                warnings=("a warning of the workspace",),
+            ),
+            prepare_model=self._prepare_model,
+            check_model=lambda: None,
+        )
+
+    async def _prepare_model(self) -> None:
+        self.has_prepared_model = True
+
+    @asynccontextmanager
+    async def _start_demo(self, console: Console) -> AsyncIterator[DemoSetup]:
+        yield DemoSetup(
+            directory="/demo",
+            environment={"ANTHROPIC_BASE_URL": "http://127.0.0.1:1"},
+            questions=("Which stacks are there?", "Validate the stacks."),
+            notice="This is a demo.",
+        )
+
+    async def _run_foreground(self, console: Console, role: str, run: Run, options: RunOptions) -> int:
+        self.foreground_roles.append(role)
+        return 0
+
+
+def piped(**options: Any) -> FakeConsole:
+    """A console without any terminal."""
+    return FakeConsole(
+        **{
+            "stdin_is_terminal": False,
+            "stdout_is_terminal": False,
+            "stderr_is_terminal": False,
+            "has_controlling_terminal": False,
+            **options,
+        }
+    )

@@ -1,0 +1,245 @@
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+
+from atmos_ai_sidecar.application.workspace import WorkspaceDescription
+from atmos_ai_sidecar.domain.messages import ToolCall
+from atmos_ai_sidecar.domain.questions import columns
+from atmos_ai_sidecar.domain.sessions import Session, SessionId
+from atmos_ai_sidecar.domain.tools import Result, ToolRegistry
+from atmos_ai_sidecar.terminal.chat.approval_panel import ApprovalPanel, Choice, PanelQuestion
+from atmos_ai_sidecar.terminal.chat.live_turn import Note
+from atmos_ai_sidecar.terminal.chat.painter import Painter
+from atmos_ai_sidecar.terminal.chat.transcript import ToolRan, UserSaid, header
+from atmos_ai_sidecar.terminal.render.cards import call_title, card, cut, duration, folded
+from atmos_ai_sidecar.terminal.render.palette import Palette, visible, wants_color
+from atmos_ai_sidecar.terminal.render.tables import age, table
+from tests.fakes.clock import START, FakeClock
+from tests.terminal.office import DESCRIBE
+
+PLAIN, COLORED = Palette(enabled=False), Palette(enabled=True)
+
+
+class TestCards:
+    @pytest.mark.parametrize(
+        ("result", "line"),
+        [
+            (Result(success=True, duration_seconds=0.264), "✓ title · 0.26 s"),
+            (
+                Result(success=False, error="boom", exit_code=1, duration_seconds=12.4),
+                "✗ title · 12 s · failed (exit 1): boom",
+            ),
+            (Result(success=False, output="first\nsecond"), "✗ title · 0.00 s · failed: first"),
+            (
+                Result(success=False, error="x was denied: it is blocked.", reason="TOOL_EXECUTION_DENIED"),
+                "⊘ title · denied: it is blocked.",
+            ),
+            (Result(success=False, error="nobody", reason="UNATTENDED"), "⊘ title · denied: nobody"),
+        ],
+    )
+    def test_a_card_says_how_a_call_ended(self, result: Result, line: str) -> None:
+        assert card("title", result, PLAIN, width=80) == line
+
+    def test_a_card_is_coloured_by_how_the_call_ended(self) -> None:
+        assert card("t", Result(success=True), COLORED, width=80).startswith("\x1b[32m✓\x1b[0m t")
+
+    @pytest.mark.parametrize("width", [1, 5, 20, 33])
+    def test_a_card_fits_the_screen(self, width: int) -> None:
+        result = Result(success=False, error="a long story " * 9)
+        assert columns(card("a long title 日本語 " * 5, result, PLAIN, width=width)) <= max(width, 4)
+
+    def test_a_call_of_a_tool_that_is_gone_has_a_title_too(self) -> None:
+        registry = ToolRegistry((DESCRIBE,))
+        call = ToolCall(id="1", name="gone", input={"a": "\x1b"})
+        assert call_title(registry, call) == 'gone {"a": "\\u001b"}'
+
+    @pytest.mark.parametrize(
+        ("seconds", "words"), [(0.0, "0.00 s"), (9.99, "9.99 s"), (59, "59 s"), (125, "2 min 5 s")]
+    )
+    def test_durations_are_short(self, seconds: float, words: str) -> None:
+        assert duration(seconds) == words
+
+
+class TestLines:
+    def test_a_line_is_folded_at_words_and_only_its_start_stands_in_the_first_column(self) -> None:
+        assert folded("Call  plan the database", 13) == ["Call  plan", "> the", "> database"]
+        assert folded("x" * 25, 10) == ["x" * 10, "> " + "x" * 8, "> " + "x" * 7]
+        assert folded("日本語日本語", 8, then="") == ["日本語日", "本語"]
+
+    def test_a_line_is_cut_with_a_mark(self) -> None:
+        assert cut("abcdef", 4) == "abc…"
+        assert cut("日本語", 4) == "日…"
+        assert cut("abc", 0) == ""
+
+    def test_what_a_terminal_would_obey_is_spelled_out(self) -> None:
+        assert visible("a\x1b[1m\r\n\tb\rc\x7f\u200b\u2066") == "a\\x1b[1m\n\tb\\x0dc\\x7f<U+200B><U+2066>"
+
+    def test_a_table_is_as_wide_as_its_cells(self) -> None:
+        assert table(("A", "B"), [("日本", "1"), ("x", "22")], PLAIN) == ["A     B", "日本  1", "x     22"]
+
+    @pytest.mark.parametrize(
+        ("seconds", "words"),
+        [
+            (0, "just now"),
+            (60, "1 minute ago"),
+            (7200, "2 hours ago"),
+            (86_400, "1 day ago"),
+            (7e7, "2 years ago"),
+        ],
+    )
+    def test_ages_are_in_words(self, seconds: float, words: str) -> None:
+        assert age(START + timedelta(seconds=seconds), START) == words
+
+    @pytest.mark.parametrize(
+        ("environment", "options", "expected"),
+        [
+            ({"TERM": "xterm"}, {"is_terminal": True}, True),
+            ({"TERM": "xterm"}, {"is_terminal": False}, False),
+            ({"TERM": "dumb"}, {"is_terminal": True}, False),
+            ({}, {"is_terminal": True}, False),
+            ({"TERM": "xterm", "NO_COLOR": "1"}, {"is_terminal": True, "force_color": True}, False),
+            ({}, {"is_terminal": False, "force_color": True}, True),
+            ({"TERM": "xterm"}, {"is_terminal": True, "no_color": True}, False),
+        ],
+    )
+    def test_colours_are_for_terminals_that_want_them(
+        self, environment: dict[str, str], options: dict[str, bool], expected: bool
+    ) -> None:
+        assert wants_color(environment, **options) is expected
+
+
+class TestPainter:
+    def test_a_blank_line_stands_between_pieces_but_not_between_cards(self) -> None:
+        ran = ToolRan(title="t", result=Result(success=True))
+        text = Painter(PLAIN, width=40).text([UserSaid(text="a\nb"), ran, ran, Note(text="n"), Note(text="m")])
+        assert text == "> a\n  b\n\n✓ t · 0.00 s\n✓ t · 0.00 s\n\nn\nm\n"
+
+    def test_nothing_is_wider_than_the_screen(self) -> None:
+        painter = Painter(COLORED, width=12)
+        text = painter.header([COLORED.bold("a header that is long")]) + painter.text(
+            [UserSaid(text="words " * 9), Note(text="x" * 40, tone="error")]
+        )
+        for line in text.replace("\x1b[", "\0").split("\n"):
+            shown = "".join(part.split("m", 1)[-1] if number else part for number, part in enumerate(line.split("\0")))
+            assert columns(shown) <= 12
+
+    def test_the_header_warns(self) -> None:
+        session = Session(
+            id=SessionId("1"),
+            name="s",
+            project_path="/p",
+            model="m",
+            provider="p",
+            create_time=START,
+            update_time=START,
+            message_count=1,
+        )
+        description = WorkspaceDescription(
+            project_path="/p",
+            model="m",
+            provider="p",
+            endpoint="http://e",
+            permission_mode="yolo",
+            is_ephemeral=True,
+            warnings=("careful",),
+        )
+        lines = header(description, session, PLAIN, version="1", is_new=False, model="m")
+        assert lines[1] == "session s (resumed, 1 message) · m · permissions: YOLO: nothing asks"
+        assert "nothing of this is stored" in lines[3]
+        assert lines[4] == "careful"
+
+    def test_the_header_says_when_no_model_can_be_asked(self) -> None:
+        session = Session(
+            id=SessionId("1"),
+            name="s",
+            project_path="/p",
+            model="m",
+            provider="p",
+            create_time=START,
+            update_time=START,
+        )
+        description = WorkspaceDescription(
+            project_path="/p", model="m", provider="p", endpoint="", permission_mode="prompt", is_ephemeral=False
+        )
+        lines = header(description, session, PLAIN, version="1", is_new=True, model="m")
+        assert lines[2] == "No model can be asked yet; the first message says what is missing."
+
+
+class TestPanel:
+    def panel(self) -> tuple[ApprovalPanel, FakeClock, list[tuple[str, str]]]:
+        clock, answers = FakeClock(), list[tuple[str, str]]()
+        panel = ApprovalPanel(clock, on_change=lambda: None)
+        choices = (
+            Choice(id="yes", key="y", label="Yes"),
+            Choice(id="always", key="a", label="Always", preview="always allow this very long rule " * 3),
+            Choice(id="no", key="n", label="No", takes_reason=True),
+        )
+        panel.ask(
+            PanelQuestion(
+                id="q",
+                title="May it?",
+                lines=[f"line {number}" for number in range(20)],
+                choices=choices,
+                answer=lambda choice, reason: answers.append((choice.id, reason)),
+            )
+        )
+        return panel, clock, answers
+
+    def test_a_key_in_the_first_300_milliseconds_starts_them_again(self) -> None:
+        panel, clock, answers = self.panel()
+        for _ in range(3):
+            clock.advance(0.29)
+            assert not panel.press("y", is_alone=True)
+        clock.advance(0.31)
+        assert panel.press("Y", is_alone=True)
+        assert answers == [("yes", "")]
+        assert panel.was_just_answered
+
+    def test_keys_that_come_together_are_a_paste(self) -> None:
+        panel, clock, answers = self.panel()
+        clock.advance(1)
+        assert not panel.press("y", is_alone=False)
+        assert answers == []
+
+    def test_a_refusal_can_be_taken_back(self) -> None:
+        panel, clock, answers = self.panel()
+        clock.advance(1)
+        panel.press("n", is_alone=True)
+        assert panel.is_reasoning
+        panel.take_back()
+        assert panel.is_asking
+        clock.advance(1)
+        panel.press("n", is_alone=True)
+        panel.reason.text = " why "
+        panel.give_reason()
+        assert answers == [("no", "why")]
+
+    def test_a_key_that_means_nothing_answers_nothing(self) -> None:
+        panel, clock, answers = self.panel()
+        clock.advance(1)
+        assert panel.press("x", is_alone=True)
+        assert panel.press("7", is_alone=True)
+        assert (answers, panel.count) == ([], 1)
+
+    @pytest.mark.parametrize(("width", "limit"), [(80, 30), (80, 10), (20, 6), (5, 3)])
+    def test_the_keys_are_shown_however_small_the_screen(self, width: int, limit: int) -> None:
+        panel, _, _ = self.panel()
+        rows = ["".join(text for _, text in row) for row in panel.rows(width, limit)]
+        assert all(columns(row) <= width for row in rows)
+        assert [row[1] for row in rows if row[:3] in {" y ", " a ", " n "}] == ["y", "a", "n"]
+        assert len(rows) <= max(limit, 3)
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("atmos_ai_sidecar.terminal.main", "prompt_toolkit rich markdown_it pygments"),
+        ("atmos_ai_sidecar.terminal.chat.chat_ui", "rich markdown_it pygments"),
+    ],
+)
+def test_nothing_slow_is_imported_before_it_is_needed(module: str, unwanted: str) -> None:
+    program = f"import sys, {module}; print(*({{*{unwanted.split()!r}}} & {{*sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout.strip() == ""
