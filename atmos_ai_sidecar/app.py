@@ -73,13 +73,14 @@ class Sidecar:
             await self._workspaces.close()
 
     def _services(self) -> "CommandServices":
-        from atmos_ai_sidecar.composition.projects import find_project_file
+        from atmos_ai_sidecar.composition.projects import find_project_file, list_settings
         from atmos_ai_sidecar.terminal.services import CommandServices
 
         return CommandServices(
             open_workspace=self.open_workspace,
             start_demo=start_demo,
             find_project=find_project_file,
+            list_settings=list_settings,
             run_foreground_sidecar=self._run_foreground,
             clock=self.clock,
             version=__version__,

@@ -140,9 +140,27 @@ class PreconditionError(SidecarError):
 class TurnInProgressError(PreconditionError):
     reason = "TURN_IN_PROGRESS"
 
-    def __init__(self, session: str) -> None:
+    def __init__(self, session: str, holder: str = "") -> None:
+        where = f", held by {holder}" if holder else ""
         super().__init__(
-            f"A turn is already running in session {session!r}.", remedy="Wait for it or cancel it.", session=session
+            f"A turn is already running in session {session!r}{where}.",
+            remedy="Wait for it or cancel it.",
+            session=session,
+            **({"holder": holder} if holder else {}),
+        )
+
+
+class TurnTakenOverError(TurnInProgressError):
+    """The turn that writes does not hold its session any more; nothing of the write was stored."""
+
+    def __init__(self, session: str, holder: str) -> None:
+        SidecarError.__init__(
+            self,
+            f"The turn in session {session!r} lost its hold on the session"
+            + (f", which {holder} has taken over." if holder else ": it did not answer for too long."),
+            remedy="What was stored before is kept. Look at the session, then ask again.",
+            session=session,
+            holder=holder,
         )
 
 

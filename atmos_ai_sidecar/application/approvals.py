@@ -19,7 +19,7 @@ from atmos_ai_sidecar.domain.messages import ToolCall
 from atmos_ai_sidecar.domain.permissions import Decision, Grant, smallest_grant
 from atmos_ai_sidecar.domain.questions import options_for, question_lines, title_for
 from atmos_ai_sidecar.domain.requests import Answer, PermissionRequest, canonical_json, digest
-from atmos_ai_sidecar.domain.tools import Tool
+from atmos_ai_sidecar.domain.tools import Preview, Tool
 from atmos_ai_sidecar.errors import (
     InvalidFieldError,
     PermissionAlreadyResolvedError,
@@ -274,7 +274,14 @@ class WorkspaceApprover:
     policy_digest: Callable[[], str]
     """Stands for everything else that an approval is bound to: policy and credential environment."""
 
-    async def ask(self, tool: Tool, call: ToolCall, decision: Decision, context: CallContext) -> PermissionRequest:
+    async def ask(
+        self,
+        tool: Tool,
+        call: ToolCall,
+        decision: Decision,
+        context: CallContext,
+        preview: Preview | None = None,
+    ) -> PermissionRequest:
         """Raises a permission request and returns it settled."""
         now = self.clock.now()
         options = options_for(tool, call, decision)
@@ -291,7 +298,7 @@ class WorkspaceApprover:
             canonical_input=values,
             title=title_for(tool, call),
             stack=stack,
-            lines=question_lines(tool, call, decision),
+            lines=question_lines(tool, call, decision, preview),
             options=options,
             digest=digest(
                 tool.name,
@@ -302,6 +309,8 @@ class WorkspaceApprover:
                 context.session_id,
                 context.turn_id,
                 self.policy_digest(),
+                tool.demand(call.input).target,
+                preview.binding if preview else "",
             ),
             create_time=now,
             expire_time=now + EXPIRY,

@@ -29,6 +29,9 @@ class _Channel:
     users: int = 0
 
     def add(self, events: Sequence[SessionEvent]) -> None:
+        if events[0].seq != self.last_seq + 1:
+            # Another process has written in between: whoever listens reads that from the journal.
+            self.window.clear()
         self.window.extend(events)
         self.last_seq = events[-1].seq
         self.changed.set()

@@ -2,19 +2,23 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 
+from atmos_ai_sidecar.application.compaction import CompactionOrder, ContextUse
 from atmos_ai_sidecar.application.ports.approver import Attendance, CallContext
 from atmos_ai_sidecar.application.ports.journal import Journal
 from atmos_ai_sidecar.application.ports.session_store import SessionChange
 from atmos_ai_sidecar.application.sessions import Sessions, checked_text
-from atmos_ai_sidecar.application.turns import TurnOrder, TurnParts, Turns, patiently
-from atmos_ai_sidecar.domain.events import SessionEvent, StopReason, TurnStarted
+from atmos_ai_sidecar.application.turns import TurnOrder, TurnParts, Turns, load_conversation, patiently, priced
+from atmos_ai_sidecar.domain.budgets import Budget, Limits, Meter, Scope, Spent
+from atmos_ai_sidecar.domain.events import Notice, SessionEvent, StopReason, TurnStarted
 from atmos_ai_sidecar.domain.messages import Message, Role, Text
+from atmos_ai_sidecar.domain.prices import PRICES_DATE
 from atmos_ai_sidecar.domain.sessions import Session, SessionId
 from atmos_ai_sidecar.domain.turn import TurnLimits
-from atmos_ai_sidecar.errors import ShuttingDownError, TurnInProgressError
+from atmos_ai_sidecar.errors import BudgetExhaustedError, InvalidFieldError, ShuttingDownError, TurnInProgressError
 
 
 class Chat:
@@ -35,6 +39,7 @@ class Chat:
         redact: Callable[[str], str],
         check_model: Callable[[], None],
         limits: TurnLimits,
+        budgets: Mapping[Scope, Limits] | None = None,
     ) -> None:
         self._parts = parts
         self._sessions = sessions
@@ -44,6 +49,7 @@ class Chat:
         self._redact = redact
         self._check_model = check_model
         self._limits = limits
+        self._budgets = budgets or {}
         self._tasks: dict[SessionId, asyncio.Task[None]] = {}
         self._is_closed = False
 
@@ -56,12 +62,16 @@ class Chat:
         run_id: str = "",
         attendance: Attendance = Attendance.NOBODY,
         max_steps: int | None = None,
+        max_cost_usd: float | None = None,
         with_tools: bool = True,
     ) -> str:
         """Starts a turn in the background and returns its id.
 
+        ``max_steps`` and ``max_cost_usd`` go over what is configured for a turn.
+
         Raises:
             InvalidFieldError, SessionNotFoundError, TurnInProgressError, ModelNotConfiguredError, ShuttingDownError
+            BudgetExhaustedError: The budget of the run or the session is used up.
         """
         if self._is_closed:
             raise ShuttingDownError
@@ -70,6 +80,7 @@ class Chat:
         self._check_model()
         if self._turns.is_running(session_id):
             raise TurnInProgressError(session.name)
+        budgets = await self._checked_budgets(session, model or session.model, max_cost_usd)
         turn_id = str(uuid.uuid4())
         clock = self._parts.clock
         await patiently(clock, lambda: self._journal.begin_turn(session_id, turn_id, self._owner))
@@ -85,9 +96,55 @@ class Chat:
             context=CallContext(session_id=session_id, turn_id=turn_id, run_id=run_id, attendance=attendance),
             limits=TurnLimits(max_steps=max_steps) if max_steps is not None else self._limits,
             with_tools=with_tools,
+            budgets=budgets,
         )
         self._tasks[session_id] = self._turns.start(self._parts, order)
         return turn_id
+
+    async def _checked_budgets(self, session: Session, model: str, max_cost_usd: float | None) -> Sequence[Budget]:
+        """The budgets of a turn, none of them used up.
+
+        Raises:
+            BudgetExhaustedError: One is.
+            InvalidFieldError: A cost is limited that nobody can count.
+        """
+        limits = dict(self._budgets)
+        if max_cost_usd is not None:
+            limits[Scope.TURN] = replace(limits.get(Scope.TURN, Limits()), max_cost_usd=max_cost_usd)
+        if self._parts.prices.find(model) is None and any(limit.max_cost_usd is not None for limit in limits.values()):
+            raise InvalidFieldError(
+                "max_cost_usd",
+                f"cannot be kept, because the price of the model {model!r} is not known",
+                remedy=f"Give it in `ai.prices`, or limit max_tokens (prices as of {PRICES_DATE}).",
+                model=model,
+            )
+        budgets = [
+            Budget(scope=scope, limits=limits[scope], before=await self._spent_before(scope, session.id, model))
+            for scope in Scope
+            if limits.get(scope, Limits()) != Limits()
+        ]
+        overrun = Meter(budgets).overrun()
+        if overrun is not None:
+            raise BudgetExhaustedError(
+                f"The budget is used up: {overrun}.",
+                remedy=f"Raise {overrun.key}"
+                + (", or start a new session." if overrun.scope is Scope.SESSION else "."),
+                setting=overrun.key,
+            )
+        return budgets
+
+    async def _spent_before(self, scope: Scope, session_id: SessionId, model: str) -> Spent:
+        if scope is Scope.TURN:
+            return Spent()
+        if scope is Scope.RUN:
+            return self._parts.ledger.spent
+        stored = await self._parts.store.newest_messages(session_id, 0)
+        used = [message.usage for message in stored if message.usage is not None]
+        price = self._parts.prices.find(model)
+        if price is not None:  # what was asked of a model without a price counts as if it had been this one
+            used = [u if u.cost_usd is not None else replace(u, cost_usd=price.cost_usd(u)) for u in used]
+        summaries = Spent(usage=await self._parts.compactor.spent(session_id))
+        return sum((Spent(steps=1, usage=usage) for usage in used), summaries)
 
     async def _record_question(self, session: Session, turn_id: str, text: str, model: str) -> str:
         store, clock = self._parts.store, self._parts.clock
@@ -107,6 +164,45 @@ class Chat:
         """
         await self._sessions.get(session_id)
         return self._turns.cancel(session_id)
+
+    async def compact(self, session_id: SessionId, *, focus: str = "", model: str = "") -> Sequence[Notice]:
+        """Summarises a session now, and tells what came of it. What is stored stays as it is.
+
+        Raises:
+            SessionNotFoundError, TurnInProgressError, ModelNotConfiguredError, BudgetExhaustedError
+        """
+        session = await self._sessions.get(session_id)
+        self._check_model()
+        asked = model or session.model
+        await self._checked_budgets(session, asked, None)
+        if self._turns.is_running(session_id):
+            raise TurnInProgressError(session.name)
+        parts, claim, notices = self._parts, str(uuid.uuid4()), list[Notice]()
+        await patiently(parts.clock, lambda: self._journal.begin_turn(session_id, claim, self._owner))
+        try:
+            memory = self._turns.memory(session_id)
+            conversation = await load_conversation(parts, session_id, asked, memory)
+            order = CompactionOrder(
+                count=lambda usage, request: priced(parts, usage, request.model),
+                tell=notices.append,
+                focus=self._redact(focus),
+                is_forced=True,
+            )
+            if await parts.compactor.fit(conversation, order):
+                memory.cached = None
+        finally:
+            await asyncio.shield(self._journal.finish_turn(session_id, claim))
+        return notices
+
+    async def context(self, session_id: SessionId) -> ContextUse:
+        """What fills the model's window, by our own estimate.
+
+        Raises:
+            SessionNotFoundError: There is no such session.
+        """
+        session = await self._sessions.get(session_id)
+        memory = self._turns.memory(session_id)
+        return self._parts.compactor.use(await load_conversation(self._parts, session_id, session.model, memory))
 
     def is_running(self, session_id: SessionId) -> bool:
         return self._turns.is_running(session_id)

@@ -28,7 +28,7 @@ _MESSAGE = "The assistant's process ended in the middle of this turn. What was s
 
 
 class Recovery:
-    """Ends the turns and questions of dead processes. Turns of living ones are left alone."""
+    """Ends the turns and questions of dead processes, each turn once. Turns of living ones are left alone."""
 
     def __init__(
         self,
@@ -38,6 +38,7 @@ class Recovery:
         approvals: ApprovalStore,
         broadcast: Broadcast,
         owners: Owners,
+        owner: str,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -45,6 +46,7 @@ class Recovery:
         self._approvals = approvals
         self._broadcast = broadcast
         self._owners = owners
+        self._owner = owner
         self._clock = clock
 
     async def recover(self) -> int:
@@ -57,9 +59,16 @@ class Recovery:
                     outcome=Answer.CANCELLED, resolved_by="recovery", resolve_time=self._clock.now()
                 )
                 await self._approvals.settle_request(request.id, settlement)
-        for turn in dead:
+        # Another process may start at this moment and find the same turns.
+        mine = [turn for turn in dead if await self._take_over(turn)]
+        for turn in mine:
             await self._interrupt(turn)
-        return len(dead)
+        return len(mine)
+
+    async def _take_over(self, turn: OpenTurn) -> bool:
+        return await self._journal.take_over_turn(
+            turn.session_id, turn.turn_id, owner=self._owner, previous_owner=turn.owner
+        )
 
     async def _interrupt(self, turn: OpenTurn) -> None:
         _LOG.warning("turn %s of session %s was cut off and is ended", turn.turn_id, turn.session_id)
@@ -92,6 +101,9 @@ def missing_messages(turn_id: str, events: Sequence[object], stored: Sequence[Me
             known.get(call.id) or ToolResult(tool_call_id=call.id, result=LOST_RESULT) for call in last.tool_calls
         )
         return (Message(role=Role.USER, blocks=results, turn_id=turn_id),)
+    finished_steps = sum(message.usage is not None for message in mine)
+    if finished_steps > sum(isinstance(event, UsageReported) for event in events):
+        return ()  # the text belongs to a step that is stored and whose end the journal missed
     said = _unfinished_text(events)
     if not said.strip() or (last is not None and last.role is Role.ASSISTANT and last.text.startswith(said)):
         return ()

@@ -1,6 +1,6 @@
 """Sessions of one project: create, resume, list, change, delete, and their messages and facts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from atmos_ai_sidecar.application.ports.session_store import (
     MessagePage,
@@ -28,6 +28,7 @@ class Sessions:
         provider: str,
         redact: Callable[[str], str],
         is_busy: Callable[[SessionId], bool],
+        after_create: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._store = store
         self._project_path = project_path
@@ -35,6 +36,7 @@ class Sessions:
         self._provider = provider
         self._redact = redact
         self._is_busy = is_busy
+        self._after_create = after_create
 
     async def create(
         self,
@@ -45,12 +47,12 @@ class Sessions:
         metadata: Mapping[str, str] | None = None,
         request_id: str = "",
     ) -> Session:
-        """Creates a session; an empty name gets one made from the time.
+        """Creates a session; an empty name gets one made from the time. Old ones go where retention is set.
 
         Raises:
             InvalidFieldError, SessionExistsError
         """
-        return await self._store.create_session(
+        session = await self._store.create_session(
             SessionDraft(
                 name=checked_name(name) if name else "",
                 project_path=self._project_path,
@@ -60,6 +62,9 @@ class Sessions:
                 request_id=request_id,
             )
         )
+        if self._after_create is not None:
+            await self._after_create()
+        return session
 
     async def get(self, session_id: SessionId) -> Session:
         """The session of that id, if it belongs to this project.

@@ -19,7 +19,7 @@ from atmos_ai_sidecar.domain.permissions import Decision, DecisionKind, Permissi
 from atmos_ai_sidecar.domain.questions import sanitised, title_for
 from atmos_ai_sidecar.domain.redaction import Redactor, StreamRedactor, holds_placeholder
 from atmos_ai_sidecar.domain.requests import Answer, PermissionRequest
-from atmos_ai_sidecar.domain.tools import Demand, Effect, Execution, OutputPiece, Result, Tool, ToolRegistry
+from atmos_ai_sidecar.domain.tools import Demand, Effect, Execution, OutputPiece, Preview, Result, Tool, ToolRegistry
 from atmos_ai_sidecar.errors import (
     InvalidFieldError,
     SidecarError,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from atmos_ai_sidecar.application.ports.approver import Approver, CallContext
     from atmos_ai_sidecar.application.ports.clock import Clock
+    from atmos_ai_sidecar.application.ports.tool_outputs import ToolOutputs
 
 _LOG = logging.getLogger(__name__)
 _LARGE_CHARACTERS = 200_000
@@ -58,6 +59,7 @@ class ToolExecutor:
         redactor: Redactor,
         clock: "Clock",
         timeouts: Mapping[str, float] | None = None,
+        outputs: "ToolOutputs | None" = None,
     ) -> None:
         """Wires the executor.
 
@@ -67,12 +69,14 @@ class ToolExecutor:
             redactor: Takes secrets out of what tools print.
             clock: Measures durations.
             timeouts: Seconds by tool name, over the tools' own; calls without a limit keep having none.
+            outputs: Keeps what is too long for the model; None: what is cut is lost.
         """
         self._registry = registry
         self._approver = approver
         self._redactor = redactor
         self._clock = clock
         self._timeouts = dict(timeouts or {})
+        self._outputs = outputs
 
     @property
     def registry(self) -> ToolRegistry:
@@ -117,30 +121,51 @@ class ToolExecutor:
             validate_input(tool, call.input)
             demand = tool.demand(call.input)
             _refuse_placeholders(call, demand)
-            await self._permit(tool, call, context, policy)
+            await self._permit(tool, call, demand, context, policy)
             result = await self._run(tool, call, demand, context, emit)
         except InvalidFieldError as error:
             result = _failure(error, f"The input of {call.name} is not valid. {error} Nothing was run.")
         except SidecarError as error:
             result = _failure(error)
-        return ToolResult(tool_call_id=call.id, result=await self._clean(result))
+        return ToolResult(tool_call_id=call.id, result=await self._clean(result, call, context))
 
-    async def _permit(self, tool: Tool, call: ToolCall, context: "CallContext", policy: PermissionSettings) -> None:
-        """Returns when the call may run, else raises ToolExecutionDeniedError or UnattendedError."""
+    async def _permit(
+        self, tool: Tool, call: ToolCall, demand: Demand, context: "CallContext", policy: PermissionSettings
+    ) -> None:
+        """Returns when the call may run, else raises ToolExecutionDeniedError or UnattendedError.
+
+        An answer holds for what was shown: what has changed while the question was open has to be asked again.
+        """
         decision = decide(tool, call.input, policy, session_id=context.session_id)
         if decision.kind is DecisionKind.ALLOW:
             return
         if decision.kind is DecisionKind.DENY:
             raise _denied(tool, decision)
-        request = await self._approver.ask(tool, call, decision, context)
+        preview = await self._preview(tool, call, context)
+        request = await self._approver.ask(tool, call, decision, context, preview)
         if request.outcome is None or not request.outcome.allows:
             raise _rejected(tool, decision, request)
+        if tool.demand(call.input) != demand or await self._preview(tool, call, context) != preview:
+            raise _outdated(tool)
+
+    async def _preview(self, tool: Tool, call: ToolCall, context: "CallContext") -> Preview | None:
+        """What the call would change, without secrets; None for a tool that does not tell."""
+        if tool.preview is None:
+            return None
+        preview = await asyncio.to_thread(tool.preview, call.input, context.session_id)
+        return dataclasses.replace(preview, text=await self._redact(preview.text))
 
     async def _run(self, tool: Tool, call: ToolCall, demand: Demand, context: "CallContext", emit: Emit) -> Result:
         limit = demand.timeout_seconds and self._timeouts.get(tool.name, demand.timeout_seconds)
         start = self._clock.monotonic()
         with self._redacted(emit) as emit_redacted:
-            execution = Execution(tool_call_id=call.id, session_id=context.session_id, emit=emit_redacted)
+            execution = Execution(
+                tool_call_id=call.id,
+                session_id=context.session_id,
+                turn_id=context.turn_id,
+                target=demand.target,
+                emit=emit_redacted,
+            )
             result = await _within(limit, tool, call, execution)
         return dataclasses.replace(result, duration_seconds=self._clock.monotonic() - start)
 
@@ -162,16 +187,30 @@ class ToolExecutor:
             for stream, redactor in redactors.items():
                 show(stream, redactor.finish())
 
-    async def _clean(self, result: Result) -> Result:
+    async def _clean(self, result: Result, call: ToolCall, context: "CallContext") -> Result:
         """The result without secrets, cut to what a model can take. Redacted first: a cut must not halve a secret."""
-        redact = self._redactor.redact
-        is_large = len(result.output) > _LARGE_CHARACTERS
-        whole = await asyncio.to_thread(redact, result.output) if is_large else redact(result.output)
+        whole = await self._redact(result.output)
         output, is_cut = cap(whole)
+        if is_cut and await self._keep(whole, call, context):
+            output += f'\n[All {len(whole):,} characters are kept: read_tool_output with call "{call.id}".]'
         data = self._redactor.redact_json(result.data) if _fits(result.data) else None
-        return dataclasses.replace(
-            result, output=output, data=data, error=redact(result.error), truncated=result.truncated or is_cut
-        )
+        error = self._redactor.redact(result.error)
+        return dataclasses.replace(result, output=output, data=data, error=error, truncated=result.truncated or is_cut)
+
+    async def _redact(self, text: str) -> str:
+        redact = self._redactor.redact
+        return await asyncio.to_thread(redact, text) if len(text) > _LARGE_CHARACTERS else redact(text)
+
+    async def _keep(self, output: str, call: ToolCall, context: "CallContext") -> bool:
+        """Whether the output can be read later; a result is not lost because it could not be kept."""
+        if self._outputs is None or not context.session_id:
+            return False
+        try:
+            await self._outputs.save_output(context.session_id, call.id, tool=call.name, text=output)
+        except SidecarError as error:
+            _LOG.warning("the output of %s was not kept: %s", call.name, error)
+            return False
+        return True
 
 
 async def _within(limit: float | None, tool: Tool, call: ToolCall, execution: Execution) -> Result:
@@ -205,6 +244,14 @@ def _denied(tool: Tool, decision: Decision) -> ToolExecutionDeniedError:
         remedy="Do not retry; go on without it or tell the user what is needed.",
         tool=tool.name,
         rule=decision.rule.text,
+    )
+
+
+def _outdated(tool: Tool) -> ToolExecutionDeniedError:
+    return ToolExecutionDeniedError(
+        f"{tool.name} was not run: what it would change is not what the user was asked about any more.",
+        remedy="Look at it again, and repeat the call if it is still right.",
+        tool=tool.name,
     )
 
 

@@ -4,11 +4,13 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 from atmos_ai_sidecar.application.approvals import ApprovalEvent, Question
 from atmos_ai_sidecar.application.broadcast import Broadcast
+from atmos_ai_sidecar.application.compaction import CompactionOrder, Compactor, Conversation
 from atmos_ai_sidecar.application.outbox import Outbox
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.approver import CallContext
@@ -17,8 +19,11 @@ from atmos_ai_sidecar.application.ports.model import Answered, Model, ModelReque
 from atmos_ai_sidecar.application.ports.session_store import SessionStore
 from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.domain import turn as machine
+from atmos_ai_sidecar.domain.budgets import Budget, Level, Spent
 from atmos_ai_sidecar.domain.events import (
     ModelRetrying,
+    Notice,
+    NoticeKind,
     PermissionRequested,
     PermissionResolved,
     SessionEvent,
@@ -33,13 +38,18 @@ from atmos_ai_sidecar.domain.events import (
     UsageReported,
 )
 from atmos_ai_sidecar.domain.history import repaired
-from atmos_ai_sidecar.domain.messages import Message, ToolCall
+from atmos_ai_sidecar.domain.messages import Message, ToolCall, Usage
+from atmos_ai_sidecar.domain.prices import PriceTable
+from atmos_ai_sidecar.domain.prompt_cache import CachedPrompt
+from atmos_ai_sidecar.domain.requests import digest
 from atmos_ai_sidecar.domain.sessions import SessionId
-from atmos_ai_sidecar.errors import SidecarError, StorageBusyError
+from atmos_ai_sidecar.errors import ModelFailedError, SidecarError, StorageBusyError
 
 _LOG = logging.getLogger(__name__)
 BUSY_TRIES = 8
 """With the store's own busy timeout of 5 s, a store that is locked for 30 s is outlived."""
+
+_SHOWN_REPAIRS = 3
 
 _T = TypeVar("_T")
 
@@ -59,6 +69,13 @@ async def patiently(clock: Clock, call: Callable[[], Awaitable[_T]]) -> _T:
     return await call()
 
 
+@dataclass(slots=True)
+class Ledger:
+    """What the turns of one run have used so far."""
+
+    spent: Spent = field(default_factory=Spent)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnParts:
     """What a turn works with; the same for all turns of a workspace."""
@@ -66,12 +83,15 @@ class TurnParts:
     store: SessionStore
     broadcast: Broadcast
     model: Model
+    compactor: Compactor
     tools: ToolExecutor
     permissions: Permissions
     clock: Clock
     system: Callable[[], Sequence[str]]
     max_tokens: int
     timeout_seconds: float | None
+    prices: PriceTable = field(default_factory=PriceTable)
+    ledger: Ledger = field(default_factory=Ledger)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,18 +104,61 @@ class TurnOrder:
     context: CallContext
     limits: machine.TurnLimits
     with_tools: bool
+    budgets: Sequence[Budget] = ()
+
+
+@dataclass(slots=True)
+class SessionMemory:
+    """What a process knows of a session beside what is stored; nothing of it must be right."""
+
+    is_mended: bool = False
+    """Its damage was told: once is enough."""
+    cached: CachedPrompt | None = None
+    factor: float = 1.0
+    """See ``Conversation``."""
+
+
+async def load_conversation(parts: TurnParts, session_id: SessionId, model: str, memory: SessionMemory) -> Conversation:
+    """The session as it is stored, with the system prompt and the tools of this moment."""
+    conversation = Conversation(
+        session_id=session_id,
+        model=model,
+        max_tokens=parts.max_tokens,
+        timeout_seconds=parts.timeout_seconds,
+        system=parts.system(),
+        tools=parts.tools.offered(parts.permissions.pin()),
+        factor=memory.factor,
+    )
+    await parts.compactor.load(conversation)
+    return conversation
+
+
+def priced(parts: TurnParts, usage: Usage, model: str) -> Usage:
+    """The usage of one request with its cost, noted in the run's ledger."""
+    price = parts.prices.find(model)
+    counted = replace(usage, cost_usd=None if price is None else price.cost_usd(usage))
+    parts.ledger.spent += Spent(steps=1, usage=counted)
+    return counted
 
 
 class RunningTurn:
     """Drives one turn to its TurnFinished, whatever happens on the way."""
 
-    def __init__(self, parts: TurnParts, order: TurnOrder, *, release: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        parts: TurnParts,
+        order: TurnOrder,
+        *,
+        release: Callable[[], None],
+        memory: SessionMemory,
+    ) -> None:
         self.order = order
+        self._memory = memory
         self._parts = parts
         self._release = release
-        self._turn = machine.Turn(limits=order.limits, is_parallel=parts.tools.is_parallel)
+        self._turn = machine.Turn(limits=order.limits, is_parallel=parts.tools.is_parallel, budgets=order.budgets)
         self._outbox = Outbox(self._publish, parts.clock)
-        self._history: list[Message] = []
+        self._conversation: Conversation | None = None
         self._announced: set[str] = set()
         self._stop: StopReason | None = None
         self._step: asyncio.Task[machine.Action] | None = None
@@ -155,21 +218,21 @@ class RunningTurn:
         return await self._ask_model()
 
     async def _ask_model(self) -> machine.Action:
-        parts, order = self._parts, self.order
-        if not self._history:
-            stored = await parts.store.newest_messages(order.session_id, 0)
-            history = repaired(stored)
-            for repair in history.repairs:
-                _LOG.warning("the history of session %s was repaired: %s", order.session_id, repair)
-            self._history = list(history.messages)
-        request = ModelRequest(
-            model=order.model,
-            max_tokens=parts.max_tokens,
-            system=parts.system(),
-            messages=tuple(self._history),
-            tools=parts.tools.offered(parts.permissions.pin()) if order.with_tools else (),
-            timeout_seconds=parts.timeout_seconds,
-        )
+        conversation = await self._loaded()
+        order = CompactionOrder(count=self._charged, tell=self._outbox.put)
+        await self._parts.compactor.fit(conversation, order)
+        try:
+            return await self._stream(conversation)
+        except ModelFailedError as error:
+            # The provider counts otherwise than we do.
+            is_too_long = error.metadata.get("kind") == "prompt_too_long"
+            if not is_too_long or not await self._parts.compactor.fit(conversation, replace(order, is_forced=True)):
+                raise
+            return await self._stream(conversation)
+
+    async def _stream(self, conversation: Conversation) -> machine.Action:
+        parts, request = self._parts, conversation.request()
+        asked_time = parts.clock.monotonic()
         async with parts.model.stream(request) as events:
             async for event in events:
                 match event:
@@ -186,17 +249,52 @@ class RunningTurn:
                             )
                         )
                     case Answered():
+                        conversation.learn(event.usage)
+                        self._memory.factor = conversation.factor
                         return self._turn.feed(
                             machine.Answered(
                                 blocks=event.blocks,
                                 stop_reason=event.stop_reason,
-                                usage=event.usage,
+                                usage=self._counted(event.usage, request, asked_time),
                                 invalid_inputs=event.invalid_inputs,
                             )
                         )
         return self._turn.feed(
             machine.Failed(reason="MODEL_UNAVAILABLE", message="The model's answer ended without a final event.")
         )
+
+    async def _loaded(self) -> Conversation:
+        """The conversation with the system prompt and the tools of this moment."""
+        parts, order = self._parts, self.order
+        if self._conversation is None:
+            self._conversation = await load_conversation(parts, order.session_id, order.model, self._memory)
+            repairs = repaired(self._conversation.messages).repairs
+            if repairs and not self._memory.is_mended:
+                self._memory.is_mended = True
+                _LOG.warning("the history of session %s was repaired: %s", order.session_id, " ".join(repairs))
+                self._outbox.put(_repair_notice(repairs))
+        self._conversation.system = parts.system()
+        self._conversation.tools = parts.tools.offered(parts.permissions.pin()) if order.with_tools else ()
+        return self._conversation
+
+    def _charged(self, usage: Usage, request: ModelRequest) -> Usage:
+        """Counts a summary on the turn's account."""
+        counted = priced(self._parts, usage, request.model)
+        self._turn.charge(counted)
+        self._memory.cached = None
+        return counted
+
+    def _counted(self, usage: Usage, request: ModelRequest, asked_time: float) -> Usage:
+        """The usage of one request with its cost, and whether the cache failed it; remembers what is cached now."""
+        prefix = digest(request.model, *request.system, *(tool.name for tool in request.tools))
+        before = self._memory.cached
+        is_missed = before is not None and before.is_missed_by(usage, prefix=prefix, time=asked_time)
+        self._memory.cached = CachedPrompt(
+            prefix=prefix,
+            tokens=usage.cache_read_input_tokens + usage.cache_creation_input_tokens,
+            time=self._parts.clock.monotonic(),
+        )
+        return priced(self._parts, replace(usage, cache_misses=int(is_missed)), request.model)
 
     async def _run_tools(self, calls: Sequence[ToolCall]) -> machine.Action:
         for call in calls:
@@ -219,12 +317,15 @@ class RunningTurn:
     async def _save(self) -> None:
         """Stores what the turn has said and done since the last time, and reports it."""
         messages = self._turn.take_unsaved()
+        for level in self._turn.take_warnings():
+            self._outbox.put(_budget_notice(level))
         if not messages:
             return
         order, store = self.order, self._parts.store
         marked = [Message(role=m.role, blocks=m.blocks, turn_id=order.turn_id, usage=m.usage) for m in messages]
         stored = await patiently(self._parts.clock, lambda: store.append_messages(order.session_id, marked))
-        self._history.extend(stored)
+        if self._conversation is not None:
+            self._conversation.messages.extend(stored)
         for message in stored:
             for answered in message.tool_results:
                 if answered.tool_call_id not in self._announced:
@@ -264,6 +365,25 @@ async def _last_seq(broadcast: Broadcast, session_id: SessionId) -> int:
         return 0
 
 
+def _budget_notice(level: Level) -> Notice:
+    return Notice(
+        kind=NoticeKind.BUDGET_WARNING,
+        message=f"{level.share:.0%} of a budget are used: {level}. The turn stops when it is used up ({level.key}).",
+        metadata={"setting": level.key, "used": f"{level.used:g}", "limit": f"{level.limit:g}"},
+    )
+
+
+def _repair_notice(repairs: Sequence[str]) -> Notice:
+    shown = " ".join(repairs[:_SHOWN_REPAIRS])
+    more = f" And {len(repairs) - _SHOWN_REPAIRS} more." if len(repairs) > _SHOWN_REPAIRS else ""
+    return Notice(
+        kind=NoticeKind.HISTORY_REPAIRED,
+        message="The stored conversation was damaged; the model gets it mended, and what is stored stays as it is. "
+        f"{shown}{more}",
+        metadata={"repairs": str(len(repairs))},
+    )
+
+
 def _last_action(tasks: Sequence[asyncio.Task[machine.Action]]) -> machine.Action:
     """Of calls that ran together, only the one that finished last was answered with something to do."""
     return next((task.result() for task in tasks if not isinstance(task.result(), machine.Wait)), machine.Wait())
@@ -300,13 +420,19 @@ class Turns:
 
     def __init__(self) -> None:
         self._running: dict[SessionId, tuple[RunningTurn, asyncio.Task[None]]] = {}
+        self._memories: dict[SessionId, SessionMemory] = {}
 
     def start(self, parts: TurnParts, order: TurnOrder) -> asyncio.Task[None]:
         """Starts a turn as a task that this object owns."""
-        turn = RunningTurn(parts, order, release=lambda: self._release(order.session_id))
+        release = partial(self._release, order.session_id)
+        turn = RunningTurn(parts, order, release=release, memory=self.memory(order.session_id))
         task = asyncio.create_task(turn.run(), name=f"turn {order.turn_id}")
         self._running[order.session_id] = (turn, task)
         return task
+
+    def memory(self, session_id: SessionId) -> SessionMemory:
+        """What this process knows of the session beside what is stored."""
+        return self._memories.setdefault(session_id, SessionMemory())
 
     def is_running(self, session_id: SessionId) -> bool:
         return session_id in self._running

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from atmos_ai_sidecar.application.approvals import Approvals
+from atmos_ai_sidecar.application.archive import Archive
 from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.sessions import Sessions
 from atmos_ai_sidecar.application.tools import ToolExecutor
+from atmos_ai_sidecar.application.undo import Undo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,7 @@ class Workspace:
 
     run: Run
     sessions: Sessions
+    archive: Archive
     chat: Chat
     tools: ToolExecutor
     approvals: Approvals
@@ -84,6 +87,8 @@ class Workspace:
     """Loads the model's library ahead of the first turn; slow, in a thread, harmless to call twice."""
     check_model: Callable[[], None]
     """Raises ModelNotConfiguredError when a turn could not ask the model."""
+    undo: Undo | None = None
+    """None where there are no tools that change files."""
 
 
 class OpenWorkspace(Protocol):

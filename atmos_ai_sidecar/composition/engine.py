@@ -4,61 +4,61 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from atmos_ai_sidecar.adapters.owner_locks import OwnerLocks
-from atmos_ai_sidecar.adapters.sqlite import SqliteStore, open_memory_store, open_sqlite_store
+from atmos_ai_sidecar.adapters.sqlite import open_memory_store
 from atmos_ai_sidecar.application.approvals import Approvals
 from atmos_ai_sidecar.application.broadcast import Broadcast
 from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.application.ports.store import Store
 from atmos_ai_sidecar.application.recovery import Recovery
 from atmos_ai_sidecar.application.turns import Turns
-
-DATABASE = "sidecar.db"
+from atmos_ai_sidecar.composition.stores import OpenedStore, open_store, place_of
+from atmos_ai_sidecar.configuration import Config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
     """One open store and what is built on it."""
 
-    store: SqliteStore
+    store: Store
     broadcast: Broadcast
     turns: Turns
 
 
 class Engines:
-    """The open engines of this process by the path of their store; opened on first use, closed together."""
+    """The open engines of this process by the place of their store; opened on first use, closed together."""
 
     def __init__(self, *, clock: Clock, approvals: Approvals, owner: str) -> None:
         self._clock = clock
         self._approvals = approvals
         self._owner = owner
-        self._engines: dict[Path, Engine] = {}
-        self._locks: list[OwnerLocks] = []
+        self._engines: dict[str, Engine] = {}
+        self._opened: list[OpenedStore] = []
         self._opening = asyncio.Lock()
 
-    async def at(self, directory: Path) -> Engine:
-        """The engine whose store is in that folder.
+    async def at(self, config: Config) -> Engine:
+        """The engine on the store that the configuration chooses.
 
         Raises:
-            StorageUnavailableError, StorageCorruptError, StorageBusyError, SchemaTooNewError
+            StorageUnavailableError, StorageCorruptError, StorageBusyError, SchemaTooNewError,
+            ConfigurationInvalidError
         """
+        place = place_of(config)
         async with self._opening:
-            if directory not in self._engines:
-                store = await open_sqlite_store(directory / DATABASE, self._clock)
-                owners = OwnerLocks(directory / "owners")
-                owners.hold(self._owner)
-                self._locks.append(owners)
-                engine = self._engines[directory] = self._on(store)
+            if place not in self._engines:
+                opened = await open_store(config, self._clock, self._owner)
+                self._opened.append(opened)
+                engine = self._engines[place] = self._on(opened.store)
                 await Recovery(
-                    store=store,
-                    journal=store,
-                    approvals=store,
+                    store=opened.store,
+                    journal=opened.store,
+                    approvals=opened.store,
                     broadcast=engine.broadcast,
-                    owners=owners,
+                    owners=opened.owners,
+                    owner=self._owner,
                     clock=self._clock,
                 ).recover()
-            return self._engines[directory]
+            return self._engines[place]
 
     @asynccontextmanager
     async def in_memory(self) -> AsyncIterator[Engine]:
@@ -75,10 +75,12 @@ class Engines:
         for engine in self._engines.values():
             await self._close(engine)
         self._engines.clear()
-        for owners in self._locks:
-            owners.release()
+        for opened in self._opened:
+            if opened.locks is not None:
+                opened.locks.release()
+        self._opened.clear()
 
-    def _on(self, store: SqliteStore) -> Engine:
+    def _on(self, store: Store) -> Engine:
         engine = Engine(store=store, broadcast=Broadcast(store), turns=Turns())
         self._approvals.add_store(store)
         self._approvals.add_listener(engine.turns.hear)

@@ -1,8 +1,11 @@
 """Where a run's project is, for commands that work before there is a configuration that can be used."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from atmos_ai_sidecar.configuration import AtmosFlags, find_project
+from atmos_ai_sidecar.application.settings import Setting
+from atmos_ai_sidecar.configuration import AtmosFlags, find_project, load_configuration
 from atmos_ai_sidecar.errors import ConfigurationInvalidError
 
 if TYPE_CHECKING:
@@ -16,3 +19,23 @@ def find_project_file(run: "Run", options: "RunOptions") -> str:
     except ConfigurationInvalidError:
         return ""
     return str([source.path for source in project.sources if source.is_project][-1])
+
+
+def list_settings(run: "Run", options: "RunOptions") -> Sequence[Setting]:
+    """What the files of the run's project set, sorted by key, also where they switch the assistant off.
+
+    Raises:
+        ConfigurationInvalidError: There is no project, or a file says something that cannot be used.
+    """
+    flags = AtmosFlags.parsed(options.atmos_flags)
+    config = load_configuration(run.directory, run.environment, flags, allow_disabled=True)
+    return tuple(
+        Setting(key=key, value=value, file=_relative(config.origins[key].file, config.directory), line=origin.line)
+        for key, value in sorted(config.values.items())
+        if (origin := config.origins.get(key)) is not None
+    )
+
+
+def _relative(file: str, directory: Path) -> str:
+    path = Path(file)
+    return str(path.relative_to(directory)) if path.is_relative_to(directory) else file

@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 
-from atmos_ai_sidecar.adapters.atmos.command_line import AtmosCommandLine, find_atmos, tool_environment
-from atmos_ai_sidecar.adapters.atmos.tools import atmos_tools
-from atmos_ai_sidecar.adapters.local_tools.program_runner import WardenedRunner
+from atmos_ai_sidecar.adapters.atmos_sessions import AtmosSessions
+from atmos_ai_sidecar.adapters.checkpoint_files import CheckpointFiles
 from atmos_ai_sidecar.adapters.user_state import GrantsFile, TrustFile, state_directory
 from atmos_ai_sidecar.application.approvals import Approvals, WorkspaceApprover
+from atmos_ai_sidecar.application.archive import Archive
 from atmos_ai_sidecar.application.chat import Chat
+from atmos_ai_sidecar.application.compaction import Compactor
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.sessions import Sessions
@@ -26,13 +29,14 @@ from atmos_ai_sidecar.application.workspace import (
     Workspace,
     WorkspaceDescription,
 )
+from atmos_ai_sidecar.composition.built_in_tools import built_in_tools
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
 from atmos_ai_sidecar.composition.engine import Engine, Engines
 from atmos_ai_sidecar.configuration import AtmosFlags, Config, load_configuration
 from atmos_ai_sidecar.domain.prompts import system_blocks
 from atmos_ai_sidecar.domain.redaction import Redactor, secret_values
 from atmos_ai_sidecar.domain.requests import canonical_json, digest
-from atmos_ai_sidecar.domain.tools import Tool, ToolRegistry
+from atmos_ai_sidecar.domain.tools import ToolRegistry
 from atmos_ai_sidecar.domain.trust import TrustSubject
 from atmos_ai_sidecar.domain.turn import TurnLimits
 from atmos_ai_sidecar.errors import ProjectUntrustedError
@@ -45,6 +49,10 @@ class _Scope:
     run: Run
     options: RunOptions
     config: Config
+
+
+_OTHER_INSTRUCTIONS = "AGENTS.md"
+"""What the project tells any assistant; read where it has no instructions of its own for this one."""
 
 
 class Workspaces:
@@ -77,7 +85,7 @@ class Workspaces:
         is_trusted = await self._check_trust(scope, confirm_trust, needed=needs_trust)
         async with AsyncExitStack() as stack:
             if config.sessions.enabled:
-                engine = await self._engines.at(config.sessions.path)
+                engine = await self._engines.at(config)
             else:
                 engine = await stack.enter_async_context(self._engines.in_memory())
             model = ChosenModel(
@@ -109,7 +117,9 @@ class Workspaces:
         run, options, config = scope.run, scope.options, scope.config
         project_path = str(config.directory)
         redactor = Redactor(known_values=secret_values(run.environment))
-        registry = ToolRegistry(_tools(scope, self._clock) if with_tools and config.tools.enabled else ())
+        has_tools = with_tools and config.tools.enabled
+        built_in = built_in_tools(run, options, config, engine.store, self._clock) if has_tools else None
+        registry = ToolRegistry(built_in.tools if built_in else ())
         grants = GrantsFile(state_directory(run.environment), project_path)
         settings = config.permissions(yolo=options.yolo, read_only=options.read_only)
         permissions = Permissions(settings, grants, registry)
@@ -127,7 +137,17 @@ class Workspaces:
             redactor=redactor,
             clock=self._clock,
             timeouts=config.tools.timeouts,
+            outputs=engine.store,
         )
+        archive = Archive(
+            engine.store,
+            project_path=project_path,
+            files=CheckpointFiles(),
+            foreign=AtmosSessions(config.sessions.path / "sessions.db", project_path),
+            clock=self._clock,
+            redact=redactor.redact,
+        )
+        days = config.sessions.retention_days
         sessions = Sessions(
             engine.store,
             project_path=project_path,
@@ -135,17 +155,22 @@ class Workspaces:
             provider=model.provider,
             redact=redactor.redact,
             is_busy=engine.turns.is_running,
+            after_create=partial(archive.retain, timedelta(days=days)) if days else None,
         )
         parts = TurnParts(
             store=engine.store,
             broadcast=engine.broadcast,
             model=model,
+            compactor=Compactor(
+                store=engine.store, sessions=engine.store, model=model, clock=self._clock, settings=config.compaction
+            ),
             tools=executor,
             permissions=permissions,
             clock=self._clock,
             system=lambda: _system(config, redactor),
             max_tokens=model.max_tokens,
             timeout_seconds=config.timeout_seconds,
+            prices=config.prices,
         )
         chat = Chat(
             parts=parts,
@@ -156,14 +181,17 @@ class Workspaces:
             redact=redactor.redact,
             check_model=model.check,
             limits=TurnLimits(max_steps=config.budget.max_steps),
+            budgets=config.budget.by_scope,
         )
         return Workspace(
             run=run,
             sessions=sessions,
+            archive=archive,
             chat=chat,
             tools=executor,
             approvals=self._approvals,
             permissions=permissions,
+            undo=built_in.undo if built_in else None,
             describe=lambda: WorkspaceDescription(
                 project_path=project_path,
                 model=model.name,
@@ -184,28 +212,12 @@ async def _prepare(model: ChosenModel) -> None:
     await model.prepare()
 
 
-def _tools(scope: _Scope, clock: Clock) -> Sequence[Tool]:
-    """The tools of a trusted project.
-
-    Raises:
-        AtmosNotFoundError: There is no atmos to run.
-    """
-    run = scope.run
-    command_line = AtmosCommandLine(
-        executable=find_atmos(run.environment),
-        project_directory=run.directory,
-        environment=tool_environment(run.environment, scope.config.secret_variables),
-        runner=WardenedRunner(clock=clock),
-        umask=run.umask,
-        global_flags=scope.options.atmos_flags,
-    )
-    return atmos_tools(command_line)
-
-
 def _system(config: Config, redactor: Redactor) -> Sequence[str]:
     """The system prompt with the project's instructions as they are now."""
-    path = config.instructions.file
     if not config.instructions.enabled:
         return system_blocks("", source="")
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    return system_blocks(redactor.redact(text), source=path.name)
+    for path in (config.instructions.file, config.directory / _OTHER_INSTRUCTIONS):
+        if path.is_file():
+            text = path.read_text(encoding="utf-8", errors="replace")
+            return system_blocks(redactor.redact(text), source=path.name)
+    return system_blocks("", source="")

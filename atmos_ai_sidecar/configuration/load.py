@@ -11,7 +11,6 @@ from atmos_ai_sidecar.configuration.project import AtmosFlags, Project, find_pro
 from atmos_ai_sidecar.configuration.reader import Reading, Section
 from atmos_ai_sidecar.configuration.settings import (
     Budget,
-    CompactionSettings,
     Config,
     InstructionSettings,
     McpServer,
@@ -21,16 +20,18 @@ from atmos_ai_sidecar.configuration.settings import (
     ToolSettings,
 )
 from atmos_ai_sidecar.configuration.spelling import united
+from atmos_ai_sidecar.domain.budgets import Limits
+from atmos_ai_sidecar.domain.compaction import CompactionSettings
 from atmos_ai_sidecar.domain.permissions import Mode, PermissionSettings, Precedence
+from atmos_ai_sidecar.domain.prices import Price, PriceTable, price
+from atmos_ai_sidecar.errors import ConfigurationInvalidError
 
 DEFAULT_MAX_STEPS = 25
-DEFAULT_THRESHOLD = 0.75
-DEFAULT_PRESERVE_RECENT = 6
 
 _TOOLS = (
     "enabled", "require_confirmation", "allowed", "restricted", "blocked", "yolo_mode", "mode", "timeouts", "shell",
 )  # fmt: skip
-_SESSIONS = ("enabled", "storage", "path", "max_sessions", "auto_save", "retention_days", "url")
+_SESSIONS = ("enabled", "storage", "path", "max_sessions", "auto_save", "retention_days", "url", "project")
 
 
 def load_configuration(
@@ -70,6 +71,7 @@ def _config(project: Project, layers: Layers, environment: Mapping[str, str], fl
         tools=_tools(ai.section("tools"), permissions),
         instructions=_instructions(ai.section("instructions"), project.directory),
         budget=_budget(ai),
+        prices=_prices(ai.section("prices")),
         compaction=_compaction(ai.section("compaction")),
         timeout_seconds=ai.number("timeout_seconds"),
         mcp_enabled=mcp.boolean("enabled", default=True),
@@ -77,6 +79,7 @@ def _config(project: Project, layers: Layers, environment: Mapping[str, str], fl
         files=MappingProxyType({reading.relative(str(path)): sha256 for path, sha256 in layers.files.items()}),
         claims=claims_of(ai, permissions, servers, layers.running_functions, reading),
         origins=MappingProxyType(reading.origins),
+        values=MappingProxyType(reading.values),
         warnings=(*layers.warnings, *reading.warnings),
     )
 
@@ -131,6 +134,7 @@ def _sessions(section: Section, directory: Path) -> SessionSettings:
         auto_save=section.boolean("auto_save", default=True),
         retention_days=days or None,
         url=section.text("url"),
+        project=section.text("project"),
     )
 
 
@@ -168,19 +172,51 @@ def _instructions(section: Section, directory: Path) -> InstructionSettings:
 
 
 def _budget(ai: Section) -> Budget:
-    section = ai.section("budget").only("max_steps", "max_tokens", "max_cost_usd")
+    section = ai.section("budget").only("max_steps", "max_tokens", "max_cost_usd", "run", "session")
     return Budget(
         max_steps=section.integer("max_steps", ai.integer("max_tool_iterations", DEFAULT_MAX_STEPS)),
+        max_tokens=section.integer("max_tokens", 0) or None,
+        max_cost_usd=section.number("max_cost_usd"),
+        run=_limits(section.section("run")),
+        session=_limits(section.section("session")),
+    )
+
+
+def _limits(section: Section) -> Limits:
+    section.only("max_steps", "max_tokens", "max_cost_usd")
+    return Limits(
+        max_steps=section.integer("max_steps", 0) or None,
         max_tokens=section.integer("max_tokens", 0) or None,
         max_cost_usd=section.number("max_cost_usd"),
     )
 
 
+def _prices(section: Section) -> PriceTable:
+    return PriceTable(configured=MappingProxyType({name: _price(one) for name, one in section.sections().items()}))
+
+
+def _price(section: Section) -> Price:
+    section.only("input", "output", "cache_read", "cache_write")
+    given, taken = section.number("input", or_zero=True), section.number("output", or_zero=True)
+    if given is None or taken is None:
+        where = section.node.origin if section.node else Origin(file="", line=0)
+        problem = f"{section.path} needs `input` and `output`, in US dollars for a million tokens."
+        raise ConfigurationInvalidError(problem, file=where.file, line=where.line)
+    return price(
+        given,
+        taken,
+        cache_read=section.number("cache_read", or_zero=True),
+        cache_write=section.number("cache_write", or_zero=True),
+    )
+
+
 def _compaction(section: Section) -> CompactionSettings:
-    section.only("threshold", "preserve_recent")
+    section.only("threshold", "preserve_recent", "window")
+    default = CompactionSettings()
     return CompactionSettings(
-        threshold=section.number("threshold", at_most=1) or DEFAULT_THRESHOLD,
-        preserve_recent=section.integer("preserve_recent", DEFAULT_PRESERVE_RECENT, least=0),
+        threshold=section.number("threshold", at_most=1) or default.threshold,
+        preserve_recent=section.integer("preserve_recent", default.preserve_recent, least=0),
+        window_tokens=section.integer("window", default.window_tokens, least=1000),
     )
 
 

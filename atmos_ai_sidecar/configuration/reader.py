@@ -14,6 +14,7 @@ from atmos_ai_sidecar.configuration.yaml_file import resolved_plain
 from atmos_ai_sidecar.domain.permissions import ListEntry
 from atmos_ai_sidecar.errors import ConfigurationInvalidError
 
+_LOGIN = re.compile(r"//[^/@\s]*@")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
 
 Value = str | int | float | bool | None
@@ -29,6 +30,8 @@ class Reading:
     """Files below it are named relative to it in rules."""
     origins: dict[str, Origin] = field(default_factory=dict)
     """Where each value that was read is written, by its dotted path."""
+    values: dict[str, str] = field(default_factory=dict)
+    """What they are, for people: without keys, and without names and passwords of URLs."""
     warnings: list[str] = field(default_factory=list)
 
     def relative(self, file: str) -> str:
@@ -73,11 +76,14 @@ class Section:
         expected = f"a whole number of at least {least}"
         return self._value(name, default, expected, lambda value: _whole(value) if _at_least(value, least) else None)
 
-    def number(self, name: str, *, at_most: float = math.inf) -> float | None:
-        """A number above 0; None when it is missing."""
-        expected = "a number above 0" + (f" and at most {at_most:g}" if at_most < math.inf else "")
+    def number(self, name: str, *, at_most: float = math.inf, or_zero: bool = False) -> float | None:
+        """A number above 0, or 0 where it may be; None when it is missing."""
+        expected = "a number above 0" + (", or 0" if or_zero else "")
+        expected += f" and at most {at_most:g}" if at_most < math.inf else ""
         node = self._find(name)
-        return None if node is None else self._value(name, 0.0, expected, lambda value: _positive(value, at_most))
+        if node is None:
+            return None
+        return self._value(name, 0.0, expected, lambda value: _positive(value, at_most, or_zero=or_zero))
 
     def seconds(self, name: str) -> float | None:
         """A number of seconds, or a duration such as 90s, 20m or 1h30m."""
@@ -95,7 +101,9 @@ class Section:
         if node is None:
             return ()
         items = node.items if isinstance(node, ListNode) else [node]
-        return tuple(self._entry(item, self._path(name)) for item in items)
+        entries = tuple(self._entry(item, self._path(name)) for item in items)
+        self._reading.values[self._path(name)] = ", ".join(entry.pattern for entry in entries)
+        return entries
 
     def only(self, *known: str) -> "Section":
         """The same section, once it is sure that it has no other keys: it is ours alone.
@@ -163,12 +171,21 @@ class Section:
             value = convert(resolved_plain(str(node.value)) if node.variable and weak else node.value)
         if value is None:
             raise wrong_type(node, self._path(name), expected)
+        self._reading.values[self._path(name)] = _shown(self._path(name), value)
         return value
 
     def _entry(self, node: Node, path: str) -> ListEntry:
         if not isinstance(node, Scalar) or not isinstance(node.value, str) or node.tag:
             raise wrong_type(node, path, "a list of names, in quotes where they start with *")
         return ListEntry(pattern=node.value, file=self._reading.relative(node.origin.file), line=node.origin.line)
+
+
+def _shown(path: str, value: object) -> str:
+    if path.endswith("api_key") or path == "ai.sessions.url":
+        return "(hidden)"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return _LOGIN.sub("//", str(value))
 
 
 def wrong_type(node: Node, path: str, expected: str) -> ConfigurationInvalidError:
@@ -188,10 +205,10 @@ def _at_least(value: Value, least: int) -> bool:
     return number is not None and number >= least
 
 
-def _positive(value: Value, at_most: float = math.inf) -> float | None:
+def _positive(value: Value, at_most: float = math.inf, *, or_zero: bool = False) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if 0 < value <= at_most else None
+    return float(value) if 0 < value <= at_most or (or_zero and value == 0) else None
 
 
 def _seconds(value: Value) -> float | None:

@@ -6,7 +6,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from atmos_ai_sidecar.configuration.nodes import Origin
+from atmos_ai_sidecar.domain.budgets import Limits, Scope
+from atmos_ai_sidecar.domain.compaction import CompactionSettings
 from atmos_ai_sidecar.domain.permissions import Grant, PermissionSettings
+from atmos_ai_sidecar.domain.prices import PriceTable
 from atmos_ai_sidecar.domain.trust import Claim
 from atmos_ai_sidecar.errors import AIDisabledError
 
@@ -29,6 +32,8 @@ class SessionSettings:
     auto_save: bool
     retention_days: int | None
     url: str = field(repr=False)
+    project: str = ""
+    """What the project is called on every machine that shares its sessions; empty: made from the git remote."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,16 +56,19 @@ class InstructionSettings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     max_steps: int
+    """Of one turn, as the next two."""
     max_tokens: int | None
     max_cost_usd: float | None
+    run: Limits
+    """Of all turns of one command."""
+    session: Limits
+    """Of all turns that a session ever had."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompactionSettings:
-    threshold: float
-    """Share of the model's window."""
-    preserve_recent: int
-    """Newest messages that are never summarised."""
+    @property
+    def by_scope(self) -> Mapping[Scope, Limits]:
+        """The limits beside the steps of a turn."""
+        turn = Limits(max_tokens=self.max_tokens, max_cost_usd=self.max_cost_usd)
+        return {Scope.TURN: turn, Scope.RUN: self.run, Scope.SESSION: self.session}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +114,7 @@ class Config:
     tools: ToolSettings
     instructions: InstructionSettings
     budget: Budget
+    prices: PriceTable
     compaction: CompactionSettings
     timeout_seconds: float | None
     """Of one model request; None leaves it to the SDK."""
@@ -117,6 +126,8 @@ class Config:
     """What the project sets that a person should know before trusting it."""
     origins: Mapping[str, Origin]
     """Where each value is written, by its dotted path; what is missing has its default."""
+    values: Mapping[str, str]
+    """The same values for people, without secrets."""
     warnings: Sequence[str]
 
     def require_enabled(self) -> None:

@@ -25,6 +25,7 @@ _EVENTS: Mapping[str, type[events.TurnEvent]] = {
     "permission_requested": events.PermissionRequested,
     "permission_resolved": events.PermissionResolved,
     "usage_reported": events.UsageReported,
+    "notice": events.Notice,
     "turn_finished": events.TurnFinished,
 }
 _NAMES = {kind: name for name, kind in _EVENTS.items()}
@@ -116,6 +117,7 @@ _DECODERS: Mapping[str, Callable[[Any], Any]] = {
     "request": request_from_json,
     "outcome": _optional(Answer),
     "stop_reason": events.StopReason,
+    "kind": events.NoticeKind,
     "effect": Effect,
     "options": _options,
     "lines": tuple,

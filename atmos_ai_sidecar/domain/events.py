@@ -86,13 +86,32 @@ class UsageReported:
     """Cumulative over the turn."""
 
 
+class NoticeKind(StrEnum):
+    """What a notice is about."""
+
+    HISTORY_REPAIRED = "history_repaired"
+    BUDGET_WARNING = "budget_warning"
+    COMPACTED = "compacted"
+    COMPACTION_FAILED = "compaction_failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something that the user should know and that does not end the turn."""
+
+    kind: NoticeKind
+    message: str
+    """One or two sentences for people."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnFinished:
     """The only end of a turn."""
 
     stop_reason: StopReason
     reason: str = ""
-    """A reason of the error tree when ``stop_reason`` is error."""
+    """A reason of the error tree when ``stop_reason`` is error or budget."""
     message: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
@@ -110,6 +129,7 @@ TurnEvent = (
     | PermissionRequested
     | PermissionResolved
     | UsageReported
+    | Notice
     | TurnFinished
 )
 

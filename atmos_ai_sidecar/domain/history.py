@@ -1,14 +1,24 @@
 """A stored conversation as the Messages API accepts it.
 
 The API's rules: roles alternate and the user begins; each tool call is answered exactly once, in the message right
-after it, before any text there; no block is empty. A history that we wrote keeps them; one that a crash cut off or a
-hand edited is repaired here, and every repair is named.
+after it, before any text there; no block is empty; no answer ends with a thought. A history that we wrote keeps them;
+one that a crash cut off or a hand edited is repaired here, and every repair is named.
 """
 
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from atmos_ai_sidecar.domain.messages import Block, Message, Role, Text, ToolCall, ToolResult
+from atmos_ai_sidecar.domain.messages import (
+    Block,
+    Message,
+    RedactedThinking,
+    Role,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+)
 from atmos_ai_sidecar.domain.tools import Result
 
 LOST_RESULT = Result(
@@ -31,7 +41,7 @@ def repaired(messages: Sequence[Message]) -> History:
     """The messages, merged and mended so that the API takes them. A repaired history is a fixed point."""
     repairs: list[str] = []
     merged = list(_merged(_without_empty_blocks(messages, repairs)))
-    sound = list(_merged(_answered(merged, repairs)))
+    sound = list(_merged(_without_last_thoughts(_answered(merged, repairs))))
     if sound and sound[0].role is Role.ASSISTANT:
         repairs.append("The conversation began with the assistant.")
         sound.insert(0, replace(sound[0], role=Role.USER, blocks=(Text(text=_OPENING),), id=0, usage=None))
@@ -44,7 +54,7 @@ def _without_empty_blocks(messages: Sequence[Message], repairs: list[str]) -> It
         if len(blocks) < len(message.blocks) or not blocks:
             repairs.append(f"Message {message.id} had an empty part.")
         if blocks:
-            yield replace(message, blocks=blocks)
+            yield _with_blocks(message, blocks)
 
 
 def _merged(messages: Sequence[Message] | Iterator[Message]) -> Iterator[Message]:
@@ -77,9 +87,19 @@ def _answered(messages: Sequence[Message], repairs: list[str]) -> Iterator[Messa
             continue
         blocks, calls = _checked_results(message, calls, repairs), ()
         if blocks:
-            yield replace(message, blocks=blocks)
+            yield _with_blocks(message, blocks)
     if calls:
         yield _lost_results(messages[-1], calls, repairs)
+
+
+def _without_last_thoughts(messages: Iterator[Message]) -> Iterator[Message]:
+    """An answer that was cut off within a thought is no damage: the thought stays stored and is not sent."""
+    for message in messages:
+        blocks = list(message.blocks)
+        while blocks and isinstance(blocks[-1], Thinking | RedactedThinking):
+            del blocks[-1]
+        if blocks:
+            yield _with_blocks(message, tuple(blocks))
 
 
 def _with_distinct_calls(message: Message, repairs: list[str]) -> tuple[Message, Sequence[ToolCall]]:
@@ -92,7 +112,7 @@ def _with_distinct_calls(message: Message, repairs: list[str]) -> tuple[Message,
         if isinstance(block, ToolCall):
             seen[block.id] = block
         blocks.append(block)
-    return replace(message, blocks=tuple(blocks)), tuple(seen.values())
+    return _with_blocks(message, tuple(blocks)), tuple(seen.values())
 
 
 def _checked_results(message: Message, calls: Sequence[ToolCall], repairs: list[str]) -> Sequence[Block]:
@@ -112,6 +132,12 @@ def _checked_results(message: Message, calls: Sequence[ToolCall], repairs: list[
     repairs.extend(f"The call {call_id!r} had no result." for call_id in lost)
     results = [given.get(call.id) or ToolResult(tool_call_id=call.id, result=LOST_RESULT) for call in calls]
     return (*results, *others)
+
+
+def _with_blocks(message: Message, blocks: Sequence[Block]) -> Message:
+    """The same message where nothing changed: sound histories are long and asked for often."""
+    is_same = len(blocks) == len(message.blocks) and all(map(operator.is_, blocks, message.blocks))
+    return message if is_same else replace(message, blocks=blocks)
 
 
 def _lost_results(near: Message, calls: Sequence[ToolCall], repairs: list[str]) -> Message:

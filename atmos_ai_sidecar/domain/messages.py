@@ -56,19 +56,41 @@ Block = Text | Thinking | RedactedThinking | ToolCall | ToolResult
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens of one or more model requests, the four kinds apart."""
+    """Tokens of one or more model requests, the four kinds apart, and what they cost."""
 
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_input_tokens: int = 0
     cache_creation_input_tokens: int = 0
+    cache_misses: int = 0
+    """Requests that should have read their prompt from the provider's cache and did not."""
+    cost_usd: float | None = None
+    """None: not known, because a model has no price; see ``known_cost_usd`` for no tokens at all."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """All that was sent."""
+        return self.input_tokens + self.cache_read_input_tokens + self.cache_creation_input_tokens
+
+    @property
+    def total_tokens(self) -> int:
+        return self.prompt_tokens + self.output_tokens
+
+    @property
+    def known_cost_usd(self) -> float | None:
+        """The cost, which is 0 for nothing; None when it is not known."""
+        return 0.0 if self.cost_usd is None and not self.total_tokens else self.cost_usd
 
     def __add__(self, other: "Usage") -> "Usage":
+        mine, its = self.known_cost_usd, other.known_cost_usd
+        is_priced = self.cost_usd is not None or other.cost_usd is not None
         return Usage(
             input_tokens=self.input_tokens + other.input_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
             cache_read_input_tokens=self.cache_read_input_tokens + other.cache_read_input_tokens,
             cache_creation_input_tokens=self.cache_creation_input_tokens + other.cache_creation_input_tokens,
+            cache_misses=self.cache_misses + other.cache_misses,
+            cost_usd=mine + its if is_priced and mine is not None and its is not None else None,
         )
 
 
@@ -85,6 +107,8 @@ class Message:
     create_time: datetime | None = None
     """UTC; None before the message is stored."""
     usage: Usage | None = field(default=None)
+    author: str = ""
+    """Whose sidecar stored it; empty in stores of one person."""
 
     @property
     def text(self) -> str:

@@ -1,8 +1,8 @@
 """The decision whether a tool call may run: pure, total, explained.
 
 The rows are those of the permission guide (docs/permissions.md); the first row that matches decides, and the rows
-that matched too are reported as lost. Row 0 (the floor) holds what is forbidden outright; row 4 (ask rules) has its
-place and no members yet.
+that matched too are reported as lost. Row 0 (the floor) holds what is forbidden outright; row 4 holds what asks each
+time by itself.
 """
 
 import fnmatch
@@ -13,6 +13,15 @@ from enum import StrEnum
 from typing import Any
 
 from atmos_ai_sidecar.domain.tools import Demand, Effect, Tool
+
+ATMOS_NAMES: Mapping[str, Sequence[str]] = {
+    "file_read": ("read_file",),
+    "file_edit": ("edit_file",),
+    "file_search": ("search_files",),
+    "file_write": ("write_stack_file", "write_component_file"),
+    "file_list": ("list_component_files",),
+}
+"""What Atmos calls the tools that ours stand for: on a list, its names govern ours too."""
 
 
 class Mode(StrEnum):
@@ -45,8 +54,8 @@ class ListEntry:
     line: int = 0
 
     def matches(self, name: str) -> bool:
-        """Exact unless wildcards are written; case-sensitive."""
-        return fnmatch.fnmatchcase(name, self.pattern)
+        """Exact unless wildcards are written; case-sensitive. Atmos' name of a tool of ours matches it too."""
+        return any(fnmatch.fnmatchcase(known, self.pattern) for known in (name, *ATMOS_NAMES.get(name, ())))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +65,7 @@ class Grant:
     tool: str
     allow: bool
     input: Mapping[str, Any] = field(default_factory=dict)
-    """Parameters that must be equal: stack and component, or the whole input."""
+    """Parameters that must be equal: stack and component, the file that a path leads to, or the whole input."""
     session_id: str = ""
     """Empty: the whole project."""
     user: str = ""
@@ -116,7 +125,8 @@ def decide(tool: Tool, values: Mapping[str, Any], settings: PermissionSettings, 
     Never raises; the last row matches everything, so there is always a decision.
     """
     demand = tool.demand(values)
-    grants = [grant for grant in settings.grants if grant.matches(tool.name, values, session_id)]
+    located = _located(tool, values, demand)
+    grants = [grant for grant in settings.grants if grant.matches(tool.name, located, session_id)]
     rows = list(_matching_rows(tool, demand, settings, grants))
     kind, reason, rule = rows[0]
     restricted = tool.restricted or any(entry.matches(tool.name) for entry in settings.restricted)
@@ -126,7 +136,7 @@ def decide(tool: Tool, values: Mapping[str, Any], settings: PermissionSettings, 
         reason=reason,
         rule=rule,
         lost=tuple(row[2] for row in rows[1:]),
-        can_remember=can_remember and not restricted,
+        can_remember=can_remember and not restricted and not demand.must_ask,
     )
 
 
@@ -144,15 +154,23 @@ def is_hidden(tool: Tool, settings: PermissionSettings) -> bool:
 def smallest_grant(tool: Tool, values: Mapping[str, Any], *, allow: bool) -> Grant:
     """The smallest rule that covers the call.
 
-    It names stack and component and whatever else makes the call demand what it does, or the whole input for a tool
-    that has neither.
+    It names stack and component and whatever else makes the call demand what it does; for a tool that works on one
+    file that file, links followed; for any other the whole input.
     """
+    demand = tool.demand(values)
+    if demand.target and tool.path_parameters:
+        return Grant(tool=tool.name, allow=allow, input={tool.path_parameters[0]: demand.target})
     places = {tool.stack_parameter, tool.component_parameter}
     named = {name: value for name, value in values.items() if name in places}
     if not named:
         return Grant(tool=tool.name, allow=allow, input=dict(values))
     decisive = {name: value for name, value in values.items() if name not in places and _decides(tool, values, name)}
     return Grant(tool=tool.name, allow=allow, input={**named, **decisive})
+
+
+def _located(tool: Tool, values: Mapping[str, Any], demand: Demand) -> Mapping[str, Any]:
+    """The input with the file that its path leads to, so that a grant cannot be led elsewhere by a link."""
+    return {**values, tool.path_parameters[0]: demand.target} if demand.target and tool.path_parameters else values
 
 
 def _decides(tool: Tool, values: Mapping[str, Any], name: str) -> bool:
@@ -163,6 +181,8 @@ def _decides(tool: Tool, values: Mapping[str, Any], name: str) -> bool:
 
 def _matching_rows(tool: Tool, demand: Demand, settings: PermissionSettings, grants: Sequence[Grant]) -> Iterator[_Row]:
     yield from _denials(tool, demand, settings, grants)
+    if demand.must_ask:
+        yield DecisionKind.ASK, demand.must_ask, Rule(text="built in: asks each time")
     if settings.mode is Mode.ALLOW:
         yield DecisionKind.ALLOW, "confirmation is switched off", Rule(text="ai.tools.require_confirmation: false")
     steps = [_allowances(tool, demand, settings, grants), _restrictions(tool, settings)]

@@ -13,10 +13,11 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Any
 
+from atmos_ai_sidecar.domain.edits import counts
 from atmos_ai_sidecar.domain.messages import ToolCall
 from atmos_ai_sidecar.domain.permissions import Decision, Rule, smallest_grant
 from atmos_ai_sidecar.domain.requests import Answer, Option
-from atmos_ai_sidecar.domain.tools import Effect, Tool
+from atmos_ai_sidecar.domain.tools import Effect, Preview, Tool
 
 LINE_COLUMNS = 78
 """Widest line of a question: a common terminal does not wrap it, so nothing of a value starts in the first column."""
@@ -97,9 +98,12 @@ def title_for(tool: Tool, call: ToolCall) -> str:
     return sanitised(_PLACEHOLDER.sub(value, _OPTIONAL.sub(part, tool.title)), limit=120)
 
 
-def question_lines(tool: Tool, call: ToolCall, decision: Decision) -> Sequence[str]:
-    """The whole question, ready to print: at most ``LINE_COLUMNS`` wide, labels of ours alone in the first column."""
-    return tuple(_question(tool, call, decision))
+def question_lines(tool: Tool, call: ToolCall, decision: Decision, preview: Preview | None = None) -> Sequence[str]:
+    """The whole question, ready to print: at most ``LINE_COLUMNS`` wide, labels of ours alone in the first column.
+
+    A preview stands for all parameters but those that name files.
+    """
+    return tuple(_question(tool, call, decision, preview))
 
 
 def options_for(tool: Tool, call: ToolCall, decision: Decision) -> Sequence[Option]:
@@ -118,14 +122,20 @@ def _remembered(tool: Tool, call: ToolCall, answer: Answer, *, label: str, key: 
     return Option(id=answer, label=label, key=key, answer=answer, rule_preview=preview)
 
 
-def _question(tool: Tool, call: ToolCall, decision: Decision) -> Iterator[str]:
+def _question(tool: Tool, call: ToolCall, decision: Decision, preview: Preview | None) -> Iterator[str]:
+    demand = tool.demand(call.input)
     yield from _field("Call", title_for(tool, call))
     yield from _field("Tool", f"{tool.name}: {tool.description}")
-    yield from _field("Effect", _EFFECTS[tool.demand(call.input).effect])
+    yield from _field("Effect", _EFFECTS[demand.effect])
     for label, parameter in (("Stack", tool.stack_parameter), ("Component", tool.component_parameter)):
         if parameter in call.input:
             yield from _field(label, _text(call.input[parameter]))
-    yield from _input(tool, call)
+    yield from _input(tool, call, tool.path_parameters if preview else (*call.input,))
+    paths = [call.input[name] for name in tool.path_parameters if name in call.input]
+    if demand.target and paths and demand.target not in paths:
+        yield from _field("Leads to", _text(demand.target))
+    if preview:
+        yield from _change(preview.text)
     yield from _field("Why", f"{decision.reason} ({_rule(decision.rule)})")
     yield from _field("Always", _always(tool, call, decision))
 
@@ -140,12 +150,13 @@ def _rule(rule: Rule) -> str:
     return f"{rule.text}, {rule.file}:{rule.line}" if rule.file else rule.text
 
 
-def _input(tool: Tool, call: ToolCall) -> Iterator[str]:
-    known = [parameter.name for parameter in tool.parameters if parameter.name in call.input]
-    unknown = sorted(set(call.input) - set(known))
+def _input(tool: Tool, call: ToolCall, shown: Sequence[str]) -> Iterator[str]:
+    given = call.input.keys() & set(shown)
+    known = [parameter.name for parameter in tool.parameters if parameter.name in given]
+    unknown = sorted(given - set(known))
     has_own_line = {tool.stack_parameter, tool.component_parameter}
     label = "Input"
-    for name in [*known, *unknown]:
+    for name in (*known, *unknown):
         if name in has_own_line:
             continue
         value = call.input[name]
@@ -159,11 +170,22 @@ def _input(tool: Tool, call: ToolCall) -> Iterator[str]:
 
 
 def _block(label: str, name: str, text: str) -> Iterator[str]:
-    """A value of several lines: each one starts with ``|``, and with ``>`` where it is wrapped."""
+    """A value of several lines."""
     lines = text.removesuffix("\n").split("\n")
     yield from _field(label, f"{sanitised(name, limit=60)}: {len(text)} characters in {len(lines)} lines")
+    yield from _quoted(lines)
+
+
+def _change(diff: str) -> Iterator[str]:
+    added, removed = counts(diff)
+    yield from _field("Change", f"+{added} −{removed} lines")  # noqa: RUF001 - as wide as the plus sign
+    yield from _quoted(diff.split("\n") if diff else [])
+
+
+def _quoted(lines: Sequence[str]) -> Iterator[str]:
+    """Lines of somebody else: each one starts with ``|``, and with ``>`` where it is wrapped."""
     hidden = len(lines) - _HEAD_LINES - _TAIL_LINES
-    head, tail = (lines, []) if hidden <= 0 else (lines[:_HEAD_LINES], lines[-_TAIL_LINES:])
+    head, tail = (lines, ()) if hidden <= 0 else (lines[:_HEAD_LINES], lines[-_TAIL_LINES:])
     indent = " " * _LABEL_COLUMNS
     for line in head:
         yield from wrapped(sanitised(line, limit=_FIELD_COLUMNS), first=f"{indent}| ", then=f"{indent}> ")

@@ -30,6 +30,8 @@ class Session:
     """Changes with every update."""
     message_count: int = 0
     archived: bool = False
+    author: str = ""
+    """Whose sidecar created it; empty in stores of one person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,9 @@ class Execution:
     session_id: str
     emit: Callable[[OutputPiece], None]
     """Shows a piece of output while the tool runs; never blocks."""
+    turn_id: str = ""
+    target: str = ""
+    """The file that the decision was about, see ``Demand.target``; the tool touches no other."""
 
 
 Execute = Callable[[Mapping[str, Any], Execution], Awaitable[Result]]
@@ -118,6 +121,20 @@ class Demand:
     """None when the call runs no command of the model's choosing."""
     forbidden: str = ""
     """Why no setting can allow the call; empty when one may."""
+    must_ask: str = ""
+    """Why a person has to be asked each time, whatever lists and modes say; empty when they decide."""
+    target: str = ""
+    """The file that the call is about, links followed: relative to the project where it is in there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a call would change, worked out before anybody is asked."""
+
+    text: str
+    """For people: the lines of a diff."""
+    binding: str
+    """Stands for everything that the text was made from; an approval holds only while it stays the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,10 +156,19 @@ class Tool:
     """Name of the parameter that names a stack; empty when there is none."""
     component_parameter: str = ""
     path_parameters: Sequence[str] = ()
+    """Parameters that name files; ``Demand.target`` is what the first one leads to."""
     title: str = "{name}"
     """One line for people; ``{parameter}`` is replaced by the call's input, ``[…]`` left out when its input is."""
     demand_of: Callable[[Mapping[str, Any]], Demand] | None = None
-    """Tells what a call would do, where that depends on the input. Pure and total, also for an invalid input."""
+    """Tells what a call would do, where that depends on the input, or on where a path leads.
+
+    Total, also for an invalid input; quick, and changes nothing.
+    """
+    preview: Callable[[Mapping[str, Any], str], Preview] | None = None
+    """What a call with this input would change in a session of that id. May block; changes nothing.
+
+    Raises the error that the call would end with, so that nobody is asked about what cannot succeed.
+    """
 
     def demand(self, values: Mapping[str, Any]) -> Demand:
         """What a call with this input would do."""

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from atmos_ai_sidecar.domain.budgets import Budget, Level, Meter
 from atmos_ai_sidecar.domain.events import StopReason, TurnFinished
 from atmos_ai_sidecar.domain.messages import Block, Message, Role, Text, ToolCall, ToolResult, Usage
 from atmos_ai_sidecar.domain.requests import canonical_json
@@ -115,8 +116,12 @@ class TurnLimits:
 class Turn:
     """One turn. Feed it inputs; do what it answers."""
 
-    def __init__(self, *, limits: TurnLimits, is_parallel: Callable[[ToolCall], bool]) -> None:
+    def __init__(
+        self, *, limits: TurnLimits, is_parallel: Callable[[ToolCall], bool], budgets: Sequence[Budget] = ()
+    ) -> None:
         self._limits = limits
+        self._meter = Meter(budgets)
+        self._warnings: list[Level] = []
         self._is_parallel = is_parallel
         self._phase = Phase.ASKING
         self._unsaved: list[Message] = []
@@ -128,6 +133,7 @@ class Turn:
         self._results: dict[str, ToolResult] = {}
         self._repeats: Counter[str] = Counter()
         self._is_looping = False
+        self._end: Finish | None = None
 
     @property
     def usage(self) -> Usage:
@@ -147,11 +153,24 @@ class Turn:
         unsaved, self._unsaved = self._unsaved, []
         return unsaved
 
+    def charge(self, usage: Usage) -> None:
+        """Counts a model request that was made for the turn and is no step of it."""
+        self._usage += usage
+        self._warnings.extend(self._meter.add(usage))
+
+    def take_warnings(self) -> Sequence[Level]:
+        """Budgets that came near their end since the last call."""
+        warnings, self._warnings = self._warnings, []
+        return warnings
+
     def feed(self, given: Input) -> Action:
         """Takes an input and answers with the next action.
 
-        Late inputs of a finished turn change nothing.
+        Late inputs of a finished turn change nothing and are answered with its end, so that nobody who missed it
+        waits for ever.
         """
+        if self._end is not None:
+            return self._end
         handler = _TRANSITIONS.get((self._phase, type(given)))
         return handler(self, given) if handler else Wait()
 
@@ -167,6 +186,7 @@ class Turn:
         self._partial = ""
         self._steps += 1
         self._usage += given.usage
+        self._warnings.extend(self._meter.add(given.usage))
         blocks = tuple(block for block in given.blocks if not (isinstance(block, Text) and not block.text.strip()))
         if blocks:
             self._unsaved.append(Message(role=Role.ASSISTANT, blocks=blocks, usage=given.usage))
@@ -178,7 +198,7 @@ class Turn:
         }
         end = self._end_of_answer(given.stop_reason)
         if end is not None:
-            return self._finish(end)
+            return self._finish(end, reason=_REASONS.get(end, ""), message=self._message_of(end, given.stop_reason))
         if not self._calls:
             return AskModel()
         self._phase = Phase.CALLING
@@ -189,8 +209,17 @@ class Turn:
         if stop_reason in _FINAL:
             return _FINAL[stop_reason]
         if self._calls or stop_reason == "pause_turn":
-            return StopReason.MAX_STEPS if self._steps >= self._limits.max_steps else None
+            if self._steps >= self._limits.max_steps:
+                return StopReason.MAX_STEPS
+            return StopReason.BUDGET if self._meter.overrun() else None
         return StopReason.END_TURN
+
+    def _message_of(self, end: StopReason, stop_reason: str) -> str:
+        """What there is to say beside the usual."""
+        overrun = self._meter.overrun()
+        if end is StopReason.BUDGET and overrun is not None:
+            return f"The turn was stopped: it used {overrun}. Raise the limit ({overrun.key}) to go on."
+        return _WINDOW_FULL if stop_reason == _OUT_OF_WINDOW else ""
 
     def _failed(self, given: Failed) -> Action:
         return self._finish(StopReason.ERROR, reason=given.reason, message=given.message, metadata=dict(given.metadata))
@@ -254,7 +283,7 @@ class Turn:
                 self._results[call.id] = _refused(call, stop_reason.value.upper(), text.format(_WHY[stop_reason]))
         self._save_results()
         self._phase, self._partial, self._running = Phase.FINISHED, "", set()
-        return Finish(
+        self._end = Finish(
             event=TurnFinished(
                 stop_reason=stop_reason,
                 reason=reason,
@@ -264,6 +293,7 @@ class Turn:
                 steps=self._steps,
             )
         )
+        return self._end
 
 
 def _refused(call: ToolCall, reason: str, error: str) -> ToolResult:
@@ -283,7 +313,16 @@ _WHY = {
     StopReason.END_TURN: "the model ended the turn",
     StopReason.BUDGET: "the budget was used up",
 }
-_FINAL = {"max_tokens": StopReason.MAX_TOKENS, "refusal": StopReason.REFUSAL}
+_OUT_OF_WINDOW = "model_context_window_exceeded"
+_REASONS = {StopReason.BUDGET: "BUDGET_EXHAUSTED"}
+_FINAL = {
+    "max_tokens": StopReason.MAX_TOKENS,
+    _OUT_OF_WINDOW: StopReason.MAX_TOKENS,
+    "refusal": StopReason.REFUSAL,
+}
+_WINDOW_FULL = (
+    "The conversation filled the model's window in the middle of the answer. Compact it or start a new session."
+)
 _MESSAGES = {
     StopReason.MAX_TOKENS: "The answer reached its length limit. Ask it to go on, or raise max_tokens.",
     StopReason.MAX_STEPS: "The turn used all its {max_steps} steps. Ask it to go on, or raise ai.budget.max_steps.",

@@ -4,6 +4,8 @@ from typing import Any, Final
 
 from atmos_ai_sidecar.domain.events import (
     ModelRetrying,
+    Notice,
+    NoticeKind,
     PermissionRequested,
     PermissionResolved,
     SessionEvent,
@@ -40,6 +42,13 @@ _STOP_REASONS: Final = {
     StopReason.ERROR: pb.STOP_REASON_ERROR,
     StopReason.INTERRUPTED: pb.STOP_REASON_INTERRUPTED,
     StopReason.BUDGET: pb.STOP_REASON_BUDGET,
+}
+
+_NOTICE_KINDS: Final = {
+    NoticeKind.HISTORY_REPAIRED: pb.NOTICE_KIND_HISTORY_REPAIRED,
+    NoticeKind.BUDGET_WARNING: pb.NOTICE_KIND_BUDGET_WARNING,
+    NoticeKind.COMPACTED: pb.NOTICE_KIND_COMPACTED,
+    NoticeKind.COMPACTION_FAILED: pb.NOTICE_KIND_COMPACTION_FAILED,
 }
 
 
@@ -79,6 +88,8 @@ def _payload(event: TurnEvent) -> Any:
             return R(permission_resolved=_resolved(event))
         case UsageReported():
             return R(usage=R.UsageReported(usage=proto_usage(event.usage)))
+        case Notice():
+            return R(notice=_notice(event))
         case TurnFinished():
             return R(turn_finished=_finished(event))
 
@@ -94,6 +105,14 @@ def _resolved(event: PermissionResolved) -> Any:
         permission_request_id=event.permission_request_id,
         outcome=proto_answer(event.outcome),
         resolved_by=proto_text(event.resolved_by),
+    )
+
+
+def _notice(event: Notice) -> Any:
+    return pb.ChatResponse.Notice(
+        kind=_NOTICE_KINDS[event.kind],
+        message=proto_text(event.message),
+        metadata={proto_text(key): proto_text(value) for key, value in event.metadata.items()},
     )
 
 

@@ -178,6 +178,8 @@ def proto_usage(usage: Usage) -> Any:
         output_tokens=usage.output_tokens,
         cache_read_input_tokens=usage.cache_read_input_tokens,
         cache_creation_input_tokens=usage.cache_creation_input_tokens,
+        cache_misses=usage.cache_misses,
+        cost_usd=usage.cost_usd,
     )
 
 

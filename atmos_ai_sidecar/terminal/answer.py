@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from atmos_ai_sidecar.domain.events import (
     ModelRetrying,
+    Notice,
     StopReason,
     TextDelta,
     ToolCallFinished,
@@ -53,6 +54,8 @@ class Answer:
                 self._paper.start_again()
                 again = f"{visible(event.message)} Trying again in {event.delay_seconds:.0f} s."
                 self._progress(self._writer.talk.dim(again))
+            case Notice():
+                self._writer.say(self._writer.talk.yellow(visible(event.message)))
             case ToolCallStarted():
                 self._paper.end_step()
                 self._titles[event.tool_call.id] = event.title

@@ -10,6 +10,7 @@ from atmos_ai_sidecar.application.ports.console import Console
 from atmos_ai_sidecar.application.workspace import Workspace
 from atmos_ai_sidecar.domain.events import (
     ModelRetrying,
+    Notice,
     PermissionRequested,
     PermissionResolved,
     StopReason,
@@ -52,6 +53,7 @@ class TurnRecord:
     """Everything the model said; a part that a retry made void is not in it."""
     model: str = ""
     calls: dict[str, CallRecord] = field(default_factory=dict)
+    notices: list[Notice] = field(default_factory=list)
     finished: TurnFinished | None = None
     signal: str = ""
     """The signal that ended it early."""
@@ -73,6 +75,8 @@ class TurnRecord:
                 self.calls[event.request.tool_call_id].was_asked = True
             case ToolCallFinished() if event.tool_result.tool_call_id in self.calls:
                 self.calls[event.tool_result.tool_call_id].result = event.tool_result.result
+            case Notice():
+                self.notices.append(event)
             case TurnFinished():
                 self._end_step()
                 self.finished = event
@@ -107,6 +111,7 @@ class TurnRequest:
     text: str
     model: str = ""
     max_steps: int | None = None
+    max_cost_usd: float | None = None
     with_tools: bool = True
 
 
@@ -163,6 +168,7 @@ class _Watch:
                 run_id=self.console.run_id,
                 attendance=attendance,
                 max_steps=self.request.max_steps,
+                max_cost_usd=self.request.max_cost_usd,
                 with_tools=self.request.with_tools,
             )
             self._tasks[turn_id] = asyncio.create_task(self._cancel_on_signal())

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.console import Console
+from atmos_ai_sidecar.application.settings import Setting
 from atmos_ai_sidecar.application.workspace import OpenWorkspace, Run, RunOptions
 
 
@@ -29,6 +30,9 @@ StartDemo = Callable[[Console], AbstractAsyncContextManager[DemoSetup]]
 FindProject = Callable[[Run, RunOptions], str]
 """The path of the project's atmos.yaml as Atmos would find it; empty when there is none."""
 
+ListSettings = Callable[[Run, RunOptions], Sequence[Setting]]
+"""What the files of a run's project set; it reads files, so callers on an event loop use a thread."""
+
 RunForegroundSidecar = Callable[[Console, str, Run, RunOptions], Awaitable[int]]
 """Serves one run's project until a signal, prints a token of the role owner or client, and returns the exit code."""
 
@@ -38,6 +42,7 @@ class CommandServices:
     open_workspace: OpenWorkspace
     start_demo: StartDemo
     find_project: FindProject
+    list_settings: ListSettings
     run_foreground_sidecar: RunForegroundSidecar
     clock: Clock
     version: str

@@ -25,6 +25,14 @@ class StopReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STOP_REASON_ERROR: _ClassVar[StopReason]
     STOP_REASON_INTERRUPTED: _ClassVar[StopReason]
     STOP_REASON_BUDGET: _ClassVar[StopReason]
+
+class NoticeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    NOTICE_KIND_UNSPECIFIED: _ClassVar[NoticeKind]
+    NOTICE_KIND_HISTORY_REPAIRED: _ClassVar[NoticeKind]
+    NOTICE_KIND_BUDGET_WARNING: _ClassVar[NoticeKind]
+    NOTICE_KIND_COMPACTED: _ClassVar[NoticeKind]
+    NOTICE_KIND_COMPACTION_FAILED: _ClassVar[NoticeKind]
 STOP_REASON_UNSPECIFIED: StopReason
 STOP_REASON_END_TURN: StopReason
 STOP_REASON_MAX_TOKENS: StopReason
@@ -35,6 +43,11 @@ STOP_REASON_CANCELLED: StopReason
 STOP_REASON_ERROR: StopReason
 STOP_REASON_INTERRUPTED: StopReason
 STOP_REASON_BUDGET: StopReason
+NOTICE_KIND_UNSPECIFIED: NoticeKind
+NOTICE_KIND_HISTORY_REPAIRED: NoticeKind
+NOTICE_KIND_BUDGET_WARNING: NoticeKind
+NOTICE_KIND_COMPACTED: NoticeKind
+NOTICE_KIND_COMPACTION_FAILED: NoticeKind
 
 class ChatRequest(_message.Message):
     __slots__ = ("event_id", "attach", "user_message", "cancel_turn", "detach")
@@ -77,7 +90,7 @@ class ChatRequest(_message.Message):
     def __init__(self, event_id: _Optional[str] = ..., attach: _Optional[_Union[ChatRequest.Attach, _Mapping]] = ..., user_message: _Optional[_Union[ChatRequest.UserMessage, _Mapping]] = ..., cancel_turn: _Optional[_Union[ChatRequest.CancelTurn, _Mapping]] = ..., detach: _Optional[_Union[ChatRequest.Detach, _Mapping]] = ...) -> None: ...
 
 class ChatResponse(_message.Message):
-    __slots__ = ("seq", "turn_id", "event_time", "attached", "turn_started", "text_delta", "thinking_delta", "tool_call_started", "tool_call_output", "tool_call_finished", "permission_requested", "permission_resolved", "usage", "turn_finished", "replay_gap", "going_away", "model_retrying")
+    __slots__ = ("seq", "turn_id", "event_time", "attached", "turn_started", "text_delta", "thinking_delta", "tool_call_started", "tool_call_output", "tool_call_finished", "permission_requested", "permission_resolved", "usage", "turn_finished", "replay_gap", "going_away", "model_retrying", "notice")
     class Attached(_message.Message):
         __slots__ = ("session_id", "session_name", "last_seq", "turn_in_progress", "created")
         SESSION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -155,6 +168,22 @@ class ChatResponse(_message.Message):
         USAGE_FIELD_NUMBER: _ClassVar[int]
         usage: _message_pb2.Usage
         def __init__(self, usage: _Optional[_Union[_message_pb2.Usage, _Mapping]] = ...) -> None: ...
+    class Notice(_message.Message):
+        __slots__ = ("kind", "message", "metadata")
+        class MetadataEntry(_message.Message):
+            __slots__ = ("key", "value")
+            KEY_FIELD_NUMBER: _ClassVar[int]
+            VALUE_FIELD_NUMBER: _ClassVar[int]
+            key: str
+            value: str
+            def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+        KIND_FIELD_NUMBER: _ClassVar[int]
+        MESSAGE_FIELD_NUMBER: _ClassVar[int]
+        METADATA_FIELD_NUMBER: _ClassVar[int]
+        kind: NoticeKind
+        message: str
+        metadata: _containers.ScalarMap[str, str]
+        def __init__(self, kind: _Optional[_Union[NoticeKind, str]] = ..., message: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ...) -> None: ...
     class TurnFinished(_message.Message):
         __slots__ = ("stop_reason", "reason", "message", "metadata", "usage", "steps")
         class MetadataEntry(_message.Message):
@@ -204,6 +233,7 @@ class ChatResponse(_message.Message):
     REPLAY_GAP_FIELD_NUMBER: _ClassVar[int]
     GOING_AWAY_FIELD_NUMBER: _ClassVar[int]
     MODEL_RETRYING_FIELD_NUMBER: _ClassVar[int]
+    NOTICE_FIELD_NUMBER: _ClassVar[int]
     seq: int
     turn_id: str
     event_time: _timestamp_pb2.Timestamp
@@ -221,7 +251,8 @@ class ChatResponse(_message.Message):
     replay_gap: ChatResponse.ReplayGap
     going_away: ChatResponse.GoingAway
     model_retrying: ChatResponse.ModelRetrying
-    def __init__(self, seq: _Optional[int] = ..., turn_id: _Optional[str] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., attached: _Optional[_Union[ChatResponse.Attached, _Mapping]] = ..., turn_started: _Optional[_Union[ChatResponse.TurnStarted, _Mapping]] = ..., text_delta: _Optional[_Union[ChatResponse.TextDelta, _Mapping]] = ..., thinking_delta: _Optional[_Union[ChatResponse.ThinkingDelta, _Mapping]] = ..., tool_call_started: _Optional[_Union[ChatResponse.ToolCallStarted, _Mapping]] = ..., tool_call_output: _Optional[_Union[ChatResponse.ToolCallOutput, _Mapping]] = ..., tool_call_finished: _Optional[_Union[ChatResponse.ToolCallFinished, _Mapping]] = ..., permission_requested: _Optional[_Union[ChatResponse.PermissionRequested, _Mapping]] = ..., permission_resolved: _Optional[_Union[ChatResponse.PermissionResolved, _Mapping]] = ..., usage: _Optional[_Union[ChatResponse.UsageReported, _Mapping]] = ..., turn_finished: _Optional[_Union[ChatResponse.TurnFinished, _Mapping]] = ..., replay_gap: _Optional[_Union[ChatResponse.ReplayGap, _Mapping]] = ..., going_away: _Optional[_Union[ChatResponse.GoingAway, _Mapping]] = ..., model_retrying: _Optional[_Union[ChatResponse.ModelRetrying, _Mapping]] = ...) -> None: ...
+    notice: ChatResponse.Notice
+    def __init__(self, seq: _Optional[int] = ..., turn_id: _Optional[str] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., attached: _Optional[_Union[ChatResponse.Attached, _Mapping]] = ..., turn_started: _Optional[_Union[ChatResponse.TurnStarted, _Mapping]] = ..., text_delta: _Optional[_Union[ChatResponse.TextDelta, _Mapping]] = ..., thinking_delta: _Optional[_Union[ChatResponse.ThinkingDelta, _Mapping]] = ..., tool_call_started: _Optional[_Union[ChatResponse.ToolCallStarted, _Mapping]] = ..., tool_call_output: _Optional[_Union[ChatResponse.ToolCallOutput, _Mapping]] = ..., tool_call_finished: _Optional[_Union[ChatResponse.ToolCallFinished, _Mapping]] = ..., permission_requested: _Optional[_Union[ChatResponse.PermissionRequested, _Mapping]] = ..., permission_resolved: _Optional[_Union[ChatResponse.PermissionResolved, _Mapping]] = ..., usage: _Optional[_Union[ChatResponse.UsageReported, _Mapping]] = ..., turn_finished: _Optional[_Union[ChatResponse.TurnFinished, _Mapping]] = ..., replay_gap: _Optional[_Union[ChatResponse.ReplayGap, _Mapping]] = ..., going_away: _Optional[_Union[ChatResponse.GoingAway, _Mapping]] = ..., model_retrying: _Optional[_Union[ChatResponse.ModelRetrying, _Mapping]] = ..., notice: _Optional[_Union[ChatResponse.Notice, _Mapping]] = ...) -> None: ...
 
 class CancelTurnRequest(_message.Message):
     __slots__ = ("session_id",)

@@ -26,7 +26,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!atmos_ai_sidecar/v1/message.proto\x12\x13\x61tmos_ai_sidecar.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x19\n\tTextBlock\x12\x0c\n\x04text\x18\x01 \x01(\t\"O\n\rThinkingBlock\x12\x10\n\x08thinking\x18\x01 \x01(\t\x12\x11\n\tsignature\x18\x02 \x01(\t\x12\x19\n\x11redacted_thinking\x18\x03 \x01(\t\"V\n\x08ToolCall\x12\x14\n\x0ctool_call_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12&\n\x05input\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\"\xdb\x01\n\nToolResult\x12\x14\n\x0ctool_call_id\x18\x01 \x01(\t\x12\x0f\n\x07success\x18\x02 \x01(\x08\x12\x0e\n\x06output\x18\x03 \x01(\t\x12\r\n\x05\x65rror\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x16\n\texit_code\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x10\x64uration_seconds\x18\x07 \x01(\x01\x12\x11\n\ttruncated\x18\x08 \x01(\x08\x12$\n\x04\x64\x61ta\x18\t \x01(\x0b\x32\x16.google.protobuf.ValueB\x0c\n\n_exit_code\"\xeb\x01\n\x0c\x43ontentBlock\x12.\n\x04text\x18\x01 \x01(\x0b\x32\x1e.atmos_ai_sidecar.v1.TextBlockH\x00\x12\x36\n\x08thinking\x18\x02 \x01(\x0b\x32\".atmos_ai_sidecar.v1.ThinkingBlockH\x00\x12\x32\n\ttool_call\x18\x03 \x01(\x0b\x32\x1d.atmos_ai_sidecar.v1.ToolCallH\x00\x12\x36\n\x0btool_result\x18\x04 \x01(\x0b\x32\x1f.atmos_ai_sidecar.v1.ToolResultH\x00\x42\x07\n\x05\x62lock\"z\n\x05Usage\x12\x14\n\x0cinput_tokens\x18\x01 \x01(\x03\x12\x15\n\routput_tokens\x18\x02 \x01(\x03\x12\x1f\n\x17\x63\x61\x63he_read_input_tokens\x18\x03 \x01(\x03\x12#\n\x1b\x63\x61\x63he_creation_input_tokens\x18\x04 \x01(\x03\"\x8b\x02\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\x03\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\'\n\x04role\x18\x03 \x01(\x0e\x32\x19.atmos_ai_sidecar.v1.Role\x12\x0f\n\x07\x63ontent\x18\x04 \x01(\t\x12\x31\n\x06\x62locks\x18\x05 \x03(\x0b\x32!.atmos_ai_sidecar.v1.ContentBlock\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07turn_id\x18\x07 \x01(\t\x12)\n\x05usage\x18\x08 \x01(\x0b\x32\x1a.atmos_ai_sidecar.v1.Usage*?\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_USER\x10\x01\x12\x12\n\x0eROLE_ASSISTANT\x10\x02\x42\x61Z_github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!atmos_ai_sidecar/v1/message.proto\x12\x13\x61tmos_ai_sidecar.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x19\n\tTextBlock\x12\x0c\n\x04text\x18\x01 \x01(\t\"O\n\rThinkingBlock\x12\x10\n\x08thinking\x18\x01 \x01(\t\x12\x11\n\tsignature\x18\x02 \x01(\t\x12\x19\n\x11redacted_thinking\x18\x03 \x01(\t\"V\n\x08ToolCall\x12\x14\n\x0ctool_call_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12&\n\x05input\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\"\xdb\x01\n\nToolResult\x12\x14\n\x0ctool_call_id\x18\x01 \x01(\t\x12\x0f\n\x07success\x18\x02 \x01(\x08\x12\x0e\n\x06output\x18\x03 \x01(\t\x12\r\n\x05\x65rror\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x16\n\texit_code\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x10\x64uration_seconds\x18\x07 \x01(\x01\x12\x11\n\ttruncated\x18\x08 \x01(\x08\x12$\n\x04\x64\x61ta\x18\t \x01(\x0b\x32\x16.google.protobuf.ValueB\x0c\n\n_exit_code\"\xeb\x01\n\x0c\x43ontentBlock\x12.\n\x04text\x18\x01 \x01(\x0b\x32\x1e.atmos_ai_sidecar.v1.TextBlockH\x00\x12\x36\n\x08thinking\x18\x02 \x01(\x0b\x32\".atmos_ai_sidecar.v1.ThinkingBlockH\x00\x12\x32\n\ttool_call\x18\x03 \x01(\x0b\x32\x1d.atmos_ai_sidecar.v1.ToolCallH\x00\x12\x36\n\x0btool_result\x18\x04 \x01(\x0b\x32\x1f.atmos_ai_sidecar.v1.ToolResultH\x00\x42\x07\n\x05\x62lock\"\xb4\x01\n\x05Usage\x12\x14\n\x0cinput_tokens\x18\x01 \x01(\x03\x12\x15\n\routput_tokens\x18\x02 \x01(\x03\x12\x1f\n\x17\x63\x61\x63he_read_input_tokens\x18\x03 \x01(\x03\x12#\n\x1b\x63\x61\x63he_creation_input_tokens\x18\x04 \x01(\x03\x12\x14\n\x0c\x63\x61\x63he_misses\x18\x05 \x01(\x03\x12\x15\n\x08\x63ost_usd\x18\x06 \x01(\x01H\x00\x88\x01\x01\x42\x0b\n\t_cost_usd\"\x8b\x02\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\x03\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\'\n\x04role\x18\x03 \x01(\x0e\x32\x19.atmos_ai_sidecar.v1.Role\x12\x0f\n\x07\x63ontent\x18\x04 \x01(\t\x12\x31\n\x06\x62locks\x18\x05 \x03(\x0b\x32!.atmos_ai_sidecar.v1.ContentBlock\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07turn_id\x18\x07 \x01(\t\x12)\n\x05usage\x18\x08 \x01(\x0b\x32\x1a.atmos_ai_sidecar.v1.Usage*?\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_USER\x10\x01\x12\x12\n\x0eROLE_ASSISTANT\x10\x02\x42\x61Z_github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,8 +34,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'atmos_ai_sidecar.v1.message
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'Z_github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1;sidecarv1'
-  _globals['_ROLE']._serialized_start=1171
-  _globals['_ROLE']._serialized_end=1234
+  _globals['_ROLE']._serialized_start=1230
+  _globals['_ROLE']._serialized_end=1293
   _globals['_TEXTBLOCK']._serialized_start=121
   _globals['_TEXTBLOCK']._serialized_end=146
   _globals['_THINKINGBLOCK']._serialized_start=148
@@ -46,8 +46,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TOOLRESULT']._serialized_end=537
   _globals['_CONTENTBLOCK']._serialized_start=540
   _globals['_CONTENTBLOCK']._serialized_end=775
-  _globals['_USAGE']._serialized_start=777
-  _globals['_USAGE']._serialized_end=899
-  _globals['_MESSAGE']._serialized_start=902
-  _globals['_MESSAGE']._serialized_end=1169
+  _globals['_USAGE']._serialized_start=778
+  _globals['_USAGE']._serialized_end=958
+  _globals['_MESSAGE']._serialized_start=961
+  _globals['_MESSAGE']._serialized_end=1228
 # @@protoc_insertion_point(module_scope)

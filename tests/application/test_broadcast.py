@@ -41,6 +41,9 @@ class FakeJournal:
 
     async def finish_turn(self, session_id: SessionId, turn_id: str) -> None: ...
 
+    async def take_over_turn(self, session_id: SessionId, turn_id: str, *, owner: str, previous_owner: str) -> bool:
+        raise NotImplementedError
+
     async def open_turns(self) -> Sequence[OpenTurn]:
         return ()
 

@@ -1,20 +1,13 @@
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
 
-from atmos_ai_sidecar.adapters.sqlite import SqliteStore, open_memory_store
-from atmos_ai_sidecar.application.approvals import Approvals, WorkspaceApprover
-from atmos_ai_sidecar.application.broadcast import Broadcast
-from atmos_ai_sidecar.application.chat import Chat
-from atmos_ai_sidecar.application.permissions import Permissions
+from atmos_ai_sidecar.adapters.sqlite import open_memory_store
 from atmos_ai_sidecar.application.ports.approver import Attendance
 from atmos_ai_sidecar.application.ports.model import Retrying, TextPiece, ThinkingPiece
 from atmos_ai_sidecar.application.recovery import Recovery
-from atmos_ai_sidecar.application.sessions import Sessions
-from atmos_ai_sidecar.application.tools import ToolExecutor
-from atmos_ai_sidecar.application.turns import TurnParts, Turns
 from atmos_ai_sidecar.domain.events import (
     ModelRetrying,
     PermissionRequested,
@@ -26,18 +19,13 @@ from atmos_ai_sidecar.domain.events import (
     ToolCallOutput,
     ToolCallStarted,
     TurnEvent,
-    TurnFinished,
     TurnStarted,
     UsageReported,
 )
 from atmos_ai_sidecar.domain.history import repaired
-from atmos_ai_sidecar.domain.messages import Message, Role, Text, ToolCall
-from atmos_ai_sidecar.domain.permissions import Grant, PermissionSettings
-from atmos_ai_sidecar.domain.redaction import Redactor
+from atmos_ai_sidecar.domain.messages import Message, Role, Text
 from atmos_ai_sidecar.domain.requests import Answer
 from atmos_ai_sidecar.domain.sessions import Session, SessionId
-from atmos_ai_sidecar.domain.tools import Effect, Execution, OutputPiece, Result, Tool, ToolRegistry
-from atmos_ai_sidecar.domain.turn import TurnLimits
 from atmos_ai_sidecar.errors import (
     InvalidFieldError,
     ModelNotConfiguredError,
@@ -48,119 +36,10 @@ from atmos_ai_sidecar.errors import (
     StorageFullError,
     TurnInProgressError,
 )
+from tests.application.world import READ, WRITE, World, finished
 from tests.fakes.clock import FakeClock
-from tests.fakes.model import FakeModel, Hang, calls, says
+from tests.fakes.model import Hang, calls, says
 from tests.strict_history import violations
-
-READ = ToolCall(id="r", name="read", input={})
-WRITE = ToolCall(id="w", name="write", input={})
-
-
-class FakeGrants:
-    def __init__(self) -> None:
-        self.grants: list[Grant] = []
-
-    def load(self) -> Sequence[Grant]:
-        return tuple(self.grants)
-
-    def add(self, grant: Grant) -> None:
-        self.grants.append(grant)
-
-
-class World:
-    """A chat with a real store in memory and a scripted model."""
-
-    def __init__(self, store: SqliteStore, clock: FakeClock) -> None:
-        self.store = store
-        self.clock = clock
-        self.model = FakeModel()
-        self.grants = FakeGrants()
-        self.broadcast = Broadcast(store)
-        self.turns = Turns()
-        self.approvals = Approvals(clock=FakeClock(), owner="me")  # its time stands still: nothing expires
-        self.approvals.add_store(store)
-        self.approvals.add_listener(self.turns.hear)
-        self.ran: list[str] = []
-        self.tool_reached, self.tool_goes_on = asyncio.Event(), asyncio.Event()
-        self.tool_goes_on.set()
-        self.problem: ModelNotConfiguredError | None = None
-        registry = ToolRegistry((self._tool("read", Effect.READ), self._tool("write", Effect.WRITE)))
-        self.permissions = Permissions(PermissionSettings(), self.grants, registry)
-        approver = WorkspaceApprover(
-            approvals=self.approvals,
-            store=store,
-            clock=clock,
-            remember=self.permissions.remember,
-            directory="/project",
-            policy_digest=str,
-        )
-        redactor = Redactor()
-        self.sessions = Sessions(
-            store,
-            project_path="/project",
-            model="m",
-            provider="p",
-            redact=redactor.redact,
-            is_busy=self.turns.is_running,
-        )
-        executor = ToolExecutor(registry=registry, approver=approver, redactor=redactor, clock=clock)
-        self.parts = TurnParts(
-            store=store,
-            broadcast=self.broadcast,
-            model=self.model,
-            tools=executor,
-            permissions=self.permissions,
-            clock=clock,
-            system=lambda: ("system",),
-            max_tokens=100,
-            timeout_seconds=None,
-        )
-        self.chat = Chat(
-            parts=self.parts,
-            sessions=self.sessions,
-            journal=store,
-            turns=self.turns,
-            owner="me",
-            redact=redactor.redact,
-            check_model=self._check_model,
-            limits=TurnLimits(max_steps=4),
-        )
-
-    def _check_model(self) -> None:
-        if self.problem:
-            raise self.problem
-
-    def _tool(self, name: str, effect: Effect) -> Tool:
-        async def execute(values: Mapping[str, Any], execution: Execution) -> Result:
-            self.ran.append(execution.tool_call_id)
-            execution.emit(OutputPiece(stream="stdout", text=f"{name} runs\n"))
-            self.tool_reached.set()
-            await self.tool_goes_on.wait()
-            return Result(success=True, output=f"{name} ran")
-
-        return Tool(
-            name=name,
-            description=f"It can {name}.",
-            parameters=(),
-            effect=effect,
-            execute=execute,
-            requires_permission=effect is not Effect.READ,
-        )
-
-    async def run(self, session: Session, text: str = "Hello?", **options: Any) -> list[TurnEvent]:
-        """One turn to its end, and its events."""
-        async with self.chat.events(session.id) as events:
-            await self.chat.start_turn(session.id, text, **options)
-            return await to_the_end(events)
-
-
-async def to_the_end(events: AsyncIterator[Any]) -> list[TurnEvent]:
-    seen: list[TurnEvent] = []
-    async for event in events:
-        seen.append(event.event)
-        if isinstance(event.event, TurnFinished):
-            return seen
-    raise AssertionError
 
 
 @pytest.fixture
@@ -177,11 +56,6 @@ async def world() -> AsyncIterator[World]:
 @pytest.fixture
 async def session(world: World) -> Session:
     return await world.sessions.create(name="s")
-
-
-def finished(events: Sequence[TurnEvent]) -> TurnFinished:
-    assert isinstance(events[-1], TurnFinished)
-    return events[-1]
 
 
 async def test_turn_streams_text_and_stores_both_messages(world: World, session: Session) -> None:
@@ -434,6 +308,7 @@ def recovery(world: World, owners: Dead | Alive) -> Recovery:
         approvals=world.store,
         broadcast=world.broadcast,
         owners=owners,
+        owner="heir",
         clock=world.clock,
     )
 

@@ -1,13 +1,14 @@
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from atmos_ai_sidecar.application.ports.approver import Attendance, CallContext
+from atmos_ai_sidecar.application.ports.tool_outputs import ToolOutputs
 from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.domain.messages import ToolCall
 from atmos_ai_sidecar.domain.permissions import Decision, ListEntry, Mode, PermissionSettings
@@ -20,13 +21,15 @@ from atmos_ai_sidecar.domain.tools import (
     Execution,
     OutputPiece,
     Parameter,
+    Preview,
     Result,
     Tool,
     ToolRegistry,
 )
-from atmos_ai_sidecar.errors import InvalidFieldError, ToolExecutionFailedError
+from atmos_ai_sidecar.errors import InvalidFieldError, StorageFullError, ToolExecutionFailedError
 from tests.fakes.approver import FakeApprover
 from tests.fakes.clock import FakeClock
+from tests.fakes.tool_outputs import FakeToolOutputs
 
 SECRET = "ghp_" + "a1B2c3D4e5F6" * 3
 CONTEXT = CallContext(session_id="session-1", turn_id="turn-1", run_id="run-1", attendance=Attendance.PRESENT)
@@ -64,6 +67,7 @@ class Bench:
     clock: FakeClock = field(default_factory=FakeClock)
     policy: PermissionSettings = field(default_factory=PermissionSettings)
     timeouts: Mapping[str, float] = field(default_factory=dict)
+    outputs: ToolOutputs | None = None
     shown: list[OutputPiece] = field(default_factory=list)
 
     @property
@@ -74,6 +78,7 @@ class Bench:
             redactor=Redactor(["a-known-secret"]),
             clock=self.clock,
             timeouts=self.timeouts,
+            outputs=self.outputs,
         )
 
     async def call(self, call_name: str = "greet", /, **values: Any) -> Result:
@@ -183,9 +188,16 @@ async def test_a_tool_that_does_not_end_in_time_is_stopped_and_says_which_limit(
 
 async def test_waiting_for_a_person_is_not_timed_as_the_tool() -> None:
     class SlowApprover(FakeApprover):
-        async def ask(self, tool: Tool, call: ToolCall, decision: Decision, context: CallContext) -> PermissionRequest:
+        async def ask(
+            self,
+            tool: Tool,
+            call: ToolCall,
+            decision: Decision,
+            context: CallContext,
+            preview: Preview | None = None,
+        ) -> PermissionRequest:
             await longer_than_the_limit()
-            return await super().ask(tool, call, decision, context)
+            return await super().ask(tool, call, decision, context, preview)
 
     assert (await Bench(tool(timeout_seconds=0.01), approver=SlowApprover()).call()).success
 
@@ -347,3 +359,83 @@ def test_calls_run_beside_others_only_when_they_read_or_cannot_run_at_all() -> N
     assert not Bench(tool()).executor.is_parallel(greeting())
     assert Bench(tool(effect=Effect.READ)).executor.is_parallel(greeting())
     assert Bench(tool()).executor.is_parallel(greeting("unknown"))
+
+
+def previewed(text: str, binding: Callable[[], str], **more: Any) -> Tool:
+    return tool(preview=lambda _values, session_id: Preview(text=f"{session_id} {text}", binding=binding()), **more)
+
+
+async def test_the_question_gets_a_preview_without_secrets() -> None:
+    bench = Bench(previewed(f"+token: {SECRET}", lambda: "same"))
+    assert (await bench.call()).success
+    assert bench.approver.previews == [Preview(text="session-1 +token: <<secret:1>>", binding="same")]
+
+
+async def test_an_answer_does_not_hold_when_the_preview_is_not_the_same_any_more() -> None:
+    bindings = ["first"]
+    bench = Bench(previewed("+a", lambda: bindings[-1]))
+    bench.approver.meanwhile = lambda: bindings.append("second")
+    result = await bench.call()
+    assert (result.success, result.reason) == (False, "TOOL_EXECUTION_DENIED")
+    assert "not what the user was asked about any more" in result.output
+
+
+async def test_an_answer_does_not_hold_when_the_call_leads_to_another_file() -> None:
+    target = ["stacks/a.yaml"]
+
+    def demand_of(_values: Mapping[str, Any]) -> Demand:
+        return Demand(effect=Effect.WRITE, requires_permission=True, target=target[-1])
+
+    bench = Bench(tool(demand_of=demand_of))
+    bench.approver.meanwhile = lambda: target.append("stacks/b.yaml")
+    assert "not what the user was asked about any more" in (await bench.call()).output
+
+
+async def test_nobody_is_asked_about_a_call_whose_preview_fails() -> None:
+    def preview(_values: Mapping[str, Any], _session_id: str) -> Preview:
+        raise ToolExecutionFailedError("The old text is not there.")
+
+    bench = Bench(tool(preview=preview))
+    assert (await bench.call()).output == "The old text is not there."
+    assert bench.approver.asked == []
+
+
+async def test_the_tool_knows_the_turn_and_the_file_that_was_decided_about() -> None:
+    seen: list[tuple[str, str]] = []
+
+    async def look(_values: Mapping[str, Any], execution: Execution) -> Result:
+        seen.append((execution.turn_id, execution.target))
+        return Result(success=True)
+
+    demand = Demand(effect=Effect.READ, requires_permission=False, target="stacks/a.yaml")
+    await Bench(tool(look, demand_of=lambda _values: demand)).call()
+    assert seen == [("turn-1", "stacks/a.yaml")]
+
+
+LONG = f"start {SECRET}\n" + "a line\n" * 10_000
+
+
+async def print_much(_values: Mapping[str, Any], _execution: Execution) -> Result:
+    return Result(success=True, output=LONG)
+
+
+async def test_what_is_cut_is_kept_whole_and_redacted_and_the_model_is_told_where() -> None:
+    outputs = FakeToolOutputs()
+    result = await Bench(tool(print_much), outputs=outputs).call()
+    whole = LONG.replace(SECRET, "<<secret:1>>")
+    assert outputs.kept == {("session-1", "call-1"): ("greet", whole)}
+    assert result.output.endswith(f'[All {len(whole):,} characters are kept: read_tool_output with call "call-1".]')
+    assert result.truncated
+
+
+async def test_a_short_output_is_not_kept_twice() -> None:
+    outputs = FakeToolOutputs()
+    await Bench(tool(), outputs=outputs).call()
+    assert outputs.kept == {}
+
+
+async def test_a_result_is_not_lost_because_its_output_cannot_be_kept(caplog: pytest.LogCaptureFixture) -> None:
+    result = await Bench(tool(print_much), outputs=FakeToolOutputs(StorageFullError("The disk is full."))).call()
+    assert result.success
+    assert "read_tool_output" not in result.output
+    assert "was not kept" in caplog.text

@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from atmos_ai_sidecar.configuration import Origin, Storage, load_configuration
+from atmos_ai_sidecar.domain.budgets import Limits, Scope
 from atmos_ai_sidecar.domain.permissions import ListEntry, Mode, Precedence
+from atmos_ai_sidecar.domain.prices import Price
 from atmos_ai_sidecar.errors import AIDisabledError, ConfigurationInvalidError
 from tests.configuration.conftest import ProjectFolder
 
@@ -55,7 +57,13 @@ ai:
     shell: {enabled: true}
   instructions: {enabled: false, file: docs/AI.md}
   permissions: {precedence: strictest}
-  budget: {max_tokens: 1000, max_cost_usd: 0.5}
+  budget:
+    max_tokens: 1000
+    max_cost_usd: 0.5
+    run: {max_steps: 50}
+    session: {max_tokens: 9000, max_cost_usd: 2}
+  prices:
+    some-model: {input: 1, output: 4, cache_read: 0}
   compaction: {threshold: 0.5, preserve_recent: 0}
 mcp:
   enabled: false
@@ -84,6 +92,12 @@ def test_every_setting_is_read(project: ProjectFolder) -> None:
     assert config.budget.max_steps == 7
     assert config.budget.max_tokens == 1000
     assert config.budget.max_cost_usd == 0.5
+    assert config.budget.by_scope == {
+        Scope.TURN: Limits(max_tokens=1000, max_cost_usd=0.5),
+        Scope.RUN: Limits(max_steps=50),
+        Scope.SESSION: Limits(max_tokens=9000, max_cost_usd=2),
+    }
+    assert config.prices.find("some-model") == Price(input=1, output=4, cache_read=0, cache_write=1.25)
     assert config.compaction.preserve_recent == 0
     assert not config.mcp_enabled
     assert [(server.name, *server.command, server.url) for server in config.mcp_servers] == [
@@ -192,6 +206,9 @@ def test_ai_must_be_switched_on(project: ProjectFolder) -> None:
         ("ai:\n  compaction: {threshold: 1.5}\n", 2, "a number above 0 and at most 1"),
         ("ai:\n  timeout_seconds: true\n", 2, "a number above 0"),
         ("ai:\n  budget:\n    max_step: 3\n", 3, "Did you mean `max_steps`?"),
+        ("ai:\n  budget: {run: {max_step: 3}}\n", 2, "Did you mean `max_steps`?"),
+        ("ai:\n  prices: {m: {input: 3}}\n", 2, "ai.prices.m needs `input` and `output`"),
+        ("ai:\n  prices: {m: {input: -3, output: 1}}\n", 2, "a number above 0, or 0"),
         ("ai:\n  permissions: {foo: 3}\n", 2, "Known are precedence, rules."),
         ("ai:\n  compaction: {keep: 3}\n", 2, "ai.compaction.keep is not a setting"),
         ("ai:\n  permissions:\n    rules: [{decision: deny}]\n", 3, "not obeyed by this version"),
@@ -245,10 +262,10 @@ def test_the_project_tells_what_matters_for_trust(project: ProjectFolder) -> Non
         "ai.sessions.path: /var/sessions (atmos.yaml:8)",
         "ai.instructions.file: docs/AI.md (atmos.yaml:15)",
         "ai.providers.bedrock.base_url: eu-west-1 (atmos.yaml:7)",
-        "mcp.servers.docs: runs npx docs-server (atmos.yaml:22)",
-        "mcp.servers.web: https://example.com/mcp (atmos.yaml:23)",
-        "!exec: runs programs when Atmos reads it (atmos.yaml:24)",
-        "ai.tools.allowed: atmos_* (atmos.yaml:25)",
+        "mcp.servers.docs: runs npx docs-server (atmos.yaml:28)",
+        "mcp.servers.web: https://example.com/mcp (atmos.yaml:29)",
+        "!exec: runs programs when Atmos reads it (atmos.yaml:30)",
+        "ai.tools.allowed: atmos_* (atmos.yaml:31)",
     ]
 
 

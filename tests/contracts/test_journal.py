@@ -133,3 +133,23 @@ async def test_12_a_deleted_session_takes_its_turns_and_events_with_it(
     assert await store.delete_session(session.id)
     assert await store.open_turns() == ()
     assert await store.read_events(session.id, after_seq=0, limit=1) == ()
+
+
+async def test_13_of_many_that_take_over_a_turn_exactly_one_gets_it(store: JournalledStore, session: Session) -> None:
+    await store.begin_turn(session.id, "turn-1", "dead")
+    async with asyncio.timeout(5):
+        taken = await asyncio.gather(
+            *(
+                store.take_over_turn(session.id, "turn-1", owner=f"heir-{number}", previous_owner="dead")
+                for number in range(20)
+            )
+        )
+    (turn,) = await store.open_turns()
+    assert sum(taken) == 1
+    assert turn.owner == f"heir-{taken.index(True)}"
+
+
+async def test_14_a_finished_turn_is_not_taken_over(store: JournalledStore, session: Session) -> None:
+    await store.begin_turn(session.id, "turn-1", "owner-1")
+    await store.finish_turn(session.id, "turn-1")
+    assert not await store.take_over_turn(session.id, "turn-1", owner="heir", previous_owner="owner-1")

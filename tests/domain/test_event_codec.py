@@ -26,6 +26,8 @@ USAGE = st.builds(
     output_tokens=COUNT,
     cache_read_input_tokens=COUNT,
     cache_creation_input_tokens=COUNT,
+    cache_misses=COUNT,
+    cost_usd=st.none() | st.floats(0, 1e6),
 )
 RESULT = st.builds(
     Result,
@@ -67,6 +69,12 @@ EVENT: st.SearchStrategy[events.TurnEvent] = st.one_of(
     st.builds(events.TextDelta, text=TEXT),
     st.builds(events.ThinkingDelta, thinking=TEXT),
     st.builds(events.ModelRetrying, attempt=COUNT, delay_seconds=SECONDS, message=TEXT),
+    st.builds(
+        events.Notice,
+        kind=st.sampled_from(events.NoticeKind),
+        message=TEXT,
+        metadata=st.dictionaries(TEXT, TEXT, max_size=2),
+    ),
     st.builds(events.ToolCallStarted, tool_call=TOOL_CALL, title=TEXT),
     st.builds(
         events.ToolCallOutput,

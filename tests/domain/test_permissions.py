@@ -304,3 +304,49 @@ def test_every_combination_of_settings_has_a_decision_with_a_reason() -> None:
             decision = decide(dataclasses.replace(tool, effect=effect), VALUES, settings)
             assert decision.reason
             assert decision.rule.text
+
+
+@pytest.mark.parametrize(
+    ("listed", "tool"),
+    [
+        ("read_file", "file_read"),
+        ("edit_file", "file_edit"),
+        ("search_files", "file_search"),
+        ("write_stack_file", "file_write"),
+        ("write_component_file", "file_write"),
+        ("list_component_files", "file_list"),
+        ("write_*", "file_write"),
+    ],
+)
+def test_the_name_of_a_tool_of_atmos_on_a_list_governs_ours(listed: str, tool: str) -> None:
+    ours = dataclasses.replace(PLAN, name=tool)
+    assert decided(ours, blocked=entries(listed)).kind is DENY
+    assert decided(ours, allowed=entries(listed)).kind is ALLOW
+    assert is_hidden(ours, PermissionSettings(blocked=entries(listed)))
+    assert decided(PLAN, blocked=entries(listed)).kind is ASK
+
+
+def on_file(target: str, *, must_ask: str = "") -> Tool:
+    demand = Demand(effect=Effect.WRITE, requires_permission=True, target=target, must_ask=must_ask)
+    return dataclasses.replace(PLAN, name="file_edit", path_parameters=("path",), demand_of=lambda _values: demand)
+
+
+@pytest.mark.parametrize("settings", [{"mode": Mode.ALLOW}, {"allowed": entries("*")}, {"mode": Mode.DENY}, {}])
+def test_what_asks_each_time_asks_whatever_lists_and_modes_say(settings: Mapping[str, Any]) -> None:
+    decision = decided(on_file("/etc/hosts", must_ask="it is outside"), {"path": "/etc/hosts"}, **settings)
+    assert (decision.kind, decision.reason, decision.can_remember) == (ASK, "it is outside", False)
+
+
+def test_what_asks_each_time_is_still_denied_by_a_block_and_allowed_by_yolo() -> None:
+    tool = on_file("/etc/hosts", must_ask="it is outside")
+    assert decided(tool, blocked=entries("file_edit")).kind is DENY
+    assert decided(tool, yolo=True).kind is ALLOW
+
+
+def test_a_grant_for_a_file_holds_for_the_file_that_a_path_leads_to() -> None:
+    tool, values = on_file("stacks/a.yaml"), {"path": "link.yaml", "old": "1", "new": "2"}
+    grant = smallest_grant(tool, values, allow=True)
+    assert grant.text == "always allow file_edit where path = stacks/a.yaml"
+    assert decided(tool, values, grants=(grant,)).kind is ALLOW
+    assert decided(tool, {"path": "stacks/a.yaml", "old": "3", "new": "4"}, grants=(grant,)).kind is ALLOW
+    assert decided(on_file("stacks/b.yaml"), {"path": "stacks/a.yaml"}, grants=(grant,)).kind is ASK

@@ -18,9 +18,9 @@ from atmos_ai_sidecar.domain.questions import (
     title_for,
 )
 from atmos_ai_sidecar.domain.requests import Answer
-from atmos_ai_sidecar.domain.tools import Effect, Execution, Parameter, Result, Tool
+from atmos_ai_sidecar.domain.tools import Demand, Effect, Execution, Parameter, Preview, Result, Tool
 
-LABELS = {"Call", "Tool", "Effect", "Stack", "Component", "Input", "Why", "Always"}
+LABELS = {"Call", "Tool", "Effect", "Stack", "Component", "Input", "Leads to", "Change", "Why", "Always"}
 
 
 async def execute(_input: Mapping[str, Any], _execution: Execution) -> Result:
@@ -226,3 +226,43 @@ def test_always_is_not_offered_for_a_restricted_tool() -> None:
 def test_a_rule_without_a_file_is_named_alone() -> None:
     decision = Decision(kind=DecisionKind.ASK, reason="because", rule=Rule(text="the rule"))
     assert "Why        because (the rule)" in question_lines(plan_tool(), call_with(), decision)
+
+
+def edit_tool(target: str) -> Tool:
+    demand = Demand(effect=Effect.WRITE, requires_permission=True, target=target)
+    return dataclasses.replace(
+        plan_tool(),
+        name="file_edit",
+        parameters=[
+            Parameter(name=name, type="string", description=name, required=True) for name in ("path", "old", "new")
+        ],
+        path_parameters=("path",),
+        stack_parameter="",
+        component_parameter="",
+        demand_of=lambda _values: demand,
+    )
+
+
+def edit_question(target: str, diff: str) -> list[str]:
+    tool, call = edit_tool(target), ToolCall(id="1", name="file_edit", input={"path": "a.yaml", "old": "1", "new": "2"})
+    return list(question_lines(tool, call, decided(tool, call), Preview(text=diff, binding="b")))
+
+
+def test_a_preview_stands_for_everything_but_the_path() -> None:
+    lines = edit_question("a.yaml", "@@ -1 +1 @@\n-a: 1\n+a: 2")
+    at = lines.index("Change     +1 \u22121 lines")
+    assert lines[at - 1] == 'Input      path: "a.yaml"'
+    assert lines[at + 1 : at + 4] == ["           | @@ -1 +1 @@", "           | -a: 1", "           | +a: 2"]
+    assert not any("old" in line for line in lines)
+
+
+def test_a_path_that_leads_elsewhere_is_told() -> None:
+    assert "Leads to   stacks/b.yaml" in edit_question("stacks/b.yaml", "+x")
+    assert not any(line.startswith("Leads to") for line in edit_question("a.yaml", "+x"))
+
+
+@given(st.text(max_size=300))
+def test_no_diff_can_fake_a_line_of_ours(diff: str) -> None:
+    for line in edit_question("a.yaml", diff):
+        assert columns(line) <= LINE_COLUMNS
+        assert line[:11].strip() in LABELS | {""}

@@ -197,11 +197,11 @@ def test_cancel_says_which_call_was_stopped_and_which_was_not_run() -> None:
     assert stopped.result.reason == "CANCELLED"
 
 
-def test_finished_turn_takes_no_more_inputs() -> None:
+def test_finished_turn_answers_every_late_input_with_its_end() -> None:
     subject = turn()
-    subject.feed(Cancelled())
+    end = subject.feed(Cancelled())
     for late in (Said(text="x"), Cancelled(), answered(Text(text="x")), finished("a")):
-        assert subject.feed(late) == Wait()
+        assert subject.feed(late) is end
     assert subject.take_unsaved() == []
 
 

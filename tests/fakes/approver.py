@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -5,7 +6,7 @@ from atmos_ai_sidecar.application.ports.approver import CallContext
 from atmos_ai_sidecar.domain.messages import ToolCall
 from atmos_ai_sidecar.domain.permissions import Decision
 from atmos_ai_sidecar.domain.requests import Answer, PermissionRequest
-from atmos_ai_sidecar.domain.tools import Tool
+from atmos_ai_sidecar.domain.tools import Preview, Tool
 
 ASKED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -17,9 +18,22 @@ class FakeApprover:
     answer: Answer = Answer.ALLOW_ONCE
     comment: str = ""
     asked: list[tuple[Tool, ToolCall, Decision, CallContext]] = field(default_factory=list)
+    previews: list[Preview | None] = field(default_factory=list)
+    meanwhile: Callable[[], None] | None = None
+    """What happens while the question is open."""
 
-    async def ask(self, tool: Tool, call: ToolCall, decision: Decision, context: CallContext) -> PermissionRequest:
+    async def ask(
+        self,
+        tool: Tool,
+        call: ToolCall,
+        decision: Decision,
+        context: CallContext,
+        preview: Preview | None = None,
+    ) -> PermissionRequest:
         self.asked.append((tool, call, decision, context))
+        self.previews.append(preview)
+        if self.meanwhile is not None:
+            self.meanwhile()
         return PermissionRequest(
             id="request-1",
             session_id=context.session_id,

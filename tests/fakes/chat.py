@@ -157,6 +157,7 @@ class ScriptedChat:
         run_id: str = "",
         attendance: Attendance = Attendance.NOBODY,
         max_steps: int | None = None,
+        max_cost_usd: float | None = None,
         with_tools: bool = True,
     ) -> str:
         if self.error is not None:
@@ -167,6 +168,7 @@ class ScriptedChat:
             "run_id": run_id,
             "attendance": attendance,
             "max_steps": max_steps,
+            "max_cost_usd": max_cost_usd,
             "with_tools": with_tools,
         }
         turn_id = f"turn-{len(self.turns) + 1}"

@@ -1,4 +1,5 @@
 import asyncio
+import math
 from datetime import UTC, datetime, timedelta
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -7,14 +8,15 @@ START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 class FakeClock:
     """Time that stands still until a test moves it.
 
-    With ``jumps`` a sleep moves the time itself and returns at once. ``sleeps`` lists every length asked for.
+    With ``jumps`` a sleep of up to ``longest_jump`` seconds moves the time itself and returns at once. ``sleeps``
+    lists every length asked for.
     """
 
-    def __init__(self, start: datetime = START, *, jumps: bool = False) -> None:
+    def __init__(self, start: datetime = START, *, jumps: bool = False, longest_jump: float = math.inf) -> None:
         self.sleeps: list[float] = []
         self._start = start
         self._elapsed = 0.0
-        self._jumps = jumps
+        self._longest_jump = longest_jump if jumps else -1.0
         self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
         self._changed = asyncio.Condition()
 
@@ -26,7 +28,7 @@ class FakeClock:
 
     async def sleep(self, seconds: float) -> None:
         self.sleeps.append(seconds)
-        if self._jumps:
+        if seconds <= self._longest_jump:
             self._elapsed += seconds
             await asyncio.sleep(0)
             return

@@ -50,6 +50,8 @@ USAGES = st.builds(
     output_tokens=COUNTS,
     cache_read_input_tokens=COUNTS,
     cache_creation_input_tokens=COUNTS,
+    cache_misses=st.integers(0, 2**20),
+    cost_usd=st.none() | st.floats(0, 1e6),
 )
 CALLS = st.builds(ToolCall, id=UTF8, name=UTF8, input=OBJECTS)
 RESULTS = st.builds(
@@ -123,6 +125,12 @@ EVENTS: st.SearchStrategy[events.TurnEvent] = st.one_of(
     st.builds(events.PermissionResolved, permission_request_id=UTF8, outcome=st.sampled_from(Answer), resolved_by=UTF8),
     st.builds(events.UsageReported, usage=USAGES),
     st.builds(
+        events.Notice,
+        kind=st.sampled_from(events.NoticeKind),
+        message=UTF8,
+        metadata=st.dictionaries(UTF8, UTF8, max_size=2),
+    ),
+    st.builds(
         events.TurnFinished,
         stop_reason=st.sampled_from(events.StopReason),
         reason=UTF8,
@@ -152,6 +160,8 @@ def usage_of(usage: Any) -> Usage:
         output_tokens=usage.output_tokens,
         cache_read_input_tokens=usage.cache_read_input_tokens,
         cache_creation_input_tokens=usage.cache_creation_input_tokens,
+        cache_misses=usage.cache_misses,
+        cost_usd=usage.cost_usd if usage.HasField("cost_usd") else None,
     )
 
 
@@ -242,6 +252,11 @@ def event_of(response: Any) -> events.TurnEvent:
             )
         case "usage":
             return events.UsageReported(usage=usage_of(event.usage))
+        case "notice":
+            kind_name = name_of(chat_service_pb2.NoticeKind, event.kind, "NOTICE_KIND_")
+            return events.Notice(
+                kind=events.NoticeKind(kind_name), message=event.message, metadata=dict(event.metadata)
+            )
         case "turn_finished":
             return events.TurnFinished(
                 stop_reason=events.StopReason(name_of(chat_service_pb2.StopReason, event.stop_reason, "STOP_REASON_")),

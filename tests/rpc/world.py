@@ -11,17 +11,22 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc import aio
 
+from atmos_ai_sidecar.adapters.atmos_sessions import AtmosSessions
+from atmos_ai_sidecar.adapters.checkpoint_files import CheckpointFiles
 from atmos_ai_sidecar.adapters.clock import SystemClock
 from atmos_ai_sidecar.adapters.sqlite import SqliteStore, open_memory_store
 from atmos_ai_sidecar.application.approvals import Approvals, WorkspaceApprover
+from atmos_ai_sidecar.application.archive import Archive
 from atmos_ai_sidecar.application.broadcast import Broadcast
 from atmos_ai_sidecar.application.chat import Chat
+from atmos_ai_sidecar.application.compaction import Compactor
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.console import Console
 from atmos_ai_sidecar.application.sessions import Sessions
 from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.application.turns import TurnParts, Turns
 from atmos_ai_sidecar.application.workspace import Run, Workspace, WorkspaceDescription
+from atmos_ai_sidecar.domain.compaction import CompactionSettings
 from atmos_ai_sidecar.domain.permissions import Grant, PermissionSettings
 from atmos_ai_sidecar.domain.redaction import Redactor
 from atmos_ai_sidecar.domain.tools import Effect, Execution, OutputPiece, Parameter, Result, Tool, ToolRegistry
@@ -175,6 +180,13 @@ class World:
             store=self.store,
             broadcast=Broadcast(self.store),
             model=self.model,
+            compactor=Compactor(
+                store=self.store,
+                sessions=self.store,
+                model=self.model,
+                clock=clock,
+                settings=CompactionSettings(),
+            ),
             tools=executor,
             permissions=permissions,
             clock=clock,
@@ -195,6 +207,14 @@ class World:
         return Workspace(
             run=Run(run_id="services", directory="/project", environment={}),
             sessions=sessions,
+            archive=Archive(
+                self.store,
+                project_path="/project",
+                files=CheckpointFiles(),
+                foreign=AtmosSessions(Path("/project/.atmos/sessions/sessions.db"), "/project"),
+                clock=clock,
+                redact=redactor.redact,
+            ),
             chat=chat,
             tools=executor,
             approvals=self.approvals,

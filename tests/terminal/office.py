@@ -117,6 +117,7 @@ class Office:
 
     def __init__(self, script: Script = answer_plainly) -> None:
         self.clock = FakeClock(jumps=True)
+        self.settings: Sequence[Any] = ()
         self.store = FakeSessionStore(self.clock)
         self.approvals = Approvals(clock=FakeClock(), owner="owner-1")
         self.chat = ScriptedChat(self.store, self.approvals, script)
@@ -147,6 +148,7 @@ class Office:
             open_workspace=self.open_workspace,
             start_demo=self._start_demo,
             find_project=lambda run, options: self.project_file,
+            list_settings=lambda run, options: self.settings,
             run_foreground_sidecar=self._run_foreground,
             clock=self.clock,
             version="1.2.3",
@@ -175,6 +177,7 @@ class Office:
         return Workspace(
             run=run,
             sessions=self.sessions,
+            archive=cast("Any", self),
             chat=cast("Any", self.chat),
             tools=cast("Any", self),
             approvals=self.approvals,

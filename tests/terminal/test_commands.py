@@ -7,7 +7,7 @@ import pytest
 
 from atmos_ai_sidecar.application.ports.approver import Attendance
 from atmos_ai_sidecar.application.workspace import RunOptions
-from atmos_ai_sidecar.domain.events import ModelRetrying, StopReason, TurnFinished
+from atmos_ai_sidecar.domain.events import ModelRetrying, Notice, NoticeKind, StopReason, TurnFinished
 from atmos_ai_sidecar.domain.messages import Usage
 from atmos_ai_sidecar.errors import ConfigurationInvalidError, InvalidFieldError
 from atmos_ai_sidecar.terminal.chat.settings import resume_token
@@ -119,7 +119,14 @@ class TestExec:
                 "error": "",
             }
         ]
-        assert answer["tokens"] == {"prompt": 15, "completion": 5, "total": 20, "cached": 3, "cache_creation": 2}
+        assert answer["tokens"] == {
+            "prompt": 15,
+            "completion": 5,
+            "total": 20,
+            "cached": 3,
+            "cache_creation": 2,
+            "cache_misses": 0,
+        }
         metadata = answer["metadata"]
         assert metadata.pop("session_id").startswith("session-id-")
         assert metadata.pop("duration_ms") >= 0
@@ -129,6 +136,7 @@ class TestExec:
             "timestamp": "2026-01-02T03:04:05+00:00",
             "tools_enabled": True,
             "stop_reason": "end_turn",
+            "cost_usd": None,
         }
         assert answer["error"] is None
         assert answer["approvals_needed"] == []
@@ -204,14 +212,27 @@ class TestExec:
         code, answer = await self.run_json(Office(call), piped())
         assert (code, answer["tool_calls"][0]["success"]) == (0, False)
 
+    async def test_notices_are_told_on_stderr_and_in_the_json(self) -> None:
+        async def warn(turn: ScriptedTurn) -> None:
+            turn.put(Notice(kind=NoticeKind.BUDGET_WARNING, message="80% of a budget are used."))
+            await turn.say("Done.")
+
+        console = piped()
+        assert await Office(warn).run(console, "exec", "do it") == 0
+        assert (console.out, console.err) == ("Done.\n", "80% of a budget are used.\n")
+        _, answer = await self.run_json(Office(warn), piped())
+        assert answer["notices"] == [{"kind": "budget_warning", "message": "80% of a budget are used."}]
+
     async def test_the_prompt_is_read_from_a_pipe_and_options_reach_the_turn(self) -> None:
         console, office = piped(), Office()
         console.type("from a pipe\n")
         console.end_input()
-        assert await office.run(console, "exec", "--no-tools", "--max-steps", "3", "--model", "m") == 0
+        options = ("--no-tools", "--max-steps", "3", "--max-cost-usd", "0.5", "--model", "m")
+        assert await office.run(console, "exec", *options) == 0
         arguments = office.chat.turns[0].arguments
         assert arguments["text"] == "from a pipe"
         assert (arguments["with_tools"], arguments["max_steps"], arguments["model"]) == (False, 3, "m")
+        assert arguments["max_cost_usd"] == 0.5
         assert console.out == "You said: from a pipe\n"
 
     async def test_a_prompt_leaves_the_input_to_others(self) -> None:

@@ -106,7 +106,7 @@ class AnthropicModel:
         allowed = idle if deadline is None else min(idle, self._remaining(deadline))
         try:
             async with aclosing(wire.events(body, allowed)) as events:
-                async for event in events:
+                while (event := await self._next_within(events, idle)) is not None:
                     if deadline is not None:
                         self._remaining(deadline)
                     piece = answer.add(event)
@@ -115,6 +115,20 @@ class AnthropicModel:
             yield answer.finished()
         except MalformedAnswerError as error:
             raise failures.broken(self._settings, str(error)) from error
+
+    async def _next_within(self, events: AsyncGenerator[dict[str, Any], None], seconds: float) -> dict[str, Any] | None:
+        """The next event, or None at the end; raises Failure when nothing comes for so long, by our own clock."""
+        reading = asyncio.ensure_future(anext(events, None))
+        timer = asyncio.ensure_future(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait((reading, timer), return_when=asyncio.FIRST_COMPLETED)
+            if not reading.done():
+                raise failures.silent(self._settings, seconds)
+            return reading.result()
+        finally:
+            for task in (timer, reading):
+                task.cancel()
+            await asyncio.gather(timer, reading, return_exceptions=True)
 
     def _remaining(self, deadline: float) -> float:
         remaining = deadline - self._clock.monotonic()

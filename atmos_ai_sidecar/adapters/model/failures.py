@@ -184,8 +184,8 @@ def _refused(settings: ModelSettings, status: int, message: str) -> SidecarError
         )
     if status == _TOO_LARGE or any(words in message.lower() for words in _TOO_LONG):
         return ModelFailedError(
-            f"The conversation is too long for the model ({status}: {message}).",
-            remedy="Start a new session, or ask with less.",
+            f"The conversation is too long for the model at {settings.shown_url} ({status}: {message}).",
+            remedy="Compact it, start a new session, or ask with less.",
             kind="prompt_too_long",
             **metadata,
         )

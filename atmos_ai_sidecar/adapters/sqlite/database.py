@@ -4,6 +4,7 @@ A transaction is one hop to a connection's thread. A task that is cancelled whil
 not stop it: the transaction is written as a whole or, when it fails, not at all.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable
 from functools import partial
@@ -12,11 +13,13 @@ from typing import Final, TypeVar, cast
 
 import aiosqlite
 
-from atmos_ai_sidecar.adapters.sqlite import files
-from atmos_ai_sidecar.adapters.sqlite.failures import translated, unavailable
+from atmos_ai_sidecar.adapters.sqlite.failures import translated
 from atmos_ai_sidecar.adapters.sqlite.migrations import NEWEST_VERSION
 from atmos_ai_sidecar.adapters.sqlite.schema import checked_version, migrate
 from atmos_ai_sidecar.adapters.sqlite.transactions import Mode, transaction
+from atmos_ai_sidecar.adapters.storage import files
+from atmos_ai_sidecar.adapters.storage.failpoints import Failpoints
+from atmos_ai_sidecar.adapters.storage.problems import unavailable
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.errors import StorageBusyError
 
@@ -47,6 +50,7 @@ class Database:
         self._is_same_file = is_same_file
         self._writer = writer
         self._reader = reader
+        self._failpoints = Failpoints.from_environment(os.environ)
         self._is_closed = False
 
     async def write(self, change: Callable[[sqlite3.Connection], T]) -> T:
@@ -55,7 +59,7 @@ class Database:
         Raises:
             StorageBusyError, StorageFullError, StorageCorruptError, StorageUnavailableError
         """
-        return await self._writer.run(partial(self._transact, change, "IMMEDIATE"))
+        return await self._writer.run(partial(self._written, change))
 
     async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Runs ``query`` on one consistent state that has everything written before.
@@ -82,6 +86,20 @@ class Database:
             raise unavailable(self._path, "it was removed or replaced while it was in use")
         with translated(self._path), transaction(connection, mode):
             return function(connection)
+
+    def _written(self, change: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> T:
+        """Writes between the places where a test may let the process die, named by the rows that change."""
+        rows = getattr(change, "func", change).__module__.rpartition(".")[2].removesuffix("_rows")
+
+        def observed(connection: sqlite3.Connection) -> T:
+            self._failpoints.hit(f"{rows}.begin")
+            result = change(connection)
+            self._failpoints.hit(f"{rows}.commit")
+            return result
+
+        result = self._transact(observed, "IMMEDIATE", connection)
+        self._failpoints.hit(f"{rows}.committed")
+        return result
 
 
 async def open_database(path: Path, clock: Clock, *, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS) -> Database:

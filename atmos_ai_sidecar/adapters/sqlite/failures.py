@@ -4,7 +4,8 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from atmos_ai_sidecar.adapters.sqlite.values import UnreadableError
+from atmos_ai_sidecar.adapters.storage.problems import busy, corrupt, full, unavailable
+from atmos_ai_sidecar.adapters.storage.values import UnreadableError
 from atmos_ai_sidecar.errors import (
     MessageTooLargeError,
     SidecarError,
@@ -14,7 +15,6 @@ from atmos_ai_sidecar.errors import (
     StorageUnavailableError,
 )
 
-_RETRY_SECONDS = 1.0
 _KINDS: Mapping[int, type[SidecarError]] = {
     sqlite3.SQLITE_BUSY: StorageBusyError,
     sqlite3.SQLITE_LOCKED: StorageBusyError,
@@ -44,24 +44,6 @@ def translated(path: str) -> Iterator[None]:
         raise known from error
 
 
-def corrupt(path: str, problem: str) -> StorageCorruptError:
-    return StorageCorruptError(
-        f"The session store {path} cannot be trusted: {problem}.",
-        remedy="It was left as it is. Move it away to start with an empty one, or restore a backup.",
-        path=path,
-        problem=problem,
-    )
-
-
-def unavailable(path: str, problem: str) -> StorageUnavailableError:
-    return StorageUnavailableError(
-        f"The session store {path} cannot be used: {problem}.",
-        remedy="Make its folder writable for you, or set `ai.sessions.enabled: false` to go on without one.",
-        path=path,
-        problem=problem,
-    )
-
-
 def _translated(error: sqlite3.Error, path: str) -> SidecarError | None:
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
@@ -70,18 +52,9 @@ def _translated(error: sqlite3.Error, path: str) -> SidecarError | None:
     # The shared-memory file could not grow: the disk is full, though the code says input/output.
     kind = StorageFullError if code == sqlite3.SQLITE_IOERR_SHMSIZE else _KINDS.get(code & 0xFF)
     if kind is StorageBusyError:
-        return StorageBusyError(
-            f"Another process holds the session store {path} locked.",
-            retry_seconds=_RETRY_SECONDS,
-            remedy="Try again in a moment; `atmos-ai doctor` shows who uses it.",
-            path=path,
-        )
+        return busy(path)
     if kind is StorageFullError:
-        return StorageFullError(
-            f"There is no space left to write the session store {path}.",
-            remedy="Free some space; what was stored before is safe.",
-            path=path,
-        )
+        return full(path)
     if kind is MessageTooLargeError:
         return MessageTooLargeError("The message is larger than the session store can keep.", remedy="Shorten it.")
     if kind is StorageCorruptError:

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from atmos_ai_sidecar.adapters.sqlite.values import from_json, from_text_time, to_json, to_text_time
+from atmos_ai_sidecar.adapters.storage.values import from_json, from_text_time, to_json, to_text_time
 from atmos_ai_sidecar.application.ports.journal import OpenTurn
 from atmos_ai_sidecar.domain.event_codec import event_from_json, event_to_json, event_type
 from atmos_ai_sidecar.domain.events import SessionEvent, TurnEvent, TurnFinished
@@ -15,6 +15,9 @@ _NAME = "SELECT name FROM sessions WHERE id = ?"
 _IS_OPEN = "SELECT 1 FROM turns WHERE session_id = ? AND finished_at IS NULL"
 _BEGIN = "INSERT INTO turns (session_id, turn_id, owner, started_at) VALUES (?, ?, ?, ?)"
 _FINISH = "UPDATE turns SET finished_at = ? WHERE session_id = ? AND turn_id = ? AND finished_at IS NULL"
+_TAKE_OVER = """
+    UPDATE turns SET owner = ? WHERE session_id = ? AND turn_id = ? AND owner = ? AND finished_at IS NULL
+"""
 _OPEN = "SELECT session_id, turn_id, owner FROM turns WHERE finished_at IS NULL ORDER BY started_at, session_id"
 _LAST_SEQ = "SELECT last_seq FROM sessions WHERE id = ?"
 _SET_LAST_SEQ = "UPDATE sessions SET last_seq = ? WHERE id = ?"
@@ -33,6 +36,10 @@ def begin_turn(connection: sqlite3.Connection, session_id: str, turn_id: str, ow
 
 def finish_turn(connection: sqlite3.Connection, session_id: str, turn_id: str, now: datetime) -> None:
     connection.execute(_FINISH, (to_text_time(now), session_id, turn_id))
+
+
+def take_over(connection: sqlite3.Connection, session_id: str, turn_id: str, owner: str, previous_owner: str) -> bool:
+    return connection.execute(_TAKE_OVER, (owner, session_id, turn_id, previous_owner)).rowcount == 1
 
 
 def open_turns(connection: sqlite3.Connection) -> Sequence[OpenTurn]:

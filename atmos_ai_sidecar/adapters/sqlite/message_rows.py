@@ -6,8 +6,8 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from atmos_ai_sidecar.adapters.sqlite import session_rows
-from atmos_ai_sidecar.adapters.sqlite.values import from_json, from_text_time, to_json, to_text, to_text_time
+from atmos_ai_sidecar.adapters.sqlite import search_rows, session_rows
+from atmos_ai_sidecar.adapters.storage.values import from_json, from_text_time, to_json, to_text, to_text_time
 from atmos_ai_sidecar.application.ports.session_store import MessagePage
 from atmos_ai_sidecar.domain.messages import Block, Message, Role, Usage, block_from_json, block_to_json
 
@@ -62,16 +62,18 @@ def page(connection: sqlite3.Connection, session_id: str, after: int, limit: int
 
 def _insert(connection: sqlite3.Connection, session_id: str, message: Message, now: datetime) -> Message:
     create_time = (message.create_time or now).astimezone(UTC)
+    content = to_text(message.text)
     values = (
         session_id,
         message.role,
-        to_text(message.text),
+        content,
         to_text_time(create_time),
         message.turn_id,
         to_json([block_to_json(block) for block in message.blocks]),
         None if message.usage is None else to_json(asdict(message.usage)),
     )
     number = connection.execute(_INSERT, values).lastrowid or 0
+    search_rows.add(connection, number, content)
     return replace(message, id=number, session_id=session_id, create_time=create_time, blocks=tuple(message.blocks))
 
 

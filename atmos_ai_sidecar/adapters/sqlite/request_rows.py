@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from atmos_ai_sidecar.adapters.sqlite import session_rows
-from atmos_ai_sidecar.adapters.sqlite.cursors import decode_cursor, encode_cursor
-from atmos_ai_sidecar.adapters.sqlite.values import from_json, from_text_time, to_json, to_text, to_text_time
+from atmos_ai_sidecar.adapters.storage.cursors import decode_cursor, encode_cursor
+from atmos_ai_sidecar.adapters.storage.values import from_json, from_text_time, to_json, to_text, to_text_time
 from atmos_ai_sidecar.application.ports.approval_store import Settlement
 from atmos_ai_sidecar.domain.event_codec import request_from_json, request_to_json
 from atmos_ai_sidecar.domain.requests import Answer, PermissionRequest

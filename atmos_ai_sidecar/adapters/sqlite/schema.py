@@ -3,11 +3,13 @@
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
-from atmos_ai_sidecar.adapters.sqlite.failures import corrupt
+from atmos_ai_sidecar.adapters.sqlite.backups import back_up
 from atmos_ai_sidecar.adapters.sqlite.migrations import MIGRATIONS, Migration
 from atmos_ai_sidecar.adapters.sqlite.transactions import transaction
-from atmos_ai_sidecar.adapters.sqlite.values import to_text_time
+from atmos_ai_sidecar.adapters.storage.problems import corrupt
+from atmos_ai_sidecar.adapters.storage.values import to_text_time
 from atmos_ai_sidecar.errors import SchemaTooNewError
 
 _TABLE = """
@@ -39,8 +41,13 @@ def checked_version(connection: sqlite3.Connection, path: str, migrations: Seque
 def migrate(
     connection: sqlite3.Connection, path: str, now: datetime, migrations: Sequence[Migration] = MIGRATIONS
 ) -> None:
-    """Applies what is missing, each step in a transaction of its own; raises as ``checked_version`` does."""
-    version = 0
+    """Applies what is missing, each step in a transaction of its own; raises as ``checked_version`` does.
+
+    Before the first step that changes data the file is copied beside itself, as ``sidecar.db.schema-1``.
+    """
+    version = checked_version(connection, path, migrations)
+    if version and Path(path).is_file() and any(step.changes_data for step in migrations[version:]):
+        back_up(connection, Path(f"{path}.schema-{version}"))
     while version < len(migrations):
         with transaction(connection, "IMMEDIATE"):
             # Read under the lock: another process may be faster.

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from atmos_ai_sidecar.adapters.sqlite.cursors import decode_cursor, encode_cursor
-from atmos_ai_sidecar.adapters.sqlite.values import from_json, from_text_time, to_json, to_text, to_text_time
+from atmos_ai_sidecar.adapters.sqlite import search_rows
+from atmos_ai_sidecar.adapters.storage.cursors import decode_cursor, encode_cursor
+from atmos_ai_sidecar.adapters.storage.values import from_json, from_text_time, to_json, to_text, to_text_time
 from atmos_ai_sidecar.application.ports.session_store import SessionChange, SessionDraft, SessionPage
 from atmos_ai_sidecar.domain.sessions import ContextItem, Session, SessionId, default_name
 from atmos_ai_sidecar.errors import EtagMismatchError, SessionExistsError, SessionNotFoundError
@@ -31,6 +32,10 @@ _PAGE_IN_USE = f"""
 _INSERT = """
     INSERT INTO sessions (id, name, project_path, model, provider, created_at, updated_at, metadata)
     VALUES (:id, :name, :project_path, :model, :provider, :now, :now, :metadata)
+"""
+_ADOPT = """
+    INSERT INTO sessions (id, name, project_path, model, provider, created_at, updated_at)
+    VALUES (:id, :id, '', '', '', :now, :now) ON CONFLICT (id) DO NOTHING
 """
 _UPDATE = """
     UPDATE sessions
@@ -66,10 +71,16 @@ def require(connection: sqlite3.Connection, session_id: str) -> None:
         raise SessionNotFoundError(session_id)
 
 
+def created_by_request(connection: sqlite3.Connection, request_id: str) -> Session | None:
+    """The session that an earlier request of that id made; an empty id never made one."""
+    row = connection.execute(_REPEATED, (request_id,)).fetchone() if request_id else None
+    return None if row is None else get(connection, row[0])
+
+
 def create(connection: sqlite3.Connection, draft: SessionDraft, now: datetime) -> Session:
-    repeated = connection.execute(_REPEATED, (draft.request_id,)).fetchone() if draft.request_id else None
+    repeated = created_by_request(connection, draft.request_id)
     if repeated is not None:
-        return get(connection, repeated[0])
+        return repeated
     session_id = str(uuid.uuid4())
     values = {
         "id": session_id,
@@ -137,7 +148,13 @@ def update(connection: sqlite3.Connection, session_id: str, change: SessionChang
 
 
 def delete(connection: sqlite3.Connection, session_id: str) -> bool:
+    search_rows.forget(connection, session_id)
     return connection.execute(_DELETE, (session_id,)).rowcount > 0
+
+
+def adopt(connection: sqlite3.Connection, session_id: str, now: datetime) -> None:
+    """Makes room for the turns and events of a session that is kept elsewhere; it is in no project's list."""
+    connection.execute(_ADOPT, {"id": session_id, "now": to_text_time(now)})
 
 
 def set_context_item(connection: sqlite3.Connection, session_id: str, item: ContextItem) -> None:

@@ -1,16 +1,30 @@
-"""The three ports of the store, each a thin layer of transactions over the rows."""
+"""The ports of the store, each a thin layer of transactions over the rows."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 
-from atmos_ai_sidecar.adapters.sqlite import journal_rows, message_rows, request_rows, session_rows
+from atmos_ai_sidecar.adapters.sqlite import (
+    archive_rows,
+    compaction_rows,
+    journal_rows,
+    message_rows,
+    output_rows,
+    request_rows,
+    search_rows,
+    session_rows,
+)
 from atmos_ai_sidecar.adapters.sqlite.database import Database
 from atmos_ai_sidecar.application.ports.approval_store import Settlement
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.journal import OpenTurn
+from atmos_ai_sidecar.application.ports.message_search import SearchPage
+from atmos_ai_sidecar.application.ports.session_archive import SessionImport
 from atmos_ai_sidecar.application.ports.session_store import MessagePage, SessionChange, SessionDraft, SessionPage
+from atmos_ai_sidecar.application.ports.tool_outputs import OutputPage
+from atmos_ai_sidecar.domain.compaction import Compaction
 from atmos_ai_sidecar.domain.events import SessionEvent, TurnEvent
-from atmos_ai_sidecar.domain.messages import Message
+from atmos_ai_sidecar.domain.messages import Message, Usage
 from atmos_ai_sidecar.domain.requests import PermissionRequest
 from atmos_ai_sidecar.domain.sessions import ContextItem, Session, SessionId
 
@@ -82,6 +96,27 @@ class SqliteSessionStore(_OnDatabase):
         )
 
 
+class SqliteSessionArchive(_OnDatabase):
+    """The SessionArchive and MessageSearch ports."""
+
+    async def import_session(self, imported: SessionImport, *, overwrite: bool = False) -> Session:
+        return await self._database.write(
+            partial(archive_rows.import_session, imported=imported, now=self._clock.now(), overwrite=overwrite)
+        )
+
+    async def clean_sessions(self, project_path: str, *, before: datetime, dry_run: bool = False) -> Sequence[Session]:
+        return await self._database.write(
+            partial(archive_rows.clean, project_path=project_path, before=before, dry_run=dry_run)
+        )
+
+    async def search_messages(
+        self, project_path: str, terms: Sequence[str], *, limit: int, cursor: str = ""
+    ) -> SearchPage:
+        return await self._database.read(
+            partial(search_rows.find, project_path=project_path, terms=terms, limit=limit, cursor=cursor)
+        )
+
+
 class SqliteJournal(_OnDatabase):
     """The Journal port. ``TurnFinished`` in the journal ends the claim in the same transaction."""
 
@@ -90,9 +125,24 @@ class SqliteJournal(_OnDatabase):
             partial(journal_rows.begin_turn, session_id=session_id, turn_id=turn_id, owner=owner, now=self._clock.now())
         )
 
+    async def adopt_session(self, session_id: SessionId) -> None:
+        """Lets a session that another store keeps have turns and events here; a known one stays as it is."""
+        await self._database.write(partial(session_rows.adopt, session_id=session_id, now=self._clock.now()))
+
     async def finish_turn(self, session_id: SessionId, turn_id: str) -> None:
         await self._database.write(
             partial(journal_rows.finish_turn, session_id=session_id, turn_id=turn_id, now=self._clock.now())
+        )
+
+    async def take_over_turn(self, session_id: SessionId, turn_id: str, *, owner: str, previous_owner: str) -> bool:
+        return await self._database.write(
+            partial(
+                journal_rows.take_over,
+                session_id=session_id,
+                turn_id=turn_id,
+                owner=owner,
+                previous_owner=previous_owner,
+            )
         )
 
     async def open_turns(self) -> Sequence[OpenTurn]:
@@ -137,8 +187,49 @@ class SqliteApprovalStore(_OnDatabase):
         return await self._database.read(partial(request_rows.pending_of_owner, owner=owner))
 
 
-class SqliteStore(SqliteSessionStore, SqliteJournal, SqliteApprovalStore):
-    """One database as all three ports; close it when nothing needs it any more."""
+class SqliteCompactionStore(_OnDatabase):
+    """The CompactionStore port."""
+
+    async def add_compaction(self, session_id: SessionId, compaction: Compaction, *, now: datetime) -> None:
+        await self._database.write(partial(compaction_rows.add, session_id=session_id, compaction=compaction, now=now))
+
+    async def newest_compaction(self, session_id: SessionId) -> Compaction | None:
+        return await self._database.read(partial(compaction_rows.newest, session_id=session_id))
+
+    async def compaction_usage(self, session_id: SessionId) -> Usage:
+        return await self._database.read(partial(compaction_rows.usage, session_id=session_id))
+
+
+class SqliteToolOutputs(_OnDatabase):
+    """The ToolOutputs port."""
+
+    async def save_output(self, session_id: str, tool_call_id: str, *, tool: str, text: str) -> None:
+        await self._database.write(
+            partial(
+                output_rows.save,
+                session_id=session_id,
+                tool_call_id=tool_call_id,
+                tool=tool,
+                text=text,
+                now=self._clock.now(),
+            )
+        )
+
+    async def read_output(self, session_id: str, tool_call_id: str, *, offset: int, limit: int) -> OutputPage | None:
+        return await self._database.read(
+            partial(output_rows.page, session_id=session_id, tool_call_id=tool_call_id, offset=offset, limit=limit)
+        )
+
+
+class SqliteStore(
+    SqliteSessionStore,
+    SqliteSessionArchive,
+    SqliteJournal,
+    SqliteApprovalStore,
+    SqliteToolOutputs,
+    SqliteCompactionStore,
+):
+    """One database as all ports of a store; close it when nothing needs it any more."""
 
     async def close(self) -> None:
         """Waits for what is under way and closes the file; closing twice is fine."""

@@ -5,7 +5,7 @@ from typing import Protocol
 from atmos_ai_sidecar.domain.messages import ToolCall
 from atmos_ai_sidecar.domain.permissions import Decision
 from atmos_ai_sidecar.domain.requests import PermissionRequest
-from atmos_ai_sidecar.domain.tools import Tool
+from atmos_ai_sidecar.domain.tools import Preview, Tool
 
 
 class Attendance(Enum):
@@ -32,8 +32,16 @@ class CallContext:
 class Approver(Protocol):
     """Asks a person whether a call may run."""
 
-    async def ask(self, tool: Tool, call: ToolCall, decision: Decision, context: CallContext) -> PermissionRequest:
+    async def ask(
+        self,
+        tool: Tool,
+        call: ToolCall,
+        decision: Decision,
+        context: CallContext,
+        preview: Preview | None = None,
+    ) -> PermissionRequest:
         """Raises a permission request and returns it settled: its ``outcome`` is never None.
 
+        The question shows the preview, if there is one, and its digest covers what the preview was made from.
         A cancelled call settles its request as cancelled.
         """

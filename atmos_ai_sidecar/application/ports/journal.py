@@ -36,6 +36,12 @@ class Journal(Protocol):
     async def open_turns(self) -> Sequence[OpenTurn]:
         """Turns that have not ended, of every owner."""
 
+    async def take_over_turn(self, session_id: SessionId, turn_id: str, *, owner: str, previous_owner: str) -> bool:
+        """Makes ``owner`` the owner of an open turn that still is ``previous_owner``'s: a conditional write.
+
+        Of several that try at once exactly one gets True.
+        """
+
     async def append_events(
         self, session_id: SessionId, turn_id: str, events: Sequence[TurnEvent]
     ) -> Sequence[SessionEvent]:

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from atmos_ai_sidecar.application.compaction import ContextUse
 from atmos_ai_sidecar.application.ports.session_store import SessionChange
 from atmos_ai_sidecar.application.workspace import Workspace
+from atmos_ai_sidecar.domain.events import Notice
 from atmos_ai_sidecar.domain.messages import Message, Role, ToolCall
 from atmos_ai_sidecar.domain.sessions import Session
 from atmos_ai_sidecar.errors import TurnInProgressError
@@ -52,6 +54,17 @@ class Conversation:
         """What the user said last; empty when nothing was said."""
         said = [message.text for message in await self.messages() if message.role is Role.USER and message.text]
         return said[-1] if said else ""
+
+    async def compact(self, focus: str) -> Sequence[Notice]:
+        """Makes what the model sees of the session shorter; what is stored stays.
+
+        Raises:
+            TurnInProgressError, ModelNotConfiguredError, BudgetExhaustedError
+        """
+        return await self.workspace.chat.compact(self.session.id, focus=focus, model=self.chosen_model)
+
+    async def context(self) -> ContextUse:
+        return await self.workspace.chat.context(self.session.id)
 
     async def cancel(self) -> bool:
         return await self.workspace.chat.cancel_turn(self.session.id)

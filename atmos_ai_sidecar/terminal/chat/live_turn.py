@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.domain.events import (
     ModelRetrying,
+    Notice,
     StopReason,
     TextDelta,
     ThinkingDelta,
@@ -104,6 +105,8 @@ class LiveTurn:
                 self.activity = "thinking"
             case ModelRetrying():
                 self._start_again(event)
+            case Notice():
+                self.add(Note(text=sanitised(event.message), tone="warning"))
             case ToolCallStarted():
                 self._end_text()
                 self.activity = "working"

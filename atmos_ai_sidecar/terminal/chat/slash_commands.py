@@ -146,6 +146,27 @@ async def _tools(conversation: Conversation, view: View, _argument: str) -> None
         view.say(line)
 
 
+async def _compact(conversation: Conversation, view: View, argument: str) -> None:
+    view.say("Summarising the conversation…")
+    for notice in await conversation.compact(argument):
+        view.say(notice.message)
+
+
+async def _context(conversation: Conversation, view: View, _argument: str) -> None:
+    use = await conversation.context()
+    parts = [
+        ("System prompt", use.system),
+        ("Tools", use.tools),
+        ("Summary", use.summary),
+        ("Tool outputs", use.tool_outputs),
+        ("What was said", use.messages - use.summary - use.tool_outputs),
+    ]
+    rows = [(name, f"{tokens:,}", f"{tokens / use.window:.0%}") for name, tokens in parts]
+    for line in table(("ABOUT", "TOKENS", "OF THE WINDOW"), rows, view.palette):
+        view.say(line)
+    view.say(f"{use.total:,} of {use.window:,} tokens; from {use.limit:,} on the beginning is made shorter.")
+
+
 async def _retry(conversation: Conversation, view: View, _argument: str) -> None:
     question = await conversation.last_question()
     if question:
@@ -167,6 +188,8 @@ COMMANDS: Mapping[str, SlashCommand] = {
     "model": SlashCommand(arguments="[NAME]", help="show or choose the model", run=_model),
     "permissions": SlashCommand(arguments="", help="what may run, and what is remembered", run=_permissions),
     "tools": SlashCommand(arguments="", help="what the model can ask for", run=_tools),
+    "context": SlashCommand(arguments="", help="what fills the model's window", run=_context),
+    "compact": SlashCommand(arguments="[FOCUS]", help="summarise the beginning of the session", run=_compact),
     "retry": SlashCommand(arguments="", help="say the last message again", run=_retry),
     "quit": SlashCommand(arguments="", help="leave", run=_quit),
 }

@@ -27,6 +27,7 @@ class ExecOptions:
     output: str
     session: str
     max_steps: int | None
+    max_cost_usd: float | None
     no_tools: bool
 
 
@@ -44,6 +45,13 @@ class ExecOptions:
 @click.option("-o", "--output", default="", metavar="FILE", help="Write to this file and not to standard output.")
 @click.option("-s", "--session", default="", metavar="NAME", help="Go on with this session, or create it.")
 @click.option("--max-steps", type=click.IntRange(1, 1000), default=None, help="Stop after so many model requests.")
+@click.option(
+    "--max-cost-usd",
+    type=click.FloatRange(min=0, min_open=True),
+    default=None,
+    metavar="USD",
+    help="Stop when the model has cost so much.",
+)
 @click.option("--no-tools", is_flag=True, help="The model answers without looking anything up.")
 @click.option("--no-auto-context", is_flag=True, hidden=True, expose_value=False)
 @refused("--context", why="Pipe it in, or put it into the prompt.")
@@ -99,6 +107,7 @@ class _Script:
                 text=text,
                 model=self.context.options.model,
                 max_steps=self.options.max_steps,
+                max_cost_usd=self.options.max_cost_usd,
                 with_tools=not self.options.no_tools,
             )
             self.record = await run_turn(self.context.console, workspace, request, _ignore)
@@ -112,6 +121,8 @@ class _Script:
             return code
         if self.record.text:
             self._put(self._text() + "\n")
+        for notice in self.record.notices:
+            self.context.writer.say(visible(notice.message))
         report_end(self.context.writer, self.record)
         return code
 
@@ -149,7 +160,9 @@ class _Script:
                 "timestamp": self._timestamp,
                 "tools_enabled": not self.options.no_tools,
                 "stop_reason": record.stop_reason.value if record.finished else "",
+                "cost_usd": record.finished.usage.known_cost_usd if record.finished else None,
             },
+            "notices": [{"kind": notice.kind.value, "message": notice.message} for notice in record.notices],
             "error": self._error(code),
             "approvals_needed": [
                 {"tool": call.call.name, "args": dict(call.call.input), "rule": self.rules.get(call.call.id, "")}
@@ -214,11 +227,11 @@ def _call(record: CallRecord) -> dict[str, Any]:
 
 
 def _tokens(usage: Usage) -> dict[str, int]:
-    prompt = usage.input_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens
     return {
-        "prompt": prompt,
+        "prompt": usage.prompt_tokens,
         "completion": usage.output_tokens,
-        "total": prompt + usage.output_tokens,
+        "total": usage.total_tokens,
         "cached": usage.cache_read_input_tokens,
         "cache_creation": usage.cache_creation_input_tokens,
+        "cache_misses": usage.cache_misses,
     }

@@ -17,7 +17,7 @@ SEED_COLUMNS = {
     "messages": ["id", "session_id", "role", "content", "created_at"],
     "session_context": ["session_id", "context_type", "context_key", "context_value"],
 }
-CHECKSUMS = ["152f5a3c"]
+CHECKSUMS = ["152f5a3c", "98d45da9", "760bd8a4", "8c03cfb2"]
 
 
 def execute(path: Path, *statements: str) -> None:
@@ -152,23 +152,27 @@ async def test_a_row_that_we_did_not_write_is_reported_as_corrupt(opened: Opened
 
 
 def test_an_older_schema_is_brought_up_step_by_step() -> None:
-    added = Migration(version=2, name="colours", statements=("ALTER TABLE sessions ADD COLUMN colour TEXT",))
+    added = Migration(
+        version=len(MIGRATIONS) + 1, name="colours", statements=("ALTER TABLE sessions ADD COLUMN colour TEXT",)
+    )
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         migrate(connection, ":memory:", START, MIGRATIONS)
         migrate(connection, ":memory:", START, [*MIGRATIONS, added])
-        assert checked_version(connection, ":memory:", [*MIGRATIONS, added]) == 2
+        assert checked_version(connection, ":memory:", [*MIGRATIONS, added]) == added.version
 
 
 def test_a_step_that_fails_leaves_the_version_before_it() -> None:
     broken = Migration(
-        version=2, name="broken", statements=("CREATE TABLE half (id)", "INSERT INTO nowhere VALUES (1)")
+        version=len(MIGRATIONS) + 1,
+        name="broken",
+        statements=("CREATE TABLE half (id)", "INSERT INTO nowhere VALUES (1)"),
     )
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         migrate(connection, ":memory:", START, MIGRATIONS)
         # What the broken step would make is learnt from an empty database, where it fails just so.
         with pytest.raises(sqlite3.OperationalError, match="nowhere"):
             migrate(connection, ":memory:", START, [*MIGRATIONS, broken])
-        assert checked_version(connection, ":memory:", MIGRATIONS) == 1
+        assert checked_version(connection, ":memory:", MIGRATIONS) == len(MIGRATIONS)
 
 
 def test_released_migrations_are_never_changed() -> None:

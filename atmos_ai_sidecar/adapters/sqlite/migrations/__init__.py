@@ -5,7 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from atmos_ai_sidecar.adapters.sqlite.migrations import v0001_sessions
+from atmos_ai_sidecar.adapters.sqlite.migrations import (
+    v0001_sessions,
+    v0002_search,
+    v0003_tool_outputs,
+    v0004_compactions,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,11 +20,18 @@ class Migration:
     version: int
     name: str
     statements: Sequence[str]
+    changes_data: bool = False
+    """A copy of the file is made before it."""
 
     @property
     def checksum(self) -> str:
         return hashlib.sha256("\n;\n".join(self.statements).encode()).hexdigest()
 
 
-MIGRATIONS: Final[Sequence[Migration]] = (Migration(version=1, name="sessions", statements=v0001_sessions.STATEMENTS),)
+MIGRATIONS: Final[Sequence[Migration]] = (
+    Migration(version=1, name="sessions", statements=v0001_sessions.STATEMENTS),
+    Migration(version=2, name="search", statements=v0002_search.STATEMENTS, changes_data=True),
+    Migration(version=3, name="tool_outputs", statements=v0003_tool_outputs.STATEMENTS),
+    Migration(version=4, name="compactions", statements=v0004_compactions.STATEMENTS),
+)
 NEWEST_VERSION: Final = len(MIGRATIONS)

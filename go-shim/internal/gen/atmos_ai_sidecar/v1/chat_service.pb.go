@@ -103,6 +103,67 @@ func (StopReason) EnumDescriptor() ([]byte, []int) {
 	return file_atmos_ai_sidecar_v1_chat_service_proto_rawDescGZIP(), []int{0}
 }
 
+// NoticeKind says what a notice is about.
+type NoticeKind int32
+
+const (
+	// NOTICE_KIND_UNSPECIFIED is never sent.
+	NoticeKind_NOTICE_KIND_UNSPECIFIED NoticeKind = 0
+	// NOTICE_KIND_HISTORY_REPAIRED: the stored conversation was damaged; the model gets it mended.
+	NoticeKind_NOTICE_KIND_HISTORY_REPAIRED NoticeKind = 1
+	// NOTICE_KIND_BUDGET_WARNING: 80 % of a budget are used.
+	NoticeKind_NOTICE_KIND_BUDGET_WARNING NoticeKind = 2
+	// NOTICE_KIND_COMPACTED: the model sees a shorter conversation from now on.
+	NoticeKind_NOTICE_KIND_COMPACTED NoticeKind = 3
+	// NOTICE_KIND_COMPACTION_FAILED: a summary was dropped.
+	NoticeKind_NOTICE_KIND_COMPACTION_FAILED NoticeKind = 4
+)
+
+// Enum value maps for NoticeKind.
+var (
+	NoticeKind_name = map[int32]string{
+		0: "NOTICE_KIND_UNSPECIFIED",
+		1: "NOTICE_KIND_HISTORY_REPAIRED",
+		2: "NOTICE_KIND_BUDGET_WARNING",
+		3: "NOTICE_KIND_COMPACTED",
+		4: "NOTICE_KIND_COMPACTION_FAILED",
+	}
+	NoticeKind_value = map[string]int32{
+		"NOTICE_KIND_UNSPECIFIED":       0,
+		"NOTICE_KIND_HISTORY_REPAIRED":  1,
+		"NOTICE_KIND_BUDGET_WARNING":    2,
+		"NOTICE_KIND_COMPACTED":         3,
+		"NOTICE_KIND_COMPACTION_FAILED": 4,
+	}
+)
+
+func (x NoticeKind) Enum() *NoticeKind {
+	p := new(NoticeKind)
+	*p = x
+	return p
+}
+
+func (x NoticeKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (NoticeKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_atmos_ai_sidecar_v1_chat_service_proto_enumTypes[1].Descriptor()
+}
+
+func (NoticeKind) Type() protoreflect.EnumType {
+	return &file_atmos_ai_sidecar_v1_chat_service_proto_enumTypes[1]
+}
+
+func (x NoticeKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use NoticeKind.Descriptor instead.
+func (NoticeKind) EnumDescriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_chat_service_proto_rawDescGZIP(), []int{1}
+}
+
 // ChatRequest is one event from the client.
 type ChatRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -260,6 +321,7 @@ type ChatResponse struct {
 	//	*ChatResponse_ReplayGap_
 	//	*ChatResponse_GoingAway_
 	//	*ChatResponse_ModelRetrying_
+	//	*ChatResponse_Notice_
 	Event         isChatResponse_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -449,6 +511,15 @@ func (x *ChatResponse) GetModelRetrying() *ChatResponse_ModelRetrying {
 	return nil
 }
 
+func (x *ChatResponse) GetNotice() *ChatResponse_Notice {
+	if x != nil {
+		if x, ok := x.Event.(*ChatResponse_Notice_); ok {
+			return x.Notice
+		}
+	}
+	return nil
+}
+
 type isChatResponse_Event interface {
 	isChatResponse_Event()
 }
@@ -523,6 +594,11 @@ type ChatResponse_ModelRetrying_ struct {
 	ModelRetrying *ChatResponse_ModelRetrying `protobuf:"bytes,17,opt,name=model_retrying,json=modelRetrying,proto3,oneof"`
 }
 
+type ChatResponse_Notice_ struct {
+	// notice tells something that does not end the turn.
+	Notice *ChatResponse_Notice `protobuf:"bytes,18,opt,name=notice,proto3,oneof"`
+}
+
 func (*ChatResponse_Attached_) isChatResponse_Event() {}
 
 func (*ChatResponse_TurnStarted_) isChatResponse_Event() {}
@@ -550,6 +626,8 @@ func (*ChatResponse_ReplayGap_) isChatResponse_Event() {}
 func (*ChatResponse_GoingAway_) isChatResponse_Event() {}
 
 func (*ChatResponse_ModelRetrying_) isChatResponse_Event() {}
+
+func (*ChatResponse_Notice_) isChatResponse_Event() {}
 
 // CancelTurnRequest names a session.
 type CancelTurnRequest struct {
@@ -1492,6 +1570,70 @@ func (x *ChatResponse_UsageReported) GetUsage() *Usage {
 	return nil
 }
 
+// Notice tells something that the user should know and that does not end the turn.
+type ChatResponse_Notice struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// kind of the notice.
+	Kind NoticeKind `protobuf:"varint,1,opt,name=kind,proto3,enum=atmos_ai_sidecar.v1.NoticeKind" json:"kind,omitempty"`
+	// message is one or two sentences for people.
+	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// metadata holds every dynamic part of message.
+	Metadata      map[string]string `protobuf:"bytes,3,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChatResponse_Notice) Reset() {
+	*x = ChatResponse_Notice{}
+	mi := &file_atmos_ai_sidecar_v1_chat_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChatResponse_Notice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChatResponse_Notice) ProtoMessage() {}
+
+func (x *ChatResponse_Notice) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_chat_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChatResponse_Notice.ProtoReflect.Descriptor instead.
+func (*ChatResponse_Notice) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_chat_service_proto_rawDescGZIP(), []int{1, 11}
+}
+
+func (x *ChatResponse_Notice) GetKind() NoticeKind {
+	if x != nil {
+		return x.Kind
+	}
+	return NoticeKind_NOTICE_KIND_UNSPECIFIED
+}
+
+func (x *ChatResponse_Notice) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *ChatResponse_Notice) GetMetadata() map[string]string {
+	if x != nil {
+		return x.Metadata
+	}
+	return nil
+}
+
 // TurnFinished is the only end of a turn.
 type ChatResponse_TurnFinished struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1513,7 +1655,7 @@ type ChatResponse_TurnFinished struct {
 
 func (x *ChatResponse_TurnFinished) Reset() {
 	*x = ChatResponse_TurnFinished{}
-	mi := &file_atmos_ai_sidecar_v1_chat_service_proto_msgTypes[19]
+	mi := &file_atmos_ai_sidecar_v1_chat_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1525,7 +1667,7 @@ func (x *ChatResponse_TurnFinished) String() string {
 func (*ChatResponse_TurnFinished) ProtoMessage() {}
 
 func (x *ChatResponse_TurnFinished) ProtoReflect() protoreflect.Message {
-	mi := &file_atmos_ai_sidecar_v1_chat_service_proto_msgTypes[19]
+	mi := &file_atmos_ai_sidecar_v1_chat_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1538,7 +1680,7 @@ func (x *ChatResponse_TurnFinished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChatResponse_TurnFinished.ProtoReflect.Descriptor instead.
 func (*ChatResponse_TurnFinished) Descriptor() ([]byte, []int) {
-	return file_atmos_ai_sidecar_v1_chat_service_proto_rawDescGZIP(), []int{1, 11}
+	return file_atmos_ai_sidecar_v1_chat_service_proto_rawDescGZIP(), []int{1, 12}
 }
 
 func (x *ChatResponse_TurnFinished) GetStopReason() StopReason {
@@ -1594,7 +1736,7 @@ type ChatResponse_ReplayGap struct {
 
 func (x *ChatResponse_ReplayGap) Reset() {
 	*x = ChatResponse_ReplayGap{}
-	mi := &file_atmos_ai_sidecar_v1_chat_service_proto_msgTypes[20]
+	mi := &file_atmos_ai_sidecar_v1_chat_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1606,7 +1748,7 @@ func (x *ChatResponse_ReplayGap) String() string {
 func (*ChatResponse_ReplayGap) ProtoMessage() {}
 
 func (x *ChatResponse_ReplayGap) ProtoReflect() protoreflect.Message {
-	mi := &file_atmos_ai_sidecar_v1_chat_service_proto_msgTypes[20]
+	mi := &file_atmos_ai_sidecar_v1_chat_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1619,7 +1761,7 @@ func (x *ChatResponse_ReplayGap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChatResponse_ReplayGap.ProtoReflect.Descriptor instead.
 func (*ChatResponse_ReplayGap) Descriptor() ([]byte, []int) {
-	return file_atmos_ai_sidecar_v1_chat_service_proto_rawDescGZIP(), []int{1, 12}
+	return file_atmos_ai_sidecar_v1_chat_service_proto_rawDescGZIP(), []int{1, 13}
 }
 
 func (x *ChatResponse_ReplayGap) GetFirstSeq() int64 {
@@ -1640,7 +1782,7 @@ type ChatResponse_GoingAway struct {
 
 func (x *ChatResponse_GoingAway) Reset() {
 	*x = ChatResponse_GoingAway{}
-	mi := &file_atmos_ai_sidecar_v1_chat_service_proto_msgTypes[21]
+	mi := &file_atmos_ai_sidecar_v1_chat_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1652,7 +1794,7 @@ func (x *ChatResponse_GoingAway) String() string {
 func (*ChatResponse_GoingAway) ProtoMessage() {}
 
 func (x *ChatResponse_GoingAway) ProtoReflect() protoreflect.Message {
-	mi := &file_atmos_ai_sidecar_v1_chat_service_proto_msgTypes[21]
+	mi := &file_atmos_ai_sidecar_v1_chat_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1665,7 +1807,7 @@ func (x *ChatResponse_GoingAway) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChatResponse_GoingAway.ProtoReflect.Descriptor instead.
 func (*ChatResponse_GoingAway) Descriptor() ([]byte, []int) {
-	return file_atmos_ai_sidecar_v1_chat_service_proto_rawDescGZIP(), []int{1, 13}
+	return file_atmos_ai_sidecar_v1_chat_service_proto_rawDescGZIP(), []int{1, 14}
 }
 
 func (x *ChatResponse_GoingAway) GetMessage() string {
@@ -1702,7 +1844,7 @@ const file_atmos_ai_sidecar_v1_chat_service_proto_rawDesc = "" +
 	"CancelTurn\x1a+\n" +
 	"\x06Detach\x12!\n" +
 	"\fkeep_running\x18\x01 \x01(\bR\vkeepRunningB\a\n" +
-	"\x05event\"\xb0\x16\n" +
+	"\x05event\"\xdf\x18\n" +
 	"\fChatResponse\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x03R\x03seq\x12\x17\n" +
 	"\aturn_id\x18\x02 \x01(\tR\x06turnId\x129\n" +
@@ -1725,7 +1867,8 @@ const file_atmos_ai_sidecar_v1_chat_service_proto_rawDesc = "" +
 	"replay_gap\x18\x0f \x01(\v2+.atmos_ai_sidecar.v1.ChatResponse.ReplayGapH\x00R\treplayGap\x12L\n" +
 	"\n" +
 	"going_away\x18\x10 \x01(\v2+.atmos_ai_sidecar.v1.ChatResponse.GoingAwayH\x00R\tgoingAway\x12X\n" +
-	"\x0emodel_retrying\x18\x11 \x01(\v2/.atmos_ai_sidecar.v1.ChatResponse.ModelRetryingH\x00R\rmodelRetrying\x1a\xab\x01\n" +
+	"\x0emodel_retrying\x18\x11 \x01(\v2/.atmos_ai_sidecar.v1.ChatResponse.ModelRetryingH\x00R\rmodelRetrying\x12B\n" +
+	"\x06notice\x18\x12 \x01(\v2(.atmos_ai_sidecar.v1.ChatResponse.NoticeH\x00R\x06notice\x1a\xab\x01\n" +
 	"\bAttached\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\tR\tsessionId\x12!\n" +
@@ -1762,7 +1905,14 @@ const file_atmos_ai_sidecar_v1_chat_service_proto_rawDesc = "" +
 	"\vresolved_by\x18\x03 \x01(\tR\n" +
 	"resolvedBy\x1aA\n" +
 	"\rUsageReported\x120\n" +
-	"\x05usage\x18\x01 \x01(\v2\x1a.atmos_ai_sidecar.v1.UsageR\x05usage\x1a\xe1\x02\n" +
+	"\x05usage\x18\x01 \x01(\v2\x1a.atmos_ai_sidecar.v1.UsageR\x05usage\x1a\xe8\x01\n" +
+	"\x06Notice\x123\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x1f.atmos_ai_sidecar.v1.NoticeKindR\x04kind\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\x12R\n" +
+	"\bmetadata\x18\x03 \x03(\v26.atmos_ai_sidecar.v1.ChatResponse.Notice.MetadataEntryR\bmetadata\x1a;\n" +
+	"\rMetadataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a\xe1\x02\n" +
 	"\fTurnFinished\x12@\n" +
 	"\vstop_reason\x18\x01 \x01(\x0e2\x1f.atmos_ai_sidecar.v1.StopReasonR\n" +
 	"stopReason\x12\x16\n" +
@@ -1795,7 +1945,14 @@ const file_atmos_ai_sidecar_v1_chat_service_proto_rawDesc = "" +
 	"\x15STOP_REASON_CANCELLED\x10\x06\x12\x15\n" +
 	"\x11STOP_REASON_ERROR\x10\a\x12\x1b\n" +
 	"\x17STOP_REASON_INTERRUPTED\x10\b\x12\x16\n" +
-	"\x12STOP_REASON_BUDGET\x10\t2\xc2\x01\n" +
+	"\x12STOP_REASON_BUDGET\x10\t*\xa9\x01\n" +
+	"\n" +
+	"NoticeKind\x12\x1b\n" +
+	"\x17NOTICE_KIND_UNSPECIFIED\x10\x00\x12 \n" +
+	"\x1cNOTICE_KIND_HISTORY_REPAIRED\x10\x01\x12\x1e\n" +
+	"\x1aNOTICE_KIND_BUDGET_WARNING\x10\x02\x12\x19\n" +
+	"\x15NOTICE_KIND_COMPACTED\x10\x03\x12!\n" +
+	"\x1dNOTICE_KIND_COMPACTION_FAILED\x10\x042\xc2\x01\n" +
 	"\vChatService\x12O\n" +
 	"\x04Chat\x12 .atmos_ai_sidecar.v1.ChatRequest\x1a!.atmos_ai_sidecar.v1.ChatResponse(\x010\x01\x12b\n" +
 	"\n" +
@@ -1813,79 +1970,85 @@ func file_atmos_ai_sidecar_v1_chat_service_proto_rawDescGZIP() []byte {
 	return file_atmos_ai_sidecar_v1_chat_service_proto_rawDescData
 }
 
-var file_atmos_ai_sidecar_v1_chat_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_atmos_ai_sidecar_v1_chat_service_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_atmos_ai_sidecar_v1_chat_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_atmos_ai_sidecar_v1_chat_service_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_atmos_ai_sidecar_v1_chat_service_proto_goTypes = []any{
 	(StopReason)(0),                          // 0: atmos_ai_sidecar.v1.StopReason
-	(*ChatRequest)(nil),                      // 1: atmos_ai_sidecar.v1.ChatRequest
-	(*ChatResponse)(nil),                     // 2: atmos_ai_sidecar.v1.ChatResponse
-	(*CancelTurnRequest)(nil),                // 3: atmos_ai_sidecar.v1.CancelTurnRequest
-	(*CancelTurnResponse)(nil),               // 4: atmos_ai_sidecar.v1.CancelTurnResponse
-	(*ChatRequest_Attach)(nil),               // 5: atmos_ai_sidecar.v1.ChatRequest.Attach
-	(*ChatRequest_UserMessage)(nil),          // 6: atmos_ai_sidecar.v1.ChatRequest.UserMessage
-	(*ChatRequest_CancelTurn)(nil),           // 7: atmos_ai_sidecar.v1.ChatRequest.CancelTurn
-	(*ChatRequest_Detach)(nil),               // 8: atmos_ai_sidecar.v1.ChatRequest.Detach
-	(*ChatResponse_Attached)(nil),            // 9: atmos_ai_sidecar.v1.ChatResponse.Attached
-	(*ChatResponse_TurnStarted)(nil),         // 10: atmos_ai_sidecar.v1.ChatResponse.TurnStarted
-	(*ChatResponse_TextDelta)(nil),           // 11: atmos_ai_sidecar.v1.ChatResponse.TextDelta
-	(*ChatResponse_ThinkingDelta)(nil),       // 12: atmos_ai_sidecar.v1.ChatResponse.ThinkingDelta
-	(*ChatResponse_ModelRetrying)(nil),       // 13: atmos_ai_sidecar.v1.ChatResponse.ModelRetrying
-	(*ChatResponse_ToolCallStarted)(nil),     // 14: atmos_ai_sidecar.v1.ChatResponse.ToolCallStarted
-	(*ChatResponse_ToolCallOutput)(nil),      // 15: atmos_ai_sidecar.v1.ChatResponse.ToolCallOutput
-	(*ChatResponse_ToolCallFinished)(nil),    // 16: atmos_ai_sidecar.v1.ChatResponse.ToolCallFinished
-	(*ChatResponse_PermissionRequested)(nil), // 17: atmos_ai_sidecar.v1.ChatResponse.PermissionRequested
-	(*ChatResponse_PermissionResolved)(nil),  // 18: atmos_ai_sidecar.v1.ChatResponse.PermissionResolved
-	(*ChatResponse_UsageReported)(nil),       // 19: atmos_ai_sidecar.v1.ChatResponse.UsageReported
-	(*ChatResponse_TurnFinished)(nil),        // 20: atmos_ai_sidecar.v1.ChatResponse.TurnFinished
-	(*ChatResponse_ReplayGap)(nil),           // 21: atmos_ai_sidecar.v1.ChatResponse.ReplayGap
-	(*ChatResponse_GoingAway)(nil),           // 22: atmos_ai_sidecar.v1.ChatResponse.GoingAway
-	nil,                                      // 23: atmos_ai_sidecar.v1.ChatResponse.TurnFinished.MetadataEntry
-	(*timestamppb.Timestamp)(nil),            // 24: google.protobuf.Timestamp
-	(*ToolCall)(nil),                         // 25: atmos_ai_sidecar.v1.ToolCall
-	(*ToolOutput)(nil),                       // 26: atmos_ai_sidecar.v1.ToolOutput
-	(*ToolResult)(nil),                       // 27: atmos_ai_sidecar.v1.ToolResult
-	(*PermissionRequest)(nil),                // 28: atmos_ai_sidecar.v1.PermissionRequest
-	(Answer)(0),                              // 29: atmos_ai_sidecar.v1.Answer
-	(*Usage)(nil),                            // 30: atmos_ai_sidecar.v1.Usage
+	(NoticeKind)(0),                          // 1: atmos_ai_sidecar.v1.NoticeKind
+	(*ChatRequest)(nil),                      // 2: atmos_ai_sidecar.v1.ChatRequest
+	(*ChatResponse)(nil),                     // 3: atmos_ai_sidecar.v1.ChatResponse
+	(*CancelTurnRequest)(nil),                // 4: atmos_ai_sidecar.v1.CancelTurnRequest
+	(*CancelTurnResponse)(nil),               // 5: atmos_ai_sidecar.v1.CancelTurnResponse
+	(*ChatRequest_Attach)(nil),               // 6: atmos_ai_sidecar.v1.ChatRequest.Attach
+	(*ChatRequest_UserMessage)(nil),          // 7: atmos_ai_sidecar.v1.ChatRequest.UserMessage
+	(*ChatRequest_CancelTurn)(nil),           // 8: atmos_ai_sidecar.v1.ChatRequest.CancelTurn
+	(*ChatRequest_Detach)(nil),               // 9: atmos_ai_sidecar.v1.ChatRequest.Detach
+	(*ChatResponse_Attached)(nil),            // 10: atmos_ai_sidecar.v1.ChatResponse.Attached
+	(*ChatResponse_TurnStarted)(nil),         // 11: atmos_ai_sidecar.v1.ChatResponse.TurnStarted
+	(*ChatResponse_TextDelta)(nil),           // 12: atmos_ai_sidecar.v1.ChatResponse.TextDelta
+	(*ChatResponse_ThinkingDelta)(nil),       // 13: atmos_ai_sidecar.v1.ChatResponse.ThinkingDelta
+	(*ChatResponse_ModelRetrying)(nil),       // 14: atmos_ai_sidecar.v1.ChatResponse.ModelRetrying
+	(*ChatResponse_ToolCallStarted)(nil),     // 15: atmos_ai_sidecar.v1.ChatResponse.ToolCallStarted
+	(*ChatResponse_ToolCallOutput)(nil),      // 16: atmos_ai_sidecar.v1.ChatResponse.ToolCallOutput
+	(*ChatResponse_ToolCallFinished)(nil),    // 17: atmos_ai_sidecar.v1.ChatResponse.ToolCallFinished
+	(*ChatResponse_PermissionRequested)(nil), // 18: atmos_ai_sidecar.v1.ChatResponse.PermissionRequested
+	(*ChatResponse_PermissionResolved)(nil),  // 19: atmos_ai_sidecar.v1.ChatResponse.PermissionResolved
+	(*ChatResponse_UsageReported)(nil),       // 20: atmos_ai_sidecar.v1.ChatResponse.UsageReported
+	(*ChatResponse_Notice)(nil),              // 21: atmos_ai_sidecar.v1.ChatResponse.Notice
+	(*ChatResponse_TurnFinished)(nil),        // 22: atmos_ai_sidecar.v1.ChatResponse.TurnFinished
+	(*ChatResponse_ReplayGap)(nil),           // 23: atmos_ai_sidecar.v1.ChatResponse.ReplayGap
+	(*ChatResponse_GoingAway)(nil),           // 24: atmos_ai_sidecar.v1.ChatResponse.GoingAway
+	nil,                                      // 25: atmos_ai_sidecar.v1.ChatResponse.Notice.MetadataEntry
+	nil,                                      // 26: atmos_ai_sidecar.v1.ChatResponse.TurnFinished.MetadataEntry
+	(*timestamppb.Timestamp)(nil),            // 27: google.protobuf.Timestamp
+	(*ToolCall)(nil),                         // 28: atmos_ai_sidecar.v1.ToolCall
+	(*ToolOutput)(nil),                       // 29: atmos_ai_sidecar.v1.ToolOutput
+	(*ToolResult)(nil),                       // 30: atmos_ai_sidecar.v1.ToolResult
+	(*PermissionRequest)(nil),                // 31: atmos_ai_sidecar.v1.PermissionRequest
+	(Answer)(0),                              // 32: atmos_ai_sidecar.v1.Answer
+	(*Usage)(nil),                            // 33: atmos_ai_sidecar.v1.Usage
 }
 var file_atmos_ai_sidecar_v1_chat_service_proto_depIdxs = []int32{
-	5,  // 0: atmos_ai_sidecar.v1.ChatRequest.attach:type_name -> atmos_ai_sidecar.v1.ChatRequest.Attach
-	6,  // 1: atmos_ai_sidecar.v1.ChatRequest.user_message:type_name -> atmos_ai_sidecar.v1.ChatRequest.UserMessage
-	7,  // 2: atmos_ai_sidecar.v1.ChatRequest.cancel_turn:type_name -> atmos_ai_sidecar.v1.ChatRequest.CancelTurn
-	8,  // 3: atmos_ai_sidecar.v1.ChatRequest.detach:type_name -> atmos_ai_sidecar.v1.ChatRequest.Detach
-	24, // 4: atmos_ai_sidecar.v1.ChatResponse.event_time:type_name -> google.protobuf.Timestamp
-	9,  // 5: atmos_ai_sidecar.v1.ChatResponse.attached:type_name -> atmos_ai_sidecar.v1.ChatResponse.Attached
-	10, // 6: atmos_ai_sidecar.v1.ChatResponse.turn_started:type_name -> atmos_ai_sidecar.v1.ChatResponse.TurnStarted
-	11, // 7: atmos_ai_sidecar.v1.ChatResponse.text_delta:type_name -> atmos_ai_sidecar.v1.ChatResponse.TextDelta
-	12, // 8: atmos_ai_sidecar.v1.ChatResponse.thinking_delta:type_name -> atmos_ai_sidecar.v1.ChatResponse.ThinkingDelta
-	14, // 9: atmos_ai_sidecar.v1.ChatResponse.tool_call_started:type_name -> atmos_ai_sidecar.v1.ChatResponse.ToolCallStarted
-	15, // 10: atmos_ai_sidecar.v1.ChatResponse.tool_call_output:type_name -> atmos_ai_sidecar.v1.ChatResponse.ToolCallOutput
-	16, // 11: atmos_ai_sidecar.v1.ChatResponse.tool_call_finished:type_name -> atmos_ai_sidecar.v1.ChatResponse.ToolCallFinished
-	17, // 12: atmos_ai_sidecar.v1.ChatResponse.permission_requested:type_name -> atmos_ai_sidecar.v1.ChatResponse.PermissionRequested
-	18, // 13: atmos_ai_sidecar.v1.ChatResponse.permission_resolved:type_name -> atmos_ai_sidecar.v1.ChatResponse.PermissionResolved
-	19, // 14: atmos_ai_sidecar.v1.ChatResponse.usage:type_name -> atmos_ai_sidecar.v1.ChatResponse.UsageReported
-	20, // 15: atmos_ai_sidecar.v1.ChatResponse.turn_finished:type_name -> atmos_ai_sidecar.v1.ChatResponse.TurnFinished
-	21, // 16: atmos_ai_sidecar.v1.ChatResponse.replay_gap:type_name -> atmos_ai_sidecar.v1.ChatResponse.ReplayGap
-	22, // 17: atmos_ai_sidecar.v1.ChatResponse.going_away:type_name -> atmos_ai_sidecar.v1.ChatResponse.GoingAway
-	13, // 18: atmos_ai_sidecar.v1.ChatResponse.model_retrying:type_name -> atmos_ai_sidecar.v1.ChatResponse.ModelRetrying
-	25, // 19: atmos_ai_sidecar.v1.ChatResponse.ToolCallStarted.tool_call:type_name -> atmos_ai_sidecar.v1.ToolCall
-	26, // 20: atmos_ai_sidecar.v1.ChatResponse.ToolCallOutput.output:type_name -> atmos_ai_sidecar.v1.ToolOutput
-	27, // 21: atmos_ai_sidecar.v1.ChatResponse.ToolCallFinished.tool_result:type_name -> atmos_ai_sidecar.v1.ToolResult
-	28, // 22: atmos_ai_sidecar.v1.ChatResponse.PermissionRequested.permission_request:type_name -> atmos_ai_sidecar.v1.PermissionRequest
-	29, // 23: atmos_ai_sidecar.v1.ChatResponse.PermissionResolved.outcome:type_name -> atmos_ai_sidecar.v1.Answer
-	30, // 24: atmos_ai_sidecar.v1.ChatResponse.UsageReported.usage:type_name -> atmos_ai_sidecar.v1.Usage
-	0,  // 25: atmos_ai_sidecar.v1.ChatResponse.TurnFinished.stop_reason:type_name -> atmos_ai_sidecar.v1.StopReason
-	23, // 26: atmos_ai_sidecar.v1.ChatResponse.TurnFinished.metadata:type_name -> atmos_ai_sidecar.v1.ChatResponse.TurnFinished.MetadataEntry
-	30, // 27: atmos_ai_sidecar.v1.ChatResponse.TurnFinished.usage:type_name -> atmos_ai_sidecar.v1.Usage
-	1,  // 28: atmos_ai_sidecar.v1.ChatService.Chat:input_type -> atmos_ai_sidecar.v1.ChatRequest
-	3,  // 29: atmos_ai_sidecar.v1.ChatService.CancelTurn:input_type -> atmos_ai_sidecar.v1.CancelTurnRequest
-	2,  // 30: atmos_ai_sidecar.v1.ChatService.Chat:output_type -> atmos_ai_sidecar.v1.ChatResponse
-	4,  // 31: atmos_ai_sidecar.v1.ChatService.CancelTurn:output_type -> atmos_ai_sidecar.v1.CancelTurnResponse
-	30, // [30:32] is the sub-list for method output_type
-	28, // [28:30] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	6,  // 0: atmos_ai_sidecar.v1.ChatRequest.attach:type_name -> atmos_ai_sidecar.v1.ChatRequest.Attach
+	7,  // 1: atmos_ai_sidecar.v1.ChatRequest.user_message:type_name -> atmos_ai_sidecar.v1.ChatRequest.UserMessage
+	8,  // 2: atmos_ai_sidecar.v1.ChatRequest.cancel_turn:type_name -> atmos_ai_sidecar.v1.ChatRequest.CancelTurn
+	9,  // 3: atmos_ai_sidecar.v1.ChatRequest.detach:type_name -> atmos_ai_sidecar.v1.ChatRequest.Detach
+	27, // 4: atmos_ai_sidecar.v1.ChatResponse.event_time:type_name -> google.protobuf.Timestamp
+	10, // 5: atmos_ai_sidecar.v1.ChatResponse.attached:type_name -> atmos_ai_sidecar.v1.ChatResponse.Attached
+	11, // 6: atmos_ai_sidecar.v1.ChatResponse.turn_started:type_name -> atmos_ai_sidecar.v1.ChatResponse.TurnStarted
+	12, // 7: atmos_ai_sidecar.v1.ChatResponse.text_delta:type_name -> atmos_ai_sidecar.v1.ChatResponse.TextDelta
+	13, // 8: atmos_ai_sidecar.v1.ChatResponse.thinking_delta:type_name -> atmos_ai_sidecar.v1.ChatResponse.ThinkingDelta
+	15, // 9: atmos_ai_sidecar.v1.ChatResponse.tool_call_started:type_name -> atmos_ai_sidecar.v1.ChatResponse.ToolCallStarted
+	16, // 10: atmos_ai_sidecar.v1.ChatResponse.tool_call_output:type_name -> atmos_ai_sidecar.v1.ChatResponse.ToolCallOutput
+	17, // 11: atmos_ai_sidecar.v1.ChatResponse.tool_call_finished:type_name -> atmos_ai_sidecar.v1.ChatResponse.ToolCallFinished
+	18, // 12: atmos_ai_sidecar.v1.ChatResponse.permission_requested:type_name -> atmos_ai_sidecar.v1.ChatResponse.PermissionRequested
+	19, // 13: atmos_ai_sidecar.v1.ChatResponse.permission_resolved:type_name -> atmos_ai_sidecar.v1.ChatResponse.PermissionResolved
+	20, // 14: atmos_ai_sidecar.v1.ChatResponse.usage:type_name -> atmos_ai_sidecar.v1.ChatResponse.UsageReported
+	22, // 15: atmos_ai_sidecar.v1.ChatResponse.turn_finished:type_name -> atmos_ai_sidecar.v1.ChatResponse.TurnFinished
+	23, // 16: atmos_ai_sidecar.v1.ChatResponse.replay_gap:type_name -> atmos_ai_sidecar.v1.ChatResponse.ReplayGap
+	24, // 17: atmos_ai_sidecar.v1.ChatResponse.going_away:type_name -> atmos_ai_sidecar.v1.ChatResponse.GoingAway
+	14, // 18: atmos_ai_sidecar.v1.ChatResponse.model_retrying:type_name -> atmos_ai_sidecar.v1.ChatResponse.ModelRetrying
+	21, // 19: atmos_ai_sidecar.v1.ChatResponse.notice:type_name -> atmos_ai_sidecar.v1.ChatResponse.Notice
+	28, // 20: atmos_ai_sidecar.v1.ChatResponse.ToolCallStarted.tool_call:type_name -> atmos_ai_sidecar.v1.ToolCall
+	29, // 21: atmos_ai_sidecar.v1.ChatResponse.ToolCallOutput.output:type_name -> atmos_ai_sidecar.v1.ToolOutput
+	30, // 22: atmos_ai_sidecar.v1.ChatResponse.ToolCallFinished.tool_result:type_name -> atmos_ai_sidecar.v1.ToolResult
+	31, // 23: atmos_ai_sidecar.v1.ChatResponse.PermissionRequested.permission_request:type_name -> atmos_ai_sidecar.v1.PermissionRequest
+	32, // 24: atmos_ai_sidecar.v1.ChatResponse.PermissionResolved.outcome:type_name -> atmos_ai_sidecar.v1.Answer
+	33, // 25: atmos_ai_sidecar.v1.ChatResponse.UsageReported.usage:type_name -> atmos_ai_sidecar.v1.Usage
+	1,  // 26: atmos_ai_sidecar.v1.ChatResponse.Notice.kind:type_name -> atmos_ai_sidecar.v1.NoticeKind
+	25, // 27: atmos_ai_sidecar.v1.ChatResponse.Notice.metadata:type_name -> atmos_ai_sidecar.v1.ChatResponse.Notice.MetadataEntry
+	0,  // 28: atmos_ai_sidecar.v1.ChatResponse.TurnFinished.stop_reason:type_name -> atmos_ai_sidecar.v1.StopReason
+	26, // 29: atmos_ai_sidecar.v1.ChatResponse.TurnFinished.metadata:type_name -> atmos_ai_sidecar.v1.ChatResponse.TurnFinished.MetadataEntry
+	33, // 30: atmos_ai_sidecar.v1.ChatResponse.TurnFinished.usage:type_name -> atmos_ai_sidecar.v1.Usage
+	2,  // 31: atmos_ai_sidecar.v1.ChatService.Chat:input_type -> atmos_ai_sidecar.v1.ChatRequest
+	4,  // 32: atmos_ai_sidecar.v1.ChatService.CancelTurn:input_type -> atmos_ai_sidecar.v1.CancelTurnRequest
+	3,  // 33: atmos_ai_sidecar.v1.ChatService.Chat:output_type -> atmos_ai_sidecar.v1.ChatResponse
+	5,  // 34: atmos_ai_sidecar.v1.ChatService.CancelTurn:output_type -> atmos_ai_sidecar.v1.CancelTurnResponse
+	33, // [33:35] is the sub-list for method output_type
+	31, // [31:33] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_atmos_ai_sidecar_v1_chat_service_proto_init() }
@@ -1917,6 +2080,7 @@ func file_atmos_ai_sidecar_v1_chat_service_proto_init() {
 		(*ChatResponse_ReplayGap_)(nil),
 		(*ChatResponse_GoingAway_)(nil),
 		(*ChatResponse_ModelRetrying_)(nil),
+		(*ChatResponse_Notice_)(nil),
 	}
 	file_atmos_ai_sidecar_v1_chat_service_proto_msgTypes[4].OneofWrappers = []any{
 		(*ChatRequest_Attach_SessionId)(nil),
@@ -1927,8 +2091,8 @@ func file_atmos_ai_sidecar_v1_chat_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_atmos_ai_sidecar_v1_chat_service_proto_rawDesc), len(file_atmos_ai_sidecar_v1_chat_service_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   23,
+			NumEnums:      2,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -500,8 +500,12 @@ type Usage struct {
 	CacheReadInputTokens int64 `protobuf:"varint,3,opt,name=cache_read_input_tokens,json=cacheReadInputTokens,proto3" json:"cache_read_input_tokens,omitempty"`
 	// cache_creation_input_tokens were written to the prompt cache.
 	CacheCreationInputTokens int64 `protobuf:"varint,4,opt,name=cache_creation_input_tokens,json=cacheCreationInputTokens,proto3" json:"cache_creation_input_tokens,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	// cache_misses counts requests that should have read their prompt from the cache and did not.
+	CacheMisses int64 `protobuf:"varint,5,opt,name=cache_misses,json=cacheMisses,proto3" json:"cache_misses,omitempty"`
+	// cost_usd of these tokens; absent when the price of a model is not known.
+	CostUsd       *float64 `protobuf:"fixed64,6,opt,name=cost_usd,json=costUsd,proto3,oneof" json:"cost_usd,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Usage) Reset() {
@@ -558,6 +562,20 @@ func (x *Usage) GetCacheReadInputTokens() int64 {
 func (x *Usage) GetCacheCreationInputTokens() int64 {
 	if x != nil {
 		return x.CacheCreationInputTokens
+	}
+	return 0
+}
+
+func (x *Usage) GetCacheMisses() int64 {
+	if x != nil {
+		return x.CacheMisses
+	}
+	return 0
+}
+
+func (x *Usage) GetCostUsd() float64 {
+	if x != nil && x.CostUsd != nil {
+		return *x.CostUsd
 	}
 	return 0
 }
@@ -707,12 +725,15 @@ const file_atmos_ai_sidecar_v1_message_proto_rawDesc = "" +
 	"\ttool_call\x18\x03 \x01(\v2\x1d.atmos_ai_sidecar.v1.ToolCallH\x00R\btoolCall\x12B\n" +
 	"\vtool_result\x18\x04 \x01(\v2\x1f.atmos_ai_sidecar.v1.ToolResultH\x00R\n" +
 	"toolResultB\a\n" +
-	"\x05block\"\xc5\x01\n" +
+	"\x05block\"\x95\x02\n" +
 	"\x05Usage\x12!\n" +
 	"\finput_tokens\x18\x01 \x01(\x03R\vinputTokens\x12#\n" +
 	"\routput_tokens\x18\x02 \x01(\x03R\foutputTokens\x125\n" +
 	"\x17cache_read_input_tokens\x18\x03 \x01(\x03R\x14cacheReadInputTokens\x12=\n" +
-	"\x1bcache_creation_input_tokens\x18\x04 \x01(\x03R\x18cacheCreationInputTokens\"\xd3\x02\n" +
+	"\x1bcache_creation_input_tokens\x18\x04 \x01(\x03R\x18cacheCreationInputTokens\x12!\n" +
+	"\fcache_misses\x18\x05 \x01(\x03R\vcacheMisses\x12\x1e\n" +
+	"\bcost_usd\x18\x06 \x01(\x01H\x00R\acostUsd\x88\x01\x01B\v\n" +
+	"\t_cost_usd\"\xd3\x02\n" +
 	"\aMessage\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\x03R\tmessageId\x12\x1d\n" +
@@ -787,6 +808,7 @@ func file_atmos_ai_sidecar_v1_message_proto_init() {
 		(*ContentBlock_ToolCall)(nil),
 		(*ContentBlock_ToolResult)(nil),
 	}
+	file_atmos_ai_sidecar_v1_message_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

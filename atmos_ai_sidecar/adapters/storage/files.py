@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from atmos_ai_sidecar.adapters.sqlite.failures import unavailable
+from atmos_ai_sidecar.adapters.storage.problems import unavailable
 
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from atmos_ai_sidecar.adapters.sqlite.cursors import decode_cursor, encode_cursor
+from atmos_ai_sidecar.adapters.storage.cursors import decode_cursor, encode_cursor
 from atmos_ai_sidecar.errors import InvalidPageTokenError
 
 BINDING = ["list", "project", True]

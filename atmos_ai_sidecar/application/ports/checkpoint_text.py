@@ -1,0 +1,18 @@
+from typing import Any, Protocol
+
+
+class CheckpointText(Protocol):
+    """Turns texts of files into plain values and back. All of it blocks; run it in a thread."""
+
+    def to_yaml(self, values: Any) -> str:
+        """Values as YAML that every reader reads back as equal values."""
+
+    def to_json(self, values: Any) -> str:
+        """Values as indented JSON."""
+
+    def from_text(self, content: bytes) -> Any:
+        """The values of a JSON or YAML text.
+
+        Raises:
+            InvalidFieldError: It is neither, too large, too deep, or uses tags, anchors or aliases.
+        """

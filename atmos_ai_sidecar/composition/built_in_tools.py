@@ -1,0 +1,87 @@
+"""The tools of a trusted project, and what takes their changes back."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from atmos_ai_sidecar.adapters.atmos.command_line import AtmosCommandLine, find_atmos, tool_environment
+from atmos_ai_sidecar.adapters.atmos.tools import atmos_tools
+from atmos_ai_sidecar.adapters.local_tools.files import file_tools
+from atmos_ai_sidecar.adapters.local_tools.output_tool import read_tool_output
+from atmos_ai_sidecar.adapters.local_tools.program_runner import WardenedRunner
+from atmos_ai_sidecar.adapters.user_state import FileChangesFolder, FileChangesInMemory, state_directory
+from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.application.ports.file_changes import FileChanges
+from atmos_ai_sidecar.application.ports.tool_outputs import ToolOutputs
+from atmos_ai_sidecar.application.undo import Undo
+from atmos_ai_sidecar.application.workspace import Run, RunOptions
+from atmos_ai_sidecar.composition.own_settings import own_settings
+from atmos_ai_sidecar.configuration import Config
+from atmos_ai_sidecar.domain.paths import Territory
+from atmos_ai_sidecar.domain.tools import Tool
+
+_POLICY = "ATMOS_AI_POLICY"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltInTools:
+    tools: Sequence[Tool]
+    undo: Undo
+
+
+def built_in_tools(run: Run, options: RunOptions, config: Config, outputs: ToolOutputs, clock: Clock) -> BuiltInTools:
+    """The tools of a trusted project.
+
+    Raises:
+        AtmosNotFoundError: There is no atmos to run.
+    """
+    runner = WardenedRunner(clock=clock)
+    command_line = AtmosCommandLine(
+        executable=find_atmos(run.environment),
+        project_directory=run.directory,
+        environment=tool_environment(run.environment, config.secret_variables),
+        runner=runner,
+        umask=run.umask,
+        global_flags=options.atmos_flags,
+    )
+    changes = _changes(run, config, clock)
+    files = file_tools(
+        territory_of(run, config), own_settings=own_settings, changes=changes, runner=runner, umask=run.umask
+    )
+    return BuiltInTools(
+        tools=(*atmos_tools(command_line), *files.tools, read_tool_output(outputs)),
+        undo=Undo(changes, files.restorer),
+    )
+
+
+def territory_of(run: Run, config: Config) -> Territory:
+    """What belongs to the project, and what is ours in and beside it.
+
+    The repository counts as a whole, and the base path; but neither where it has the user's home in it: a repository of
+    dot files is no project, and a base path of `/` opens nothing.
+    """
+    directory = str(config.directory)
+    home = os.path.realpath(run.environment.get("HOME") or Path.home())
+    state = os.path.realpath(state_directory(run.environment))
+    wide = [str(path.resolve()) for path in (config.git_root, config.base_path) if path is not None]
+    roots = [root for root in wide if not Path(home).is_relative_to(root) and not Path(state).is_relative_to(root)]
+    settings = run.environment.get("XDG_CONFIG_HOME") or f"{home}/.config"
+    policy = run.environment.get(_POLICY, "")
+    return Territory(
+        directory=directory,
+        roots=tuple(dict.fromkeys((directory, *roots))),
+        own=tuple(
+            os.path.realpath(path)
+            for path in (config.sessions.path, f"{settings}/atmos-ai", "/etc/atmos-ai", policy)
+            if path
+        ),
+        hidden=(state,),
+        configuration=tuple(os.path.realpath(config.directory / file) for file in config.files),
+    )
+
+
+def _changes(run: Run, config: Config, clock: Clock) -> FileChanges:
+    if not config.sessions.enabled:
+        return FileChangesInMemory()
+    return FileChangesFolder(state_directory(run.environment), str(config.directory), clock)

@@ -1,0 +1,116 @@
+from pathlib import Path
+
+import pytest
+
+from atmos_ai_sidecar.application.workspace import Run
+from atmos_ai_sidecar.composition.built_in_tools import territory_of
+from atmos_ai_sidecar.composition.own_settings import own_settings
+from atmos_ai_sidecar.configuration import load_configuration
+from atmos_ai_sidecar.domain.paths import Territory
+from atmos_ai_sidecar.errors import ConfigurationInvalidError
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path.resolve() / "home"
+
+
+def territory(home: Path, folder: str = "infra/live", *, configuration: str = "", **environment: str) -> Territory:
+    project = home / folder
+    project.mkdir(parents=True)
+    (project / "atmos.yaml").write_text(f"ai: {{enabled: true}}\n{configuration}")
+    variables = {"HOME": str(home), **environment}
+    run = Run(run_id="", directory=str(project), environment=variables)
+    return territory_of(run, load_configuration(run.directory, variables))
+
+
+def test_the_repository_and_the_base_path_belong_to_the_project(home: Path) -> None:
+    (home / "infra" / ".git").mkdir(parents=True)
+    (home / "stacks").mkdir()
+    found = territory(home, configuration="base_path: ../../stacks\n")
+    assert found.directory == str(home / "infra/live")
+    assert set(found.roots) == {str(home / "infra/live"), str(home / "infra"), str(home / "stacks")}
+
+
+@pytest.mark.parametrize("base_path", ["/", "../..", "../../.."])
+def test_a_base_path_around_the_users_home_opens_nothing(home: Path, base_path: str) -> None:
+    found = territory(home, configuration=f"base_path: {base_path}\n")
+    assert found.roots == (str(home / "infra/live"),)
+
+
+def test_a_repository_of_the_users_home_opens_nothing(home: Path) -> None:
+    (home / ".git").mkdir(parents=True)
+    assert territory(home).roots == (str(home / "infra/live"),)
+
+
+def test_what_is_ours_is_out_of_reach_also_within_the_project(home: Path) -> None:
+    project = home / "infra/live"
+    found = territory(
+        home,
+        XDG_STATE_HOME=str(project / "state"),
+        XDG_CONFIG_HOME=str(project),
+        ATMOS_AI_POLICY=str(project / "p.yaml"),
+    )
+    assert "own keys" in found.why_not_read(str(project / "state/atmos-ai/grants.json"))
+    for path in (".atmos/sessions/sidecar.db", "state/atmos-ai/x", "atmos-ai/config.yaml", "p.yaml"):
+        assert "own settings" in found.why_not_written(str(project / path))
+
+
+def test_files_that_were_imported_configure_atmos(home: Path) -> None:
+    (home / "infra/live/conf").mkdir(parents=True)
+    (home / "infra/live/conf/more.yaml").write_text("logs: {level: Info}\n")
+    project = home / "infra" / "live"
+    (project / "atmos.yaml").write_text("ai: {enabled: true}\nimport: [conf/*.yaml]\n")
+    variables = {"HOME": str(home)}
+    run = Run(run_id="", directory=str(project), environment=variables)
+    found = territory_of(run, load_configuration(str(project), variables))
+    assert found.is_configuration(str(project / "conf/more.yaml"))
+    assert found.is_configuration(str(project / "conf/new.yaml")), "the glob would bring it in"
+    assert not found.is_configuration(str(project / "other.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "logs: {level: Info}"),
+        ("ai: {enabled: true}", "# a comment\nai:\n  enabled: true\n"),
+        ("settings: {list_merge: replace}", "settings: {list_merge: append}"),
+        ("components: {terraform: {base_path: a}}", "components: {terraform: {base_path: b}}"),
+        ("", "components: {terraform: {init_run: true}}"),
+    ],
+)
+def test_other_settings_may_differ(before: str, after: str) -> None:
+    assert own_settings(before) == own_settings(after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "ai: {}"),
+        ("ai: {enabled: true}", "ai: {enabled: false}"),
+        ("ai: {enabled: true}", "ai: {enabled: 'true'}"),
+        ("ai: {enabled: true}", "ai: {enabled: !env X}"),
+        ("ai: {enabled: true}", "Ai: {tools: {yolo_mode: true}}\nai: {enabled: true}"),
+        ("mcp: {}", "mcp: {servers: {}}"),
+        ("commands: [a]", "commands: [a, b]"),
+        ("", "settings.ai.enabled: true"),
+        ("", "Settings: {AI: {}}"),
+        ("", "settings: {ai.tools.yolo_mode: true}"),
+        ("", "settings: !include x"),
+        ("", "components: {helmfile: {command: x}}"),
+        ("", "components.terraform.command: x"),
+        ("", "components: {terraform: !include x}"),
+        ("", "components: {terraform: {COMMAND: x}}"),
+        ("", "components: !env X"),
+        ("", "!include other.yaml"),
+        ("", "[a]"),
+        ("", "profiles: {base_path: x}"),
+    ],
+)
+def test_what_is_for_people_to_set_is_seen_in_every_spelling(before: str, after: str) -> None:
+    assert own_settings(before) != own_settings(after)
+
+
+def test_a_text_that_is_no_yaml_is_not_judged() -> None:
+    with pytest.raises(ConfigurationInvalidError):
+        own_settings("a: [")
