@@ -122,7 +122,7 @@ class Workspaces:
         registry = ToolRegistry(built_in.tools if built_in else ())
         grants = GrantsFile(state_directory(run.environment), project_path)
         settings = config.permissions(yolo=options.yolo, read_only=options.read_only)
-        permissions = Permissions(settings, grants, registry)
+        permissions = Permissions(settings, grants, registry, switched_off=built_in.switched_off if built_in else ())
         approver = WorkspaceApprover(
             approvals=self._approvals,
             store=engine.store,

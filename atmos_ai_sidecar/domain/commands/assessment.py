@@ -111,6 +111,12 @@ def assess_argv(argv: Sequence[str], parse: Parse) -> Assessment:
 
 
 _HIDDEN = "control or invisible characters"
+_ASSISTANT = "no tool runs the assistant itself"
+_FORBIDDEN_SUBCOMMANDS = {
+    "ai": _ASSISTANT,
+    "mcp": "a tool cannot start a server that would act on its own",
+    "lsp": "a tool cannot start a server that would never end",
+}
 _FORBIDDEN_PROGRAMS = frozenset({"atmos-ai", "grpcurl"})
 _PACKAGE = re.compile(
     r"(?:-\w*m)?(?:.*/)?atmos_ai_sidecar(?:\.__main__|/__main__\.py|/)?|.*\b(?:import|runpy)\b.*atmos_ai_sidecar.*",
@@ -119,15 +125,16 @@ _PACKAGE = re.compile(
 _RUNS_CODE = frozenset({CommandClass.CODE_EXECUTION, CommandClass.UNKNOWN})
 
 
-def _starts_assistant(command: SimpleCommand) -> bool:
-    """Whether a command runs this program, or Atmos' own assistant, or calls our services."""
+def _why_forbidden(command: SimpleCommand) -> str:
+    """Why no setting may allow a command that acts on its own: this program, Atmos' own assistant, its servers."""
     words = [word for word in command.argv[1:] if word is not None]
     if command.program == "atmos":
         chosen = command.subcommands[:1]
         # Behind an option that is not known, the subcommand may be another word.
-        return chosen == ("ai",) or ("ai" in words and not is_subcommand("atmos", chosen))
+        possible = chosen if is_subcommand("atmos", chosen) else (*chosen, *words)
+        return next((_FORBIDDEN_SUBCOMMANDS[word] for word in possible if word in _FORBIDDEN_SUBCOMMANDS), "")
     runs_package = command.command_class in _RUNS_CODE and any(map(_PACKAGE.fullmatch, words))
-    return command.program in _FORBIDDEN_PROGRAMS or runs_package
+    return _ASSISTANT if command.program in _FORBIDDEN_PROGRAMS or runs_package else ""
 
 
 @dataclass(slots=True)
@@ -225,8 +232,7 @@ class _Assessor:
                 wrappers=tuple(wrappers),
             )
         )
-        if _starts_assistant(self.commands[-1]):
-            self.forbidden = "no tool runs the assistant itself"
+        self.forbidden = self.forbidden or _why_forbidden(self.commands[-1])
 
     def _changed_directory(self) -> None:
         """A command in another folder may find other configuration there, and with git other programs to run."""
