@@ -1,21 +1,30 @@
 """The permission settings of a run: decide, explain, remember."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from atmos_ai_sidecar.application.ports.grants import GrantStore
 from atmos_ai_sidecar.domain.permissions import Decision, Grant, PermissionSettings, decide
-from atmos_ai_sidecar.domain.tools import ToolRegistry
+from atmos_ai_sidecar.domain.tools import Tool, ToolRegistry
 
 
 class Permissions:
     """What the configuration, the flags and the remembered answers say together."""
 
-    def __init__(self, settings: PermissionSettings, grants: GrantStore, registry: ToolRegistry) -> None:
+    def __init__(
+        self,
+        settings: PermissionSettings,
+        grants: GrantStore,
+        registry: ToolRegistry,
+        *,
+        switched_off: Sequence[Tool] = (),
+    ) -> None:
+        """Wires the permissions; tools that are switched off can be explained, and not run."""
         self._settings = settings
         self._grants = grants
         self._registry = registry
+        self._switched_off = {tool.name: tool for tool in switched_off}
 
     @property
     def is_read_only(self) -> bool:
@@ -40,13 +49,25 @@ class Permissions:
         """
         return dataclasses.replace(self._settings, grants=tuple(self._grants.load()))
 
+    def find(self, name: str) -> Tool:
+        """The tool of that name, also when it is switched off.
+
+        Raises:
+            ToolNotFoundError: There is no such tool.
+        """
+        return self._switched_off.get(name) or self._registry.get(name)
+
+    def is_switched_off(self, name: str) -> bool:
+        """Whether the settings keep the tool from the model, whatever would be decided."""
+        return name in self._switched_off
+
     def explain(self, tool: str, values: Mapping[str, Any], *, session_id: str = "") -> Decision:
         """The decision for a call, without running it.
 
         Raises:
             ToolNotFoundError: There is no such tool.
         """
-        return decide(self._registry.get(tool), values, self.pin(), session_id=session_id)
+        return decide(self.find(tool), values, self.pin(), session_id=session_id)
 
     def remember(self, grant: Grant) -> None:
         """Remembers an answer, durably.

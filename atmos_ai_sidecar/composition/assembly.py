@@ -84,7 +84,8 @@ class Assembly:
     def permissions(self) -> Permissions:
         settings = self.config.permissions(yolo=self.options.yolo, read_only=self.options.read_only)
         grants = GrantsFile(state_directory(self.run.environment), self.project_path)
-        return Permissions(settings, grants, self.registry)
+        switched_off = self._built_in.switched_off if self._built_in else ()
+        return Permissions(settings, grants, self.registry, switched_off=switched_off)
 
     @cached_property
     def executor(self) -> ToolExecutor:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from atmos_ai_sidecar.adapters.atmos.command_line import AtmosCommandLine, find_atmos, tool_environment
 from atmos_ai_sidecar.adapters.atmos.tools import atmos_tools
+from atmos_ai_sidecar.adapters.command_parser import TreeSitterCommandParser
 from atmos_ai_sidecar.adapters.local_tools.files import file_tools
 from atmos_ai_sidecar.adapters.local_tools.output_tool import read_tool_output
 from atmos_ai_sidecar.adapters.local_tools.program_runner import WardenedRunner
+from atmos_ai_sidecar.adapters.local_tools.shell import Bash, shell_tool
 from atmos_ai_sidecar.adapters.user_state import FileChangesFolder, FileChangesInMemory, state_directory
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.file_changes import FileChanges
@@ -28,6 +30,8 @@ _POLICY = "ATMOS_AI_POLICY"
 class BuiltInTools:
     tools: Sequence[Tool]
     undo: Undo
+    switched_off: Sequence[Tool] = ()
+    """What the settings keep from the model; decisions about it can be explained."""
 
 
 def built_in_tools(run: Run, options: RunOptions, config: Config, outputs: ToolOutputs, clock: Clock) -> BuiltInTools:
@@ -37,21 +41,30 @@ def built_in_tools(run: Run, options: RunOptions, config: Config, outputs: ToolO
         AtmosNotFoundError: There is no atmos to run.
     """
     runner = WardenedRunner(clock=clock)
+    environment = tool_environment(run.environment, config.secret_variables)
+    parse = TreeSitterCommandParser().parse
     command_line = AtmosCommandLine(
         executable=find_atmos(run.environment),
         project_directory=run.directory,
-        environment=tool_environment(run.environment, config.secret_variables),
+        environment=environment,
         runner=runner,
         umask=run.umask,
         global_flags=options.atmos_flags,
     )
     changes = _changes(run, config, clock)
-    files = file_tools(
-        territory_of(run, config), own_settings=own_settings, changes=changes, runner=runner, umask=run.umask
-    )
+    territory = territory_of(run, config)
+    shell = shell_tool(Bash(runner=runner, environment=environment, umask=run.umask), territory, parse)
+    has_shell = config.tools.shell_enabled
+    files = file_tools(territory, own_settings=own_settings, changes=changes, runner=runner, umask=run.umask)
     return BuiltInTools(
-        tools=(*atmos_tools(command_line), *files.tools, read_tool_output(outputs)),
+        tools=(
+            *atmos_tools(command_line, parse),
+            *files.tools,
+            read_tool_output(outputs),
+            *([shell] if has_shell else []),
+        ),
         undo=Undo(changes, files.restorer),
+        switched_off=() if has_shell else (shell,),
     )
 
 

@@ -126,7 +126,11 @@ def decide(tool: Tool, values: Mapping[str, Any], settings: PermissionSettings, 
     """
     demand = tool.demand(values)
     located = _located(tool, values, demand)
-    grants = [grant for grant in settings.grants if grant.matches(tool.name, located, session_id)]
+    grants = [
+        grant
+        for grant in settings.grants
+        if grant.matches(tool.name, located, session_id) and (not grant.allow or _covers(grant, tool, located, demand))
+    ]
     rows = list(_matching_rows(tool, demand, settings, grants))
     kind, reason, rule = rows[0]
     restricted = tool.restricted or any(entry.matches(tool.name) for entry in settings.restricted)
@@ -136,7 +140,7 @@ def decide(tool: Tool, values: Mapping[str, Any], settings: PermissionSettings, 
         reason=reason,
         rule=rule,
         lost=tuple(row[2] for row in rows[1:]),
-        can_remember=can_remember and not restricted and not demand.must_ask,
+        can_remember=can_remember and demand.can_remember and not restricted and not demand.must_ask,
     )
 
 
@@ -171,6 +175,12 @@ def smallest_grant(tool: Tool, values: Mapping[str, Any], *, allow: bool) -> Gra
 def _located(tool: Tool, values: Mapping[str, Any], demand: Demand) -> Mapping[str, Any]:
     """The input with the file that its path leads to, so that a grant cannot be led elsewhere by a link."""
     return {**values, tool.path_parameters[0]: demand.target} if demand.target and tool.path_parameters else values
+
+
+def _covers(grant: Grant, tool: Tool, located: Mapping[str, Any], demand: Demand) -> bool:
+    """Whether a grant holds for a call with these fields: where it is one for a whole input, no field may be added."""
+    has_places = bool(tool.stack_parameter or tool.component_parameter or demand.target)
+    return has_places or not grant.input or grant.input.keys() >= located.keys()
 
 
 def _decides(tool: Tool, values: Mapping[str, Any], name: str) -> bool:

@@ -123,6 +123,8 @@ class Demand:
     """Why no setting can allow the call; empty when one may."""
     must_ask: str = ""
     """Why a person has to be asked each time, whatever lists and modes say; empty when they decide."""
+    can_remember: bool = True
+    """Whether "always" may be offered, as far as the input tells."""
     target: str = ""
     """The file that the call is about, links followed: relative to the project where it is in there."""
 

@@ -1,13 +1,16 @@
+import sys
 from pathlib import Path
 
 import pytest
 
-from atmos_ai_sidecar.application.workspace import Run
-from atmos_ai_sidecar.composition.built_in_tools import territory_of
+from atmos_ai_sidecar.adapters.clock import SystemClock
+from atmos_ai_sidecar.application.workspace import Run, RunOptions
+from atmos_ai_sidecar.composition.built_in_tools import built_in_tools, territory_of
 from atmos_ai_sidecar.composition.own_settings import own_settings
 from atmos_ai_sidecar.configuration import load_configuration
 from atmos_ai_sidecar.domain.paths import Territory
 from atmos_ai_sidecar.errors import ConfigurationInvalidError
+from tests.fakes.tool_outputs import FakeToolOutputs
 
 
 @pytest.fixture
@@ -67,6 +70,19 @@ def test_files_that_were_imported_configure_atmos(home: Path) -> None:
     assert found.is_configuration(str(project / "conf/more.yaml"))
     assert found.is_configuration(str(project / "conf/new.yaml")), "the glob would bring it in"
     assert not found.is_configuration(str(project / "other.yaml"))
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_shell_is_a_tool_only_when_the_project_says_so(home: Path, enabled: bool) -> None:
+    home.mkdir()
+    (home / "atmos.yaml").write_text(f"ai: {{enabled: true, tools: {{shell: {{enabled: {str(enabled).lower()}}}}}}}\n")
+    variables = {"HOME": str(home / "me"), "ATMOS_AI_ATMOS": sys.executable}
+    run = Run(run_id="", directory=str(home), environment=variables)
+    config = load_configuration(str(home), variables)
+    found = built_in_tools(run, RunOptions(), config, FakeToolOutputs(), SystemClock())
+    shell = "execute_bash_command"
+    assert (shell in {tool.name for tool in found.tools}) is enabled
+    assert (shell in {tool.name for tool in found.switched_off}) is not enabled
 
 
 @pytest.mark.parametrize(

@@ -5,16 +5,18 @@ from typing import Any
 
 import pytest
 
+from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.approver import Attendance
 from atmos_ai_sidecar.application.workspace import RunOptions
 from atmos_ai_sidecar.domain.events import ModelRetrying, Notice, NoticeKind, StopReason, TurnFinished
 from atmos_ai_sidecar.domain.messages import Usage
+from atmos_ai_sidecar.domain.permissions import PermissionSettings
 from atmos_ai_sidecar.errors import ConfigurationInvalidError, InvalidFieldError
 from atmos_ai_sidecar.terminal.chat.settings import resume_token
 from atmos_ai_sidecar.terminal.main import resume_command
 from tests.fakes.chat import ScriptedTurn
 from tests.fakes.console import FakeConsole
-from tests.terminal.office import BLOCKED, BROKEN, DESCRIBE, PLAN, Office, piped
+from tests.terminal.office import BLOCKED, BROKEN, DESCRIBE, PLAN, FakeGrants, Office, piped
 
 
 async def describe_vpc(turn: ScriptedTurn) -> None:
@@ -402,6 +404,37 @@ class TestTheRest:
         assert console.out == (
             "ask: the tool runs programs, and no rule allows it\nrule: tools that need permission ask\n"
         )
+
+    async def test_a_decision_is_explained_as_json_also_for_a_tool_that_is_switched_off(self) -> None:
+        console, office = piped(), Office()
+        office.permissions = Permissions(PermissionSettings(), FakeGrants(), office.registry, switched_off=(BLOCKED,))
+        assert await office.run(console, "permissions", "explain", BLOCKED.name, "--format", "json") == 0
+        assert json.loads(console.out) == {
+            "decision": "allow",
+            "reason": "the tool needs no permission for this",
+            "class": None,
+            "rule": {"text": "execute_bash_command: needs no permission", "file": None, "line": None},
+            "lost": [{"text": "tools that need permission ask", "file": None, "line": None}],
+        }
+        assert "execute_bash_command is switched off" in console.err
+
+    async def test_decisions_about_many_inputs_are_one_a_line(self) -> None:
+        console, as_text = piped(), piped()
+        for each in (console, as_text):
+            each.type('{"component": "vpc"}\n\n{"component": "database"}\n')
+            each.end_input()
+        arguments = ["permissions", "explain", PLAN.name, "stack=ue1-prod", "--input", "-"]
+        assert await Office().run(console, *arguments, "-f", "json") == 0
+        assert [json.loads(line)["decision"] for line in console.out.splitlines()] == ["ask", "ask"]
+        assert await Office().run(as_text, *arguments) == 0
+        assert as_text.out == "ask: the tool runs programs, and no rule allows it\n" * 2
+
+    async def test_an_input_that_is_no_json_is_named_by_its_line(self) -> None:
+        console = piped()
+        console.type('{"component": "vpc", "stack": "ue1-prod"}\n[]\n')
+        console.end_input()
+        assert await Office().run(console, "permissions", "explain", PLAN.name, "--input", "-") == 2
+        assert "Line 2 of standard input must be a JSON object" in console.err
 
     @pytest.mark.parametrize("arguments", [["--help"], ["chat", "-h"], ["sessions", "list", "--help"]])
     async def test_help_goes_to_standard_output(self, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:

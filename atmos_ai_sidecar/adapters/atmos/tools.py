@@ -6,6 +6,7 @@ from typing import Any
 
 from atmos_ai_sidecar.adapters.atmos import commands, descriptions, planning, validations
 from atmos_ai_sidecar.adapters.atmos.command_line import AtmosCommandLine
+from atmos_ai_sidecar.domain.commands import Parse
 from atmos_ai_sidecar.domain.tools import CommandClass, Demand, Effect, Execution, Parameter, Result, Tool
 
 VALIDATE_SECONDS = 120.0
@@ -27,14 +28,14 @@ _RESOLVE = Parameter(
 _Run = Callable[[AtmosCommandLine, Mapping[str, Any], Execution], Awaitable[Result]]
 
 
-def atmos_tools(atmos: AtmosCommandLine) -> Sequence[Tool]:
-    """The tools that call the atmos command line, sorted by name."""
+def atmos_tools(atmos: AtmosCommandLine, parse: Parse) -> Sequence[Tool]:
+    """The tools that call the atmos command line, sorted by name; ``parse`` reads bash inside of arguments."""
     tools = [
         *_listing(atmos),
         *_comparing(atmos),
         *_describing(atmos),
         *_validating(atmos),
-        *_running(atmos),
+        *_running(atmos, parse),
     ]
     return tuple(sorted(tools, key=lambda tool: tool.name))
 
@@ -177,7 +178,7 @@ def _validating(atmos: AtmosCommandLine) -> Sequence[Tool]:
     )
 
 
-def _running(atmos: AtmosCommandLine) -> Sequence[Tool]:
+def _running(atmos: AtmosCommandLine, parse: Parse) -> Sequence[Tool]:
     execute = functools.partial(_tool, atmos, effect=Effect.EXECUTE, requires_permission=True)
     return (
         execute(
@@ -196,7 +197,7 @@ def _running(atmos: AtmosCommandLine) -> Sequence[Tool]:
         execute(
             name="execute_atmos_command",
             description="Runs any other atmos command, without a shell. Prefer the tools that are made for a purpose.",
-            run=commands.execute,
+            run=functools.partial(commands.execute, parse),
             parameters=(
                 Parameter(
                     name="arguments",
@@ -206,7 +207,7 @@ def _running(atmos: AtmosCommandLine) -> Sequence[Tool]:
                     required=True,
                 ),
             ),
-            demand_of=commands.demand_of,
+            demand_of=functools.partial(commands.demand_of_call, parse),
             title="atmos {arguments}",
         ),
     )

@@ -1,13 +1,16 @@
 import json
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import click
 
 from atmos_ai_sidecar.application.validation import validate_input
-from atmos_ai_sidecar.domain.permissions import Rule
+from atmos_ai_sidecar.application.workspace import Workspace
+from atmos_ai_sidecar.domain.permissions import Decision, Rule
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
 from atmos_ai_sidecar.terminal.commands.tree import Command, Group
+from atmos_ai_sidecar.terminal.render.palette import visible
 
 
 @click.group("permissions", cls=Group, no_args_is_help=False)
@@ -18,33 +21,95 @@ def permissions() -> None:
 @permissions.command("explain", cls=Command)
 @click.argument("tool")
 @click.argument("values", metavar="[NAME=VALUE]...", nargs=-1)
-@click.option("--input", "input_json", default="{}", metavar="JSON", help="The whole input as a JSON object.")
+@click.option(
+    "--input",
+    "input_json",
+    default="{}",
+    metavar="JSON|-",
+    help="The whole input as a JSON object; - reads one a line and prints one decision a line.",
+)
+@click.option("-f", "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_obj
-async def explain(context: CommandContext, tool: str, values: tuple[str, ...], input_json: str) -> int:
+async def explain(
+    context: CommandContext, tool: str, values: tuple[str, ...], input_json: str, output_format: str
+) -> int:
     """Say what would be decided for a call, without running it.
 
     \b
     Example:
       atmos-ai permissions explain atmos_terraform_plan component=vpc stack=ue1-prod
+      atmos-ai permissions explain execute_bash_command command='terraform apply' --format json
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    call_input = {**_object(input_json), **dict(_pair(value) for value in values)}
+    named = dict(_pair(value) for value in values)
+    is_many = input_json == "-"
+    first = {} if is_many else {**_object(input_json, "--input"), **named}
     async with context.open_workspace() as workspace:
-        validate_input(workspace.tools.registry.get(tool), call_input)
-        decision = workspace.permissions.explain(tool, call_input)
-    context.writer.line(f"{context.writer.out.bold(decision.kind.value)}: {decision.reason}")
-    context.writer.line(f"rule: {_where(decision.rule)}")
-    for rule in decision.lost:
-        context.writer.line(f"lost: {_where(rule)}")
+        if workspace.permissions.is_switched_off(tool):
+            context.writer.say(f"{tool} is switched off; this is what would be decided if it were on.")
+        if not is_many:
+            _print(context, *_explained(workspace, tool, first), as_json=output_format == "json", in_one_line=False)
+            return exit_codes.DONE
+        async for one in _inputs(context):
+            explained = _explained(workspace, tool, {**one, **named})
+            _print(context, *explained, as_json=output_format == "json", in_one_line=True)
     return exit_codes.DONE
 
 
-def _object(text: str) -> dict[str, Any]:
+async def _inputs(context: CommandContext) -> AsyncIterator[dict[str, Any]]:
+    """The inputs on standard input, one a line; empty lines are skipped."""
+    number = 0
+    while (line := await context.reader.line()) is not None:
+        number += 1
+        if line.strip():
+            yield _object(line, f"Line {number} of standard input")
+
+
+def _explained(workspace: Workspace, tool: str, values: Mapping[str, Any]) -> tuple[Decision, str]:
+    """The decision, and the class of the command that would run; empty when the call runs none."""
+    found = workspace.permissions.find(tool)
+    validate_input(found, values)
+    return workspace.permissions.explain(tool, values), found.demand(values).command_class or ""
+
+
+def _print(
+    context: CommandContext, decision: Decision, command_class: str, *, as_json: bool, in_one_line: bool
+) -> None:
+    writer = context.writer
+    if as_json:
+        writer.line(json.dumps(_document(decision, command_class)))
+        return
+    kind = writer.out.bold(decision.kind.value)
+    writer.line(f"{kind}: {visible(decision.reason)}")
+    if in_one_line:
+        return
+    if command_class:
+        writer.line(f"class: {command_class}")
+    writer.line(f"rule: {_where(decision.rule)}")
+    for rule in decision.lost:
+        writer.line(f"lost: {_where(rule)}")
+
+
+def _document(decision: Decision, command_class: str) -> dict[str, Any]:
+    return {
+        "decision": decision.kind.value,
+        "reason": decision.reason,
+        "class": command_class or None,
+        "rule": _rule(decision.rule),
+        "lost": [_rule(rule) for rule in decision.lost],
+    }
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    return {"text": rule.text, "file": rule.file or None, "line": rule.line or None}
+
+
+def _object(text: str, where: str) -> dict[str, Any]:
     try:
         values = json.loads(text)
     except ValueError as error:
-        raise click.UsageError(f"--input is no JSON: {error}.") from error
+        raise click.UsageError(f"{where} is no JSON: {error}.") from error
     if not isinstance(values, dict):
-        raise click.UsageError("--input must be a JSON object.")
+        raise click.UsageError(f"{where} must be a JSON object.")
     return values
 
 

@@ -12,6 +12,7 @@ import atmos_ai_sidecar.demo
 from atmos_ai_sidecar.adapters.atmos.command_line import AtmosCommandLine, find_atmos, tool_environment
 from atmos_ai_sidecar.adapters.atmos.tools import atmos_tools
 from atmos_ai_sidecar.adapters.clock import SystemClock
+from atmos_ai_sidecar.adapters.command_parser import TreeSitterCommandParser
 from atmos_ai_sidecar.adapters.local_tools.program_runner import WardenedRunner
 from atmos_ai_sidecar.application.ports.program_runner import Completion, Program
 from atmos_ai_sidecar.domain.tools import Execution, OutputPiece, Result, Tool
@@ -45,7 +46,7 @@ class Project:
     shown: list[OutputPiece] = field(default_factory=list)
 
     def tool(self, name: str) -> Tool:
-        return next(tool for tool in atmos_tools(self.atmos) if tool.name == name)
+        return next(tool for tool in atmos_tools(self.atmos, TreeSitterCommandParser().parse) if tool.name == name)
 
     async def call(self, name: str, **values: Any) -> Result:
         execution = Execution(tool_call_id="call-1", session_id="session-1", emit=self.shown.append)

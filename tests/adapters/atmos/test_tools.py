@@ -305,5 +305,5 @@ def test_the_demand_of_a_command_follows_its_class(open_project: Open) -> None:
     assistant = tool.demand({"arguments": ["atmos", "ai", "chat"]})
     assert (read.effect, read.timeout_seconds, read.forbidden) == (Effect.READ, 120, "")
     assert (apply.effect, apply.timeout_seconds, apply.command_class) == (Effect.EXECUTE, None, CommandClass.MUTATE)
-    assert assistant.forbidden == "a tool cannot start another assistant"
+    assert assistant.forbidden == "no tool runs the assistant itself"
     assert tool.demand({"arguments": "not a list"}).command_class is CommandClass.UNKNOWN

@@ -1,0 +1,245 @@
+"""What a command line would do: every simple command in it, its class, and what nobody can vouch for."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from atmos_ai_sidecar.domain.commands.arguments import Verdict, classify
+from atmos_ai_sidecar.domain.commands.paths import MAX_MOVES, leaves_directory, paths_of
+from atmos_ai_sidecar.domain.commands.programs import find_program, is_subcommand
+from atmos_ai_sidecar.domain.commands.specs import strictest
+from atmos_ai_sidecar.domain.commands.syntax import is_harmless_assignment, read
+from atmos_ai_sidecar.domain.commands.tree import Parse
+from atmos_ai_sidecar.domain.commands.words import has_hidden_characters
+from atmos_ai_sidecar.domain.commands.wrapped import Words, Wrapped, is_wrapper, split_runs, unwrap
+from atmos_ai_sidecar.domain.tools import CommandClass
+
+MAX_LENGTH = 20_000
+"""Longer command lines are not read: they ask, as unknown."""
+MAX_WRAPPERS = 12
+"""A command inside of more wrappers than this is not looked for: it asks, as unknown."""
+MAX_LEVELS = 4
+"""Command lines inside of command lines (``sh -c``) that are read; with MAX_NESTING it bounds the depth of the walk."""
+
+_HARMLESS = frozenset({CommandClass.READ, CommandClass.PLAN})
+_WITH_PREFIX = _HARMLESS | {CommandClass.MUTATE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimpleCommand:
+    """A program with its arguments, as it would be started."""
+
+    argv: Sequence[str | None]
+    """The decoded words, None where a word cannot be known before it runs."""
+    command_class: CommandClass
+    program: str = ""
+    """The program's name without folder, in lower case; empty when it cannot be known."""
+    subcommands: Sequence[str] = ()
+    """The subcommands, without the options before and between them: ``("state", "rm")``."""
+    wrappers: Sequence[str] = ()
+    """The programs that run it, outermost first."""
+
+    @property
+    def known_words(self) -> Sequence[str]:
+        """The words to match against rules: the program's name and what is known of its arguments."""
+        return (self.program, *(word for word in self.argv[1:] if word is not None))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """What a command line would do."""
+
+    commands: Sequence[SimpleCommand]
+    """Every simple command, also those inside of wrappers, substitutions, functions and ``sh -c``."""
+    command_class: CommandClass
+    """The strictest class of all parts."""
+    doubts: Sequence[str] = ()
+    """Why it asks at least, whatever rule allows it; noun phrases."""
+    forbidden: str = ""
+    """Why no setting may allow it; empty when one may."""
+    paths: Sequence[str] = ()
+    """Every word that may name a file, relative to the directory where the command line runs. Too many rather than
+    too few."""
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether it only reads or plans, without any doubt."""
+        return not self.doubts and not self.forbidden and self.command_class in _HARMLESS
+
+    @property
+    def simple_prefix(self) -> Sequence[str]:
+        """The smallest prefix that a grant may be given for, as words; empty when there is none.
+
+        Only a single command without doubt and wrapper has one: its name when it reads, else name and subcommands. It
+        covers another command only when that one has no doubt either and the same class.
+        """
+        if self.doubts or self.forbidden or len(self.commands) != 1 or self.command_class not in _WITH_PREFIX:
+            return ()
+        command = self.commands[0]
+        if is_wrapper(command.program):
+            return ()
+        if not command.subcommands and command.command_class is CommandClass.MUTATE:
+            return ()
+        return (command.program, *command.subcommands)
+
+
+def assess(text: str, parse: Parse) -> Assessment:
+    """What bash would do with a command line. Total: what cannot be read is unknown and has a doubt.
+
+    Args:
+        text: The command line, of any number of lines.
+        parse: Reads bash.
+    """
+    assessor = _Assessor(parse)
+    assessor.text(text, ())
+    return assessor.assessment()
+
+
+def assess_argv(argv: Sequence[str], parse: Parse) -> Assessment:
+    """What a program would do that is started with these words, without a shell.
+
+    Args:
+        argv: The program and its arguments.
+        parse: Reads bash, for command lines in the arguments, as of ``sh -c``.
+    """
+    assessor = _Assessor(parse)
+    if any(map(has_hidden_characters, argv)):
+        assessor.doubt(_HIDDEN)
+    if argv:
+        assessor.argv(argv, ())
+    return assessor.assessment()
+
+
+_HIDDEN = "control or invisible characters"
+_ASSISTANT = "no tool runs the assistant itself"
+_FORBIDDEN_SUBCOMMANDS = {
+    "ai": _ASSISTANT,
+    "mcp": "a tool cannot start a server that would act on its own",
+    "lsp": "a tool cannot start a server that would never end",
+}
+_FORBIDDEN_PROGRAMS = frozenset({"atmos-ai", "grpcurl"})
+_PACKAGE = re.compile(
+    r"(?:-\w*m)?(?:.*/)?atmos_ai_sidecar(?:\.__main__|/__main__\.py|/)?|.*\b(?:import|runpy)\b.*atmos_ai_sidecar.*",
+    re.DOTALL,
+)
+_RUNS_CODE = frozenset({CommandClass.CODE_EXECUTION, CommandClass.UNKNOWN})
+
+
+def _why_forbidden(command: SimpleCommand) -> str:
+    """Why no setting may allow a command that acts on its own: this program, Atmos' own assistant, its servers."""
+    words = [word for word in command.argv[1:] if word is not None]
+    if command.program == "atmos":
+        chosen = command.subcommands[:1]
+        # Behind an option that is not known, the subcommand may be another word.
+        possible = chosen if is_subcommand("atmos", chosen) else (*chosen, *words)
+        return next((_FORBIDDEN_SUBCOMMANDS[word] for word in possible if word in _FORBIDDEN_SUBCOMMANDS), "")
+    runs_package = command.command_class in _RUNS_CODE and any(map(_PACKAGE.fullmatch, words))
+    return _ASSISTANT if command.program in _FORBIDDEN_PROGRAMS or runs_package else ""
+
+
+@dataclass(slots=True)
+class _Assessor:
+    parse: Parse
+    commands: list[SimpleCommand] = field(default_factory=list)
+    classes: list[CommandClass] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    forbidden: str = ""
+    level: int = 0
+
+    def assessment(self) -> Assessment:
+        if not self.commands and not self.classes:
+            self.doubt("nothing that would run", CommandClass.UNKNOWN)
+        self._changed_directory()
+        known_paths = paths_of([command.argv for command in self.commands], self.paths)
+        return Assessment(
+            commands=tuple(self.commands),
+            command_class=strictest([*self.classes, *(command.command_class for command in self.commands)]),
+            doubts=tuple(dict.fromkeys(self.doubts)),
+            forbidden=self.forbidden,
+            paths=known_paths,
+        )
+
+    def doubt(self, sentence: str, *classes: CommandClass) -> None:
+        self.doubts.append(sentence)
+        self.classes.extend(classes)
+
+    def text(self, text: str, wrappers: Sequence[str]) -> None:
+        if len(text) > MAX_LENGTH or self.level == MAX_LEVELS:
+            self.doubt("more text than is looked at", CommandClass.UNKNOWN)
+            return
+        if has_hidden_characters(text):
+            self.doubt(_HIDDEN)
+        self.level += 1
+        reading = read(self.parse(text))
+        self.doubts.extend(reading.doubts)
+        self.classes.extend(reading.classes)
+        self.paths.extend(reading.paths)
+        for words in reading.commands:
+            if words:
+                self.argv(words, wrappers)
+        self.level -= 1
+
+    def argv(self, words: Words, wrappers: Sequence[str]) -> None:
+        name, *rest = words
+        program = find_program(name)
+        for doubt in program.doubts:
+            self.doubt(doubt, CommandClass.UNKNOWN)
+        if len(wrappers) > MAX_WRAPPERS:
+            self.doubt("more wrappers than are looked through", CommandClass.UNKNOWN)
+            return
+        wrapped = unwrap(program.name, rest)
+        if wrapped is not None:
+            self._wrapped(words, program.name, wrapped, wrappers)
+            return
+        own, runs = split_runs(program.name, rest)
+        verdict = classify(own, program.spec)
+        if own == ["--version"] and program.prints_version:
+            verdict = Verdict(command_class=CommandClass.READ, subcommands=["--version"])
+        self._add(words, program.name, verdict.command_class, wrappers, verdict.subcommands)
+        inner = (*wrappers, program.name)
+        for run in (*runs, verdict.inner):
+            if run:
+                self.doubt(f"a command that {program.name} runs")
+                self.argv(run, inner)
+
+    def _wrapped(self, words: Words, program: str, wrapped: Wrapped, wrappers: Sequence[str]) -> None:
+        self._add(words, program, wrapped.command_class, wrappers)
+        self.doubts.extend(wrapped.doubts)
+        for assignment in wrapped.assignments:
+            if not is_harmless_assignment(assignment):
+                self.doubt(f"the variable {assignment.partition('=')[0]}, which is set", CommandClass.UNKNOWN)
+        inner = (*wrappers, program)
+        if wrapped.words:
+            self.argv(wrapped.words, inner)
+        if wrapped.text is not None:
+            self.text(wrapped.text, inner)
+
+    def _add(
+        self,
+        words: Words,
+        program: str,
+        command_class: CommandClass,
+        wrappers: Sequence[str],
+        subcommands: Sequence[str] = (),
+    ) -> None:
+        self.commands.append(
+            SimpleCommand(
+                argv=tuple(words),
+                command_class=command_class,
+                program=program,
+                subcommands=tuple(subcommands),
+                wrappers=tuple(wrappers),
+            )
+        )
+        self.forbidden = self.forbidden or _why_forbidden(self.commands[-1])
+
+    def _changed_directory(self) -> None:
+        """A command in another folder may find other configuration there, and with git other programs to run."""
+        moves = [command for command in self.commands if command.program == "cd"]
+        if any(len(command.argv) != 2 or leaves_directory(command.argv[1]) for command in moves):  # noqa: PLR2004
+            self.doubt("a change to a folder that cannot be told")
+        if len(moves) > MAX_MOVES:
+            self.doubt("more changes of the folder than are followed")
+        if moves and any(command.program == "git" for command in self.commands):
+            self.doubt("git in another folder, whose configuration can run commands")
