@@ -46,6 +46,10 @@ OPTIONS: Final = (
 _HEALTH: Final = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 
+FLUSH_SECONDS: Final = 0.2
+"""Handlers that have ended get that long until their last status is on the wire; without it a client sees none."""
+
+
 class Server:
     """A running server. ``stop`` must be called before its loop ends."""
 
@@ -72,7 +76,7 @@ class Server:
         self._departure.begin()
         with suppress(TimeoutError):
             await within(self._clock, grace_seconds, self._settle())
-        await self._grpc.stop(None)
+        await self._grpc.stop(FLUSH_SECONDS)
 
     async def _settle(self) -> None:
         async with asyncio.TaskGroup() as tasks:
