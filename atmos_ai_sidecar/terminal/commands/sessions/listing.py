@@ -1,7 +1,7 @@
 import csv
 import io
 import json
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -9,23 +9,14 @@ import click
 from atmos_ai_sidecar.domain.sessions import Session
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
-from atmos_ai_sidecar.terminal.commands.tree import Command, Group
+from atmos_ai_sidecar.terminal.commands.tree import Command
 from atmos_ai_sidecar.terminal.render.tables import age, table
 
 DEFAULT_LIMIT = 10
 PAGE = 1000
 
 
-@click.group("sessions", cls=Group, invoke_without_command=True)
-@click.pass_context
-def sessions(click_context: click.Context) -> Awaitable[int] | None:
-    """List and delete the sessions of this project."""
-    if click_context.invoked_subcommand is not None:
-        return None
-    return print_sessions(click_context.obj, output_format="table", shows_all=False)
-
-
-@sessions.command("list", cls=Command)
+@click.command("list", cls=Command)
 @click.option(
     "-f",
     "--format",
@@ -47,18 +38,6 @@ async def list_sessions(context: CommandContext, output_format: str, *, shows_al
     return await print_sessions(context, output_format=output_format, shows_all=shows_all)
 
 
-@sessions.command("delete", cls=Command)
-@click.argument("name")
-@click.pass_obj
-async def delete(context: CommandContext, name: str) -> int:
-    """Delete a session with everything that was said in it."""
-    async with context.open_workspace(needs_trust=False) as workspace:
-        session = await workspace.sessions.get_by_name(name)
-        await workspace.sessions.delete(session.id)
-    context.writer.say(f"Deleted the session {session.name!r} with {session.message_count} messages.")
-    return exit_codes.DONE
-
-
 async def print_sessions(context: CommandContext, *, output_format: str, shows_all: bool) -> int:
     """Prints the newest sessions, or all of them."""
     async with context.open_workspace(needs_trust=False) as workspace:
@@ -70,7 +49,7 @@ async def print_sessions(context: CommandContext, *, output_format: str, shows_a
     if output_format == "table":
         _print_table(context, found, has_more=bool(page.next_cursor))
     else:
-        context.writer.write(_FORMATS[output_format]([_fields(session) for session in found]))
+        context.writer.write(_FORMATS[output_format]([session_fields(session) for session in found]))
     return exit_codes.DONE
 
 
@@ -78,17 +57,23 @@ def _print_table(context: CommandContext, found: Sequence[Session], *, has_more:
     if not found:
         context.writer.say("There are no sessions in this project yet. `atmos-ai chat --session NAME` starts one.")
         return
+    print_table(context, found)
+    if has_more:
+        context.writer.say(f"These are the {len(found)} newest; --all shows the others too.")
+
+
+def print_table(context: CommandContext, found: Sequence[Session]) -> None:
+    """Prints one line a session on standard output."""
     now = context.services.clock.now()
     rows = [
         (session.name, age(now, session.update_time), str(session.message_count), session.model) for session in found
     ]
     for line in table(("NAME", "CHANGED", "MESSAGES", "MODEL"), rows, context.writer.out):
         context.writer.line(line)
-    if has_more:
-        context.writer.say(f"These are the {len(found)} newest; --all shows the others too.")
 
 
-def _fields(session: Session) -> dict[str, Any]:
+def session_fields(session: Session) -> dict[str, Any]:
+    """A session as programs read it; times are ISO 8601."""
     return {
         "id": session.id,
         "name": session.name,
