@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from atmos_ai_sidecar.application.compaction import ContextUse
 from atmos_ai_sidecar.application.ports.session_store import SessionChange
+from atmos_ai_sidecar.application.undo import Undone
 from atmos_ai_sidecar.application.workspace import Workspace
 from atmos_ai_sidecar.domain.events import Notice
 from atmos_ai_sidecar.domain.messages import Message, Role, ToolCall
@@ -54,6 +55,17 @@ class Conversation:
         """What the user said last; empty when nothing was said."""
         said = [message.text for message in await self.messages() if message.role is Role.USER and message.text]
         return said[-1] if said else ""
+
+    async def undo(self, *, leave_changed: bool) -> Undone:
+        """Restores the files that the last turn with changes changed.
+
+        Raises:
+            TurnInProgressError: A turn is running; it may be changing files.
+        """
+        if self.workspace.chat.is_running(self.session.id):
+            raise TurnInProgressError(self.session.name)
+        undo = self.workspace.undo
+        return await undo.last_turn(self.session.id, leave_changed=leave_changed) if undo else Undone()
 
     async def compact(self, focus: str) -> Sequence[Notice]:
         """Makes what the model sees of the session shorter; what is stored stays.

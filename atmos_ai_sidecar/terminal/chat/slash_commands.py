@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.domain.questions import sanitised
 from atmos_ai_sidecar.errors import InvalidFieldError, SidecarError
 from atmos_ai_sidecar.terminal.chat.conversation import Conversation
 from atmos_ai_sidecar.terminal.render.palette import Palette
@@ -167,6 +168,21 @@ async def _context(conversation: Conversation, view: View, _argument: str) -> No
     view.say(f"{use.total:,} of {use.window:,} tokens; from {use.limit:,} on the beginning is made shorter.")
 
 
+async def _undo(conversation: Conversation, view: View, argument: str) -> None:
+    if argument not in {"", "rest"}:
+        raise InvalidFieldError("undo", "takes nothing, or `rest`", remedy="Type /undo.")
+    undone = await conversation.undo(leave_changed=argument == "rest")
+    for path in undone.restored:
+        view.say(f"Restored {sanitised(path)}.")
+    for path in undone.removed:
+        view.say(f"Removed {sanitised(path)}, which the turn had made.")
+    for path, reason in undone.conflicts.items():
+        view.say(f"Left {sanitised(path)} as it is: {reason}")
+    if undone.conflicts and not (undone.restored or undone.removed):
+        view.say("Nothing was restored. /undo rest restores the others.")
+    view.say("Infrastructure is not undone." if undone.turn_id else "No turn of this session has changed a file.")
+
+
 async def _retry(conversation: Conversation, view: View, _argument: str) -> None:
     question = await conversation.last_question()
     if question:
@@ -190,6 +206,7 @@ COMMANDS: Mapping[str, SlashCommand] = {
     "tools": SlashCommand(arguments="", help="what the model can ask for", run=_tools),
     "context": SlashCommand(arguments="", help="what fills the model's window", run=_context),
     "compact": SlashCommand(arguments="[FOCUS]", help="summarise the beginning of the session", run=_compact),
+    "undo": SlashCommand(arguments="[rest]", help="restore the files that the last turn changed", run=_undo),
     "retry": SlashCommand(arguments="", help="say the last message again", run=_retry),
     "quit": SlashCommand(arguments="", help="leave", run=_quit),
 }
