@@ -10,7 +10,7 @@ _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 # JSON leaves these as they are; YAML wants them escaped, or reads some as line ends.
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 _LITERAL = re.compile(
-    "(?:[^\\s\\x00-\\x1f][^\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]*)"
+    "(?:[^\\s\\x00-\\x1f\\x7f-\\x9f\ufeff\ufffe\uffff\ud800-\udfff][^\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]*)"
 )
 
 

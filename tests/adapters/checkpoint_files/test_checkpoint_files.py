@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -26,6 +26,8 @@ def test_a_session_comes_back_from_its_file(write: Any) -> None:
 
 
 @given(st.dictionaries(TEXTS, VALUES, max_size=4))
+@example({"": "\x7f\n0"})
+@example({"": "\ufeff\n0"})
 def test_every_value_comes_back_from_yaml(found: dict[str, Any]) -> None:
     assert FILES.from_text(b"---\n" + FILES.to_yaml(found).encode()) == found
 
