@@ -174,15 +174,20 @@ def _blocks(values: Mapping[str, Any], content: str, where: str) -> Sequence[Blo
     return blocks if written == content else plain
 
 
+def _is_count(number: Any) -> bool:
+    return type(number) is int and number >= 0
+
+
+def _is_cost(number: Any) -> bool:
+    return number is None or (type(number) is float and 0 <= number < float("inf"))
+
+
 def _usage(values: Any, where: str) -> Usage | None:
     if values is None:
         return None
     numbers = _map(values, f"{where}.usage")
-    cost = numbers.get("cost_usd")
-    if cost is not None and (type(cost) not in {int, float} or not 0 <= cost < float("inf")):
-        raise InvalidFieldError(f"{where}.usage.cost_usd", "must be a number")
-    if not all(type(number) is int and number >= 0 for name, number in numbers.items() if name != "cost_usd"):
-        raise InvalidFieldError(f"{where}.usage", "must have whole numbers")
+    if not all(_is_count(number) or (name == "cost_usd" and _is_cost(number)) for name, number in numbers.items()):
+        raise InvalidFieldError(f"{where}.usage", "must have whole numbers, and a number as cost_usd")
     try:
         return Usage(**numbers)
     except TypeError as error:

@@ -137,7 +137,7 @@ def _length(block: Block) -> int:
             return len(block.data)
         case ToolCall():
             return len(block.name) + len(canonical_json(block.input))
-        case ToolResult(result=result):
-            if result.output.strip() or result.data is None:
-                return len(result.output) + len(result.error)
-            return len(canonical_json({"data": result.data})) + len(result.error)
+    result = block.result
+    if result.output.strip() or result.data is None:
+        return len(result.output) + len(result.error)
+    return len(canonical_json({"data": result.data})) + len(result.error)
