@@ -1,6 +1,5 @@
 """A real sidecar as a process, started the way the shim does it."""
 
-import json
 import os
 import secrets
 import subprocess
@@ -94,28 +93,3 @@ def sidecar_process(
             process.stdout.close()
             drain.join(5)
             process.stderr.close()
-
-
-@contextmanager
-def offline_model(*arguments: str) -> Iterator[str]:
-    """Starts the offline model as a process and yields its URL."""
-    process = subprocess.Popen(
-        (sys.executable, "-I", "-m", "atmos_ai_sidecar.demo.offline_model", *arguments),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        yield process.stdout.readline().decode().strip()
-    finally:
-        process.stdin.close()
-        process.wait(10)
-        process.stdout.close()
-
-
-def script_file(directory: Path, replies: object) -> Path:
-    """Writes a script for the offline model."""
-    path = directory / "script.json"
-    path.write_text(json.dumps(replies))
-    return path

@@ -16,6 +16,7 @@ from pathlib import Path
 import grpc
 from google.protobuf.struct_pb2 import Struct
 
+from atmos_ai_sidecar.demo.offline_model.process import start_offline_model
 from atmos_ai_sidecar.v1 import (
     message_pb2,
     session_service_pb2,
@@ -27,7 +28,7 @@ from atmos_ai_sidecar.v1 import (
 )
 from tests.bench.table import Row, row, table
 from tests.e2e.screen import Screen
-from tests.sidecar_process import SidecarProcess, offline_model, sidecar_process
+from tests.sidecar_process import SidecarProcess, sidecar_process
 
 ROOT = Path(__file__).parent.parent.parent
 DEMO = ROOT / "atmos_ai_sidecar" / "demo"
@@ -149,13 +150,13 @@ def measure(directory: Path) -> Sequence[Row]:
     project, home = directory / "project", directory / "home"
     shutil.copytree(DEMO / "project", project)
     home.mkdir()
-    with offline_model() as url:
+    with start_offline_model() as model:
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
             "TERM": "xterm-256color",
             "LANG": "C.UTF-8",
-            "ANTHROPIC_BASE_URL": url,
+            "ANTHROPIC_BASE_URL": model.url,
             "ANTHROPIC_API_KEY": "bench",
             "ATMOS_AI_ATMOS": os.environ.get("ATMOS_AI_TEST_ATMOS", str(DEMO / "bin" / "atmos")),
             "ATMOS_AI_TRUST_PROJECT": "1",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sidecar_process import offline_model
+from atmos_ai_sidecar.demo.offline_model.process import OfflineModelProcess, start_offline_model
 
 ROOT = Path(__file__).parent.parent.parent
 SHIM = Path(sys.prefix, "bin", "atmos-ai")
@@ -65,8 +65,8 @@ def project(tmp_path: Path) -> Iterator[Project]:
 @pytest.fixture(scope="session")
 def model_url() -> Iterator[str]:
     """The offline model, ruled by its rules, for all tests that need no script."""
-    with offline_model() as url:
-        yield url
+    with start_offline_model() as model:
+        yield model.url
 
 
 @pytest.fixture
@@ -74,6 +74,16 @@ def demo(project: Project, model_url: str) -> Project:
     """The project with the offline model."""
     project.environment.update(ANTHROPIC_BASE_URL=model_url, ANTHROPIC_API_KEY="test")
     return project
+
+
+@pytest.fixture
+def model(project: Project, tmp_path: Path) -> Iterator[OfflineModelProcess]:
+    """A model that plays what a test adds to its script, for the project."""
+    script = tmp_path / "script.json"
+    script.write_text("[]")
+    with start_offline_model(script) as model:
+        project.environment.update(ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="test")
+        yield model
 
 
 @pytest.fixture(params=["shim", "module"])

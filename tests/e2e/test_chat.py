@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from atmos_ai_sidecar.demo.offline_model.process import OfflineModelProcess, start_offline_model
+from atmos_ai_sidecar.demo.offline_model.process import OfflineModelProcess
 from tests.e2e.conftest import SHIM, Project
 from tests.e2e.screen import Screen
 
@@ -39,15 +39,6 @@ def leave(screen: Screen) -> None:
     screen.type("\x04")
     assert screen.exit_code() == 0
     assert screen.is_cooked()
-
-
-@pytest.fixture
-def model(project: Project, tmp_path: Path) -> Iterator[OfflineModelProcess]:
-    script = tmp_path / "script.json"
-    script.write_text("[]")
-    with start_offline_model(script) as model:
-        project.environment.update(ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="test")
-        yield model
 
 
 def test_conversation_about_the_project(program: tuple[str, ...], demo: Project) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from atmos_ai_sidecar.demo.offline_model.process import OfflineModelProcess, start_offline_model
+from atmos_ai_sidecar.demo.offline_model.process import OfflineModelProcess
 from tests.e2e.conftest import SHIM, Project
 from tests.e2e.screen import PATIENCE_SECONDS, Screen
 
@@ -21,16 +21,6 @@ pytestmark = pytest.mark.e2e
 
 GONE_SECONDS = 1.0
 """How long a sidecar may outlive its shim."""
-
-
-@pytest.fixture
-def model(project: Project, tmp_path: Path) -> Iterator[OfflineModelProcess]:
-    """A model that plays what a test adds to its script."""
-    script = tmp_path / "script.json"
-    script.write_text("[]")
-    with start_offline_model(script) as model:
-        project.environment.update(ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY="test")
-        yield model
 
 
 @contextmanager
