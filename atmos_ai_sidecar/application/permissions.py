@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from atmos_ai_sidecar.application.ports.grants import GrantStore
-from atmos_ai_sidecar.domain.permissions import Decision, Grant, PermissionSettings, decide
+from atmos_ai_sidecar.domain.grants import Grant
+from atmos_ai_sidecar.domain.permissions import Decision, PermissionSettings, decide
 from atmos_ai_sidecar.domain.tools import Tool, ToolRegistry
 
 

@@ -16,7 +16,8 @@ from atmos_ai_sidecar.application.workspace import (
     Workspace,
     WorkspaceDescription,
 )
-from atmos_ai_sidecar.domain.permissions import Grant, PermissionSettings
+from atmos_ai_sidecar.domain.grants import Grant
+from atmos_ai_sidecar.domain.permissions import PermissionSettings
 from atmos_ai_sidecar.domain.tools import Effect, Execution, Parameter, Result, Tool, ToolRegistry
 from atmos_ai_sidecar.errors import ProjectUntrustedError, SidecarError
 from atmos_ai_sidecar.terminal.main import run_command
