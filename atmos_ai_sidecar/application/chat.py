@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
@@ -43,7 +43,7 @@ class Chat:
         turns: Turns,
         owner: str,
         redact: Callable[[str], str],
-        check_model: Callable[[], None],
+        check_model: Callable[[], Awaitable[None]],
         limits: TurnLimits,
         budgets: Mapping[Scope, Limits] | None = None,
     ) -> None:
@@ -88,7 +88,7 @@ class Chat:
         if self._turns.is_running(session_id):
             raise TurnInProgressError(session.name)
         try:
-            self._check_model()
+            await self._check_model()
         except ModelNotConfiguredError:
             await self._keep_question(session, "", text)  # what was typed is not lost
             raise
@@ -190,7 +190,7 @@ class Chat:
             SessionNotFoundError, TurnInProgressError, ModelNotConfiguredError, BudgetExhaustedError
         """
         session = await self._sessions.get(session_id)
-        self._check_model()
+        await self._check_model()
         asked = model or session.model
         await self._checked_budgets(session, asked, None)
         if self._turns.is_running(session_id):

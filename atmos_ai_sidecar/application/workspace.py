@@ -85,7 +85,7 @@ class Workspace:
     describe: Callable[[], WorkspaceDescription]
     prepare_model: Callable[[], Awaitable[None]]
     """Loads the model's library ahead of the first turn; slow, in a thread, harmless to call twice."""
-    check_model: Callable[[], None]
+    check_model: Callable[[], Awaitable[None]]
     """Raises ModelNotConfiguredError when a turn could not ask the model."""
     undo: Undo | None = None
     """None where there are no tools that change files."""

@@ -31,6 +31,7 @@ DEFAULT_MAX_STEPS = 25
 _TOOLS = (
     "enabled", "require_confirmation", "allowed", "restricted", "blocked", "yolo_mode", "mode", "timeouts", "shell",
 )  # fmt: skip
+_PROVIDER = ("model", "api_key", "base_url", "max_tokens", "region", "project_id")
 _SESSIONS = ("enabled", "storage", "path", "max_sessions", "auto_save", "retention_days", "url", "project")
 
 
@@ -101,10 +102,10 @@ def _providers(ai: Section) -> dict[str, ProviderSettings]:
     providers = {
         name.lower(): _provider(name.lower(), section) for name, section in ai.section("providers").sections().items()
     }
-    # The flat spelling of older files speaks of the chosen provider.
-    if any(ai.scalar(name) for name in ("model", "api_key", "base_url", "max_tokens")):
-        name = ai.text("provider", "anthropic")
-        providers.setdefault(name, _provider(name, ai))
+    # The flat spelling of older files speaks of the chosen provider, where its own section says nothing.
+    if any(ai.scalar(name) for name in _PROVIDER):
+        name = ai.text("provider", "anthropic").lower()
+        providers[name] = providers.get(name, ProviderSettings(name=name)).or_else(_provider(name, ai))
     return providers
 
 

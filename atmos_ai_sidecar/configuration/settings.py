@@ -87,6 +87,15 @@ class ProviderSettings:
     region: str = ""
     project_id: str = ""
 
+    def or_else(self, other: "ProviderSettings") -> "ProviderSettings":
+        """The same with what is empty taken from the other; a key comes whole, with where it is from."""
+        names = [
+            name for name in ("model", "base_url", "max_tokens", "region", "project_id") if not getattr(self, name)
+        ]
+        if self.api_key_origin is None:
+            names += ["api_key", "api_key_variable", "api_key_origin"]
+        return replace(self, **{name: getattr(other, name) for name in names})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McpServer:
@@ -149,6 +158,6 @@ class Config:
 
     @property
     def secret_variables(self) -> frozenset[str]:
-        """Environment variables that the files take keys from; tools never see them."""
+        """Environment variables with keys of models; tools never see them."""
         names = {provider.api_key_variable for provider in self.providers.values()}
-        return frozenset(names - {""})
+        return frozenset((names | {"AWS_BEARER_TOKEN_BEDROCK"}) - {""})
