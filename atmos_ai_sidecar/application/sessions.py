@@ -13,6 +13,7 @@ from atmos_ai_sidecar.domain.messages import Message, Role, Text
 from atmos_ai_sidecar.domain.sessions import ContextItem, Session, SessionId, checked_name
 from atmos_ai_sidecar.errors import InvalidFieldError, SessionExistsError, SessionNotFoundError, TurnInProgressError
 
+MAX_MODEL_LENGTH = 256
 MAX_TEXT_BYTES = 10 * 1024 * 1024
 
 
@@ -127,7 +128,28 @@ class Sessions:
         await self.get(session_id)
         if change.name is not None:
             checked_name(change.name)
+        if change.model:
+            checked_model(change.model)
         return await self._store.update_session(session_id, change, etag=etag)
+
+    def model_of(self, session: Session) -> str:
+        """The model that the session's next turn asks: the one that it remembers.
+
+        A session of another provider asks the model of this run, because providers have names of their own.
+        """
+        return session.model if session.model and session.provider in {"", self._provider} else self._model
+
+    async def choose_model(self, session_id: SessionId, model: str) -> Session:
+        """Has the session ask another model of this run's provider from the next turn on, also after a resume.
+
+        Raises:
+            InvalidFieldError: It is no name of a model.
+            SessionNotFoundError: There is no such session.
+        """
+        session = await self.get(session_id)
+        if (session.model, session.provider) == (checked_model(model), self._provider):
+            return session
+        return await self.update(session_id, SessionChange(model=model, provider=self._provider))
 
     async def delete(self, session_id: SessionId) -> None:
         """Deletes a session with everything that belongs to it.
@@ -198,6 +220,17 @@ class Sessions:
         """
         await self.get(session_id)
         return await self._store.list_context_items(session_id, context_type)
+
+
+def checked_model(model: str) -> str:
+    """The name of a model, which is passed on as it is.
+
+    Raises:
+        InvalidFieldError: It is empty, too long, or has white space or control characters.
+    """
+    if not model or len(model) > MAX_MODEL_LENGTH or not model.isprintable() or " " in model:
+        raise InvalidFieldError("model", f"must be 1 to {MAX_MODEL_LENGTH} printable characters without spaces")
+    return model
 
 
 def checked_text(field: str, text: str) -> str:

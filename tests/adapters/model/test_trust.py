@@ -104,7 +104,8 @@ async def test_ssl_cert_dir_and_another_runs_file_are_kept_apart(
     folder = tmp_path / "authorities"
     folder.mkdir()
     shutil.copy(certificate, folder)
-    subprocess.run(["openssl", "rehash", str(folder)], check=True, capture_output=True, timeout=20)
+    rehash = ["openssl", "rehash", str(folder)]
+    await asyncio.to_thread(subprocess.run, rehash, check=True, capture_output=True, timeout=20)
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/of-another-run.pem")
     async with api.messages_api(api.answer("ok"), tls=tls) as server:
         answered = await ask(server.url, {"SSL_CERT_DIR": str(folder)})
