@@ -13,6 +13,7 @@ from atmos_ai_sidecar.application.approvals import Approvals, WorkspaceApprover
 from atmos_ai_sidecar.application.archive import Archive
 from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.compaction import Compactor
+from atmos_ai_sidecar.application.drafts import Drafts
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.sessions import Sessions
@@ -47,6 +48,8 @@ class Assembly:
     approvals: Approvals
     instance_id: str
     has_tools: bool
+    kept: Engine | None = None
+    """Where sessions are stored when somebody says so; None where ``engine`` is the only place."""
 
     def workspace(self) -> Workspace:
         """The finished workspace.
@@ -65,6 +68,7 @@ class Assembly:
             undo=self._built_in.undo if self._built_in else None,
             describe=self.describe,
             prepare_model=self.prepare,
+            drafts=self.drafts,
             check_model=self.model.check,
         )
 
@@ -128,7 +132,15 @@ class Assembly:
             redact=self.redactor.redact,
             is_busy=self.engine.turns.is_running,
             after_create=partial(self.archive.retain, timedelta(days=days)) if days else None,
+            drafts=self.drafts,
+            listed=self.config.sessions.max_sessions,
         )
+
+    @cached_property
+    def drafts(self) -> Drafts | None:
+        if self.kept is None:
+            return None
+        return Drafts(self.engine.store, kept=self.kept.store, project_path=self.project_path)
 
     @cached_property
     def chat(self) -> Chat:
@@ -153,6 +165,7 @@ class Assembly:
             endpoint=self.model.endpoint,
             permission_mode=self.permissions.mode,
             is_ephemeral=not self.config.sessions.enabled,
+            saves_on_request=self.kept is not None,
             warnings=self.config.warnings,
         )
 
