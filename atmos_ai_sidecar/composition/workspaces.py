@@ -12,6 +12,7 @@ from atmos_ai_sidecar.application.workspace import ConfirmTrust, Run, RunOptions
 from atmos_ai_sidecar.composition.assembly import Assembly
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
 from atmos_ai_sidecar.composition.engine import Engines
+from atmos_ai_sidecar.composition.evaluation import evaluated
 from atmos_ai_sidecar.configuration import AtmosFlags, Config, Storage, load_configuration
 from atmos_ai_sidecar.domain.trust import TrustSubject
 from atmos_ai_sidecar.errors import ProjectUntrustedError
@@ -41,13 +42,20 @@ class Workspaces:
     ) -> AsyncIterator[Workspace]:
         """Opens a workspace for one run; leaving the context ends its turns. See ``OpenWorkspace``."""
         config = await asyncio.to_thread(
-            load_configuration, run.directory, run.environment, AtmosFlags.parsed(options.atmos_flags)
+            load_configuration,
+            run.directory,
+            run.environment,
+            AtmosFlags.parsed(options.atmos_flags),
+            allow_unevaluated=True,
         )
         # A project that is not trusted must not choose a server that this process connects to.
         needs_trust = needs_trust or config.sessions.storage is Storage.POSTGRES
         for_this_run = is_run_trusted(run.environment, flag=options.trust_project)
         trust = Trust(TrustFile(state_directory(run.environment)), self._clock, for_this_run=for_this_run)
         is_trusted = await _is_trusted(trust, config, confirm_trust, needed=needs_trust)
+        if config.unevaluated and not is_trusted:
+            raise config.unevaluated[0].error()
+        config = await evaluated(config, run, options, self._clock)
         async with AsyncExitStack() as stack:
             kept = await self._engines.at(config) if config.sessions.enabled else None
             # Commands that run nothing work on what is stored.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
+from atmos_ai_sidecar.configuration.answers import Unevaluated
 from atmos_ai_sidecar.configuration.nodes import Origin
 from atmos_ai_sidecar.domain.budgets import Limits, Scope
 from atmos_ai_sidecar.domain.compaction import CompactionSettings
@@ -139,14 +140,16 @@ class Config:
     values: Mapping[str, str]
     """The same values for people, without secrets."""
     warnings: Sequence[str]
+    unevaluated: Sequence[Unevaluated] = ()
+    """Values that only Atmos can evaluate; here they have their defaults."""
 
     def require_enabled(self) -> None:
-        """Returns when the project switches the assistant on.
+        """Returns when the project switches the assistant on, or leaves it to a function that is not evaluated.
 
         Raises:
             AIDisabledError: It does not set ``ai.enabled: true``.
         """
-        if not self.enabled:
+        if not self.enabled and not any(found.setting in {"ai", "ai.enabled"} for found in self.unevaluated):
             raise AIDisabledError(str(self.file))
 
     def permissions(
