@@ -7,11 +7,11 @@ import (
 	"runtime"
 )
 
-// marker is in every build of this program and nowhere else: a copy of it is known by it.
-var marker = []byte("atmos-ai PATH wrapper 7f0c1d62-3c6b-4a58-9d0b-f1f1a7f2f0aa")
+// marker is in the build information of every program of ours: a copy of the wrapper is known by it.
+var marker = []byte("atmos-ai-sidecar/go-shim/cmd/")
 
-// largestWrapper bounds what is searched for the marker, in bytes. This program has some 2 MB, a real atmos over 100.
-const largestWrapper = 8 << 20
+// largestWrapper bounds what is searched for the marker, in bytes. The wrapper has some 2 MB, a real atmos over 100.
+const largestWrapper = 32 << 20
 
 // search finds programs for one start of the wrapper.
 type search struct {
