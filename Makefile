@@ -7,7 +7,7 @@ GO_SOURCES := $(shell find go-shim -name '*.go') go-shim/go.mod go-shim/go.sum
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format typecheck proto bench lock clean go-test cross-compile
+.PHONY: help setup demo test lint format typecheck proto bench lock dist clean go-test cross-compile
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -83,6 +83,9 @@ proto: $(VENV)/.dev $(VENV)/.go ## generate the Python and Go code of the contra
 
 bench: setup $(VENV)/.dev ## measure against the budgets; writes bench-results.json
 	$(BIN)/python -m tests.bench
+
+dist: $(VENV)/.dev $(VENV)/.go ## build dist/: a wheel per platform with the shim, the source distribution, checksums
+	$(BIN)/python scripts/dist.py --go $(CURDIR)/$(BIN)/go-for-shim
 
 lock: ## pin every dependency with its hashes
 	$(BIN)/python scripts/lock.py
