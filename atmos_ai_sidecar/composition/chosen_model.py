@@ -59,9 +59,8 @@ class ChosenModel:
         Raises:
             ModelNotConfiguredError, ModelUnavailableError, ModelFailedError
         """
-        self.check()
-        assert self._model is not None  # noqa: S101 - check() has just said so
-        return await self._model.reach()
+        await self.check()
+        return await self._usable().reach()
 
     async def close(self) -> None:
         """Closes the connections; turns must have ended before."""

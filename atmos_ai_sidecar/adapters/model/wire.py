@@ -70,20 +70,25 @@ class Wire:
     async def reach(self) -> str:
         """Asks for the list of models, which costs nothing; a server that has no such list is reached all the same.
 
+        Clouds have none: they are asked without credentials, which shows that there is a way to them.
+
         Raises:
             Failure: There is no connection, or the key is refused.
         """
         settings = self._settings
         seconds = settings.connect_timeout_seconds
         headers = {"anthropic-version": "2023-06-01", "x-api-key": settings.api_key}
-        if settings.auth_token:
+        is_cloud = settings.provider != "anthropic"
+        if is_cloud:
+            headers = {}
+        elif settings.auth_token:
             headers = {"authorization": f"Bearer {settings.auth_token}"}
         try:
             async with _http_client(settings) as client:
                 answer = await client.get(f"{settings.url}/v1/models", headers=headers, timeout=seconds)
         except httpx2.TransportError as error:
             raise self._of_transport(error, seconds) from error
-        if answer.status_code in {401, 403}:
+        if answer.status_code in {_UNAUTHORIZED, _FORBIDDEN} and not is_cloud:
             raise failures.of_status(
                 settings,
                 answer.status_code,

@@ -183,6 +183,17 @@ async def test_a_missing_package_is_named_with_the_command_that_installs_it(monk
     assert "pip install 'atmos-ai-sidecar[bedrock]'" in caught.value.remedy
 
 
+async def test_a_cloud_is_reached_without_its_credentials() -> None:
+    denied = Reply(status=403, headers={}, pieces=[b"{}"])
+    async with api.messages_api(denied) as server:
+        model = AnthropicModel(ModelSettings(**settings(server, {}, api_key="sesame")), SystemClock())
+        try:
+            assert await model.reach() == "reached (HTTP 403)"
+        finally:
+            await model.close()
+    assert "sesame" not in str(server.requests[0].headers)
+
+
 async def answered(model: AnthropicModel) -> Answered:
     async with asyncio.timeout(30), model.stream(REQUEST) as stream:
         events = [event async for event in stream]
