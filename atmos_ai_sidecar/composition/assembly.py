@@ -1,7 +1,6 @@
 """Assembles the use cases of one workspace from what its run brought and what the process shares."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, partial
@@ -25,16 +24,13 @@ from atmos_ai_sidecar.application.workspace import Run, RunOptions, Workspace, W
 from atmos_ai_sidecar.composition.built_in_tools import BuiltInTools, built_in_tools
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
 from atmos_ai_sidecar.composition.engine import Engine
+from atmos_ai_sidecar.composition.instructions import system_prompt
 from atmos_ai_sidecar.composition.tool_sources import tool_sources
 from atmos_ai_sidecar.configuration import Config
-from atmos_ai_sidecar.domain.prompts import system_blocks
 from atmos_ai_sidecar.domain.redaction import Redactor, secret_values
 from atmos_ai_sidecar.domain.requests import canonical_json, digest
 from atmos_ai_sidecar.domain.tools import ToolRegistry
 from atmos_ai_sidecar.domain.turn import TurnLimits
-
-_OTHER_INSTRUCTIONS = "AGENTS.md"
-"""What the project tells any assistant; read where it has no instructions of its own for this one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,19 +196,8 @@ class Assembly:
             tools=self.executor,
             permissions=self.permissions,
             clock=self.clock,
-            system=lambda: _system(config, self.redactor),
+            system=lambda: system_prompt(config, self.redactor),
             max_tokens=self.model.max_tokens,
             timeout_seconds=config.timeout_seconds,
             prices=config.prices,
         )
-
-
-def _system(config: Config, redactor: Redactor) -> Sequence[str]:
-    """The system prompt with the project's instructions as they are now."""
-    if not config.instructions.enabled:
-        return system_blocks("", source="")
-    for path in (config.instructions.file, config.directory / _OTHER_INSTRUCTIONS):
-        if path.is_file():
-            text = path.read_text(encoding="utf-8", errors="replace")
-            return system_blocks(redactor.redact(text), source=path.name)
-    return system_blocks("", source="")
