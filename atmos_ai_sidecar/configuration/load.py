@@ -109,7 +109,7 @@ def _config(project: Project, layers: Layers, environment: Mapping[str, str], fl
 
 
 def _in_order(found: Iterable[Unevaluated]) -> Sequence[Unevaluated]:
-    return sorted(set(found), key=lambda one: (one.origin.file, one.origin.line, one.setting))
+    return tuple(sorted(set(found), key=lambda one: (one.origin.file, one.origin.line, one.setting)))
 
 
 def _main_file(project: Project) -> Path:
