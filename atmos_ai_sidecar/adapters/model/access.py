@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
+import signal
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,7 +80,8 @@ class CloudAccess:
             raise self._missing(f"the search took longer than {_LONGEST_SEARCH_SECONDS:g} s") from error
         finally:
             if process.returncode is None:
-                process.kill()
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)  # and what it has started
                 await process.wait()
         return self._read(output)
 

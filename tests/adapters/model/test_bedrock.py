@@ -2,10 +2,14 @@
 
 import asyncio
 import json
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from atmos_ai_sidecar.adapters.clock import SystemClock
@@ -97,6 +101,30 @@ async def test_missing_credentials_are_found_before_any_request(
     assert f"There are no AWS credentials for the provider bedrock at {server.url}: {words}" in caught.value.message
     assert "aws sso login" in caught.value.remedy
     assert server.requests == []
+
+
+async def test_a_search_that_is_cancelled_leaves_no_process(tmp_path: Path) -> None:
+    marks, pipe = tmp_path / "pids", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    program = tmp_path / "find"
+    program.write_text(
+        f"#!/bin/sh\necho $$ $PPID > {marks}.new; mv {marks}.new {marks}; echo > {pipe}; exec sleep 600\n"
+    )
+    program.chmod(0o755)
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = {program}\n")
+    environment = {"AWS_CONFIG_FILE": str(tmp_path / "config"), "PATH": "/usr/bin:/bin", **NOBODY}
+    async with api.messages_api(amazon.reply(api.answer("ok"))) as server:
+        model = AnthropicModel(ModelSettings(**settings(server, environment)), SystemClock())
+        searching = asyncio.create_task(model.check())
+        async with asyncio.timeout(30):
+            await asyncio.to_thread(pipe.read_bytes)  # until the program runs
+            searching.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await searching
+            started = list(processes(marks.read_text()))
+            _, alive = await asyncio.to_thread(psutil.wait_procs, started, timeout=5)
+            assert [one for one in alive if one.status() != psutil.STATUS_ZOMBIE] == []
+        await model.close()
 
 
 async def test_credentials_that_are_refused_are_looked_for_again(tmp_path: Path) -> None:
@@ -192,6 +220,13 @@ async def test_a_cloud_is_reached_without_its_credentials() -> None:
         finally:
             await model.close()
     assert "sesame" not in str(server.requests[0].headers)
+
+
+def processes(pids: str) -> Iterator[psutil.Process]:
+    """Those of the processes that are still there."""
+    for pid in pids.split():
+        with suppress(psutil.NoSuchProcess):
+            yield psutil.Process(int(pid))
 
 
 async def answered(model: AnthropicModel) -> Answered:
