@@ -2,11 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from atmos_ai_sidecar.adapters.json_files import open_json_store
 from atmos_ai_sidecar.adapters.sqlite import open_memory_store
 from atmos_ai_sidecar.application.drafts import Drafts
 from atmos_ai_sidecar.application.ports.session_store import SessionChange
@@ -16,8 +14,11 @@ from atmos_ai_sidecar.domain.messages import Message, Role, Text, ToolCall, Tool
 from atmos_ai_sidecar.domain.sessions import ContextItem
 from atmos_ai_sidecar.domain.tools import Result
 from atmos_ai_sidecar.errors import EtagMismatchError, SessionExistsError, SessionNotFoundError
+from tests.contracts.conftest import clock, new_database, postgres_server, store
 from tests.contracts.drafts import PROJECT, draft, texts, user
 from tests.fakes.clock import FakeClock
+
+__all__ = ["clock", "new_database", "postgres_server", "store"]
 
 
 class Desk:
@@ -44,16 +45,12 @@ class Desk:
         return [session.name for session in (await self.sessions.list(limit=50)).sessions]
 
 
-@pytest.fixture(params=["sqlite", "json"])
-async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Desk]:
+@pytest.fixture
+async def desk(store: Store, clock: FakeClock) -> AsyncIterator[Desk]:
     async with asyncio.timeout(10):
-        clock = FakeClock(jumps=True)
         memory = await open_memory_store(clock)
-        is_json = request.param == "json"
-        kept: Store = await open_json_store(tmp_path / "kept", clock) if is_json else await open_memory_store(clock)
-        yield Desk(memory, kept)
+        yield Desk(memory, store)
         await memory.close()
-        await kept.close()
 
 
 async def test_nothing_is_stored_until_it_is_saved_and_then_all_that_was_said(desk: Desk) -> None:
