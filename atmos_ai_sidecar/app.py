@@ -217,7 +217,7 @@ def _resume_command(token: str) -> Sequence[str]:
 @asynccontextmanager
 async def start_demo(console: "Console") -> "AsyncIterator[DemoSetup]":
     """A copy of the demo project in a temporary folder, and an offline model that answers about it."""
-    from atmos_ai_sidecar.demo.demo import FIRST_QUESTIONS, NOTICE, PIECE_DELAY_SECONDS, prepare_demo
+    from atmos_ai_sidecar.demo.demo import FIRST_PROMPTS, FIRST_QUESTIONS, NOTICE, PIECE_DELAY_SECONDS, prepare_demo
     from atmos_ai_sidecar.demo.offline_model.server import offline_model
     from atmos_ai_sidecar.terminal.services import DemoSetup
 
@@ -228,5 +228,6 @@ async def start_demo(console: "Console") -> "AsyncIterator[DemoSetup]":
                 directory=str(demo.project),
                 environment=demo.over(console.environment),
                 questions=FIRST_QUESTIONS,
+                prompts=FIRST_PROMPTS,
                 notice=NOTICE,
             )

@@ -235,6 +235,7 @@ class Office:
             directory="/demo",
             environment={"ANTHROPIC_BASE_URL": "http://127.0.0.1:1"},
             questions=("Which stacks are there?", "Validate the stacks."),
+            prompts=("Which stacks are there?", "Validate the stacks.", "Plan the database in ue1-prod."),
             notice="This is a demo.",
         )
 
