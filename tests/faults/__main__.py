@@ -19,7 +19,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     is_long = "--long" in arguments
     failed = needs_long = passed = 0
-    reasons = []
+    reasons: list[str] = []
     for number, row in ROWS.items():
         tests = row.long if is_long else row.tests
         if not tests:
