@@ -39,6 +39,10 @@ class InvalidFieldError(InvalidRequestError):
         self.problem = problem
 
 
+class OptionInvalidError(InvalidFieldError):
+    """An option of a command names something that is not there, or that cannot be used."""
+
+
 class InvalidPageTokenError(InvalidRequestError):
     reason = "INVALID_PAGE_TOKEN"
 
