@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from atmos_ai_sidecar.domain.events import StopReason
 from atmos_ai_sidecar.errors import (
     BudgetExhaustedError,
+    OptionInvalidError,
     ProjectUntrustedError,
     SidecarError,
     ToolExecutionDeniedError,
@@ -26,6 +27,7 @@ _STOP_REASONS: Mapping[StopReason, int] = {
     StopReason.CANCELLED: 130,
 }
 _ERRORS: Mapping[type[SidecarError], int] = {
+    OptionInvalidError: USAGE,
     UnattendedError: NEEDS_APPROVAL,
     BudgetExhaustedError: BUDGET,
     ProjectUntrustedError: DENIED,

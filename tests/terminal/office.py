@@ -16,6 +16,7 @@ from atmos_ai_sidecar.application.workspace import (
     Workspace,
     WorkspaceDescription,
 )
+from atmos_ai_sidecar.domain.attachments import Attachments, Selection
 from atmos_ai_sidecar.domain.permissions import Grant, PermissionSettings
 from atmos_ai_sidecar.domain.tools import Effect, Execution, Parameter, Result, Tool, ToolRegistry
 from atmos_ai_sidecar.errors import ProjectUntrustedError, SidecarError
@@ -137,6 +138,8 @@ class Office:
         self.opened: list[tuple[Run, RunOptions]] = []
         self.foreground_roles: list[str] = []
         self.has_prepared_model = False
+        self.selections: list[Selection] = []
+        self.attachments = Attachments()
 
     async def run(self, console: FakeConsole, *arguments: str) -> int:
         """Runs a command to its end."""
@@ -182,6 +185,7 @@ class Office:
             tools=cast("Any", self),
             approvals=self.approvals,
             permissions=self.permissions,
+            files=cast("Any", self),
             describe=lambda: WorkspaceDescription(
                 project_path="/project",
                 model="fake-model",
@@ -194,6 +198,10 @@ class Office:
             prepare_model=self._prepare_model,
             check_model=lambda: None,
         )
+
+    async def attach(self, selection: Selection) -> Attachments:
+        self.selections.append(selection)
+        return self.attachments
 
     async def _prepare_model(self) -> None:
         self.has_prepared_model = True
