@@ -325,6 +325,17 @@ class ShuttingDownError(UnavailableError):
         super().__init__("The sidecar is shutting down.", remedy="Start the command again.")
 
 
+class SidecarLostError(UnavailableError):
+    """What a caller is told in the name of a process that cannot speak any more."""
+
+    reason = "SIDECAR_LOST"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The assistant's process ended unexpectedly.", remedy="What was said is stored; run the command again."
+        )
+
+
 class TimeoutExceededError(SidecarError):
     """Something took longer than it may."""
 

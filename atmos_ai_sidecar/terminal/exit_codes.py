@@ -8,6 +8,7 @@ from atmos_ai_sidecar.errors import (
     OptionInvalidError,
     ProjectUntrustedError,
     SidecarError,
+    SidecarLostError,
     ToolExecutionDeniedError,
     UnattendedError,
 )
@@ -18,6 +19,7 @@ USAGE = 2
 NEEDS_APPROVAL = 3
 BUDGET = 4
 DENIED = 5
+LOST = 70
 
 _SIGNALS: Mapping[str, int] = {"HUP": 129, "INT": 130, "QUIT": 131, "TERM": 143}
 _STOP_REASONS: Mapping[StopReason, int] = {
@@ -32,6 +34,7 @@ _ERRORS: Mapping[type[SidecarError], int] = {
     BudgetExhaustedError: BUDGET,
     ProjectUntrustedError: DENIED,
     ToolExecutionDeniedError: DENIED,
+    SidecarLostError: LOST,
 }
 
 

@@ -256,6 +256,15 @@ class TestOneObject:
         assert (told["response"], told["error"]["type"]) == ("So far.", "CANCELLED")
         assert told["metadata"]["exit_code"] == 143
 
+    async def test_when_the_process_dies_the_callers_side_has_it(self) -> None:
+        console = piped()
+        assert await Office().run(console, "exec", "x", "-f", "json", "-s", "mine") == 0
+        *left, taken_back = console.farewells
+        told = json.loads(left[-1])
+        assert (told["error"]["type"], told["metadata"]["exit_code"]) == ("SIDECAR_LOST", 70)
+        assert told["metadata"]["session"] == "mine"
+        assert taken_back == b""
+
     async def test_when_the_turn_cannot_start(self, tmp_path: Path) -> None:
         office = Office()
         office.chat.error = ModelUnavailableError("Nobody is there.")

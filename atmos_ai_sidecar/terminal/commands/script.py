@@ -16,7 +16,7 @@ from atmos_ai_sidecar.domain.attachments import Attachment, question_with
 from atmos_ai_sidecar.domain.events import StopReason, TurnEvent
 from atmos_ai_sidecar.domain.permissions import ListEntry
 from atmos_ai_sidecar.domain.sessions import Session
-from atmos_ai_sidecar.errors import InvalidFieldError, OptionInvalidError, SidecarError
+from atmos_ai_sidecar.errors import InvalidFieldError, OptionInvalidError, SidecarError, SidecarLostError
 from atmos_ai_sidecar.terminal.answer import Answer, Progress, report_stop, report_waiting
 from atmos_ai_sidecar.terminal.commands.context import MAX_INPUT_CHARACTERS, CommandContext
 from atmos_ai_sidecar.terminal.commands.turn_options import TurnOptions
@@ -65,6 +65,7 @@ class _Script:
         self._lines: list[str] = []
         self._answer: Answer | None = None
         context.crash_listeners.append(self._broke)
+        self._leave_farewell()
 
     async def run(self, words: str, *, appends_input: bool) -> int:
         try:
@@ -124,6 +125,7 @@ class _Script:
     def _begin(self, session: Session) -> None:
         outcome = self._outcome
         outcome.session, outcome.provider = session, session.provider
+        self._leave_farewell()
         if self._is_stream:
             self._events().put(
                 "session",
@@ -191,6 +193,10 @@ class _Script:
     def _is_stream(self) -> bool:
         return self._options.output_format == "stream-json"
 
+    @property
+    def _is_object(self) -> bool:
+        return self._options.output_format in {"json", "stream-json"}
+
     def _show(self) -> Callable[[TurnEvent], None]:
         """What is shown while a turn runs."""
         writer = self._context.writer
@@ -210,15 +216,22 @@ class _Script:
         if self._is_stream and self._outcome.session is not None:
             self._events().put("notice", kind=kind, message=message)
 
+    def _leave_farewell(self) -> None:
+        """Gives the object to the caller's side for the case that this process dies."""
+        if self._is_object and self._file is None:
+            lost = replace(self._outcome, error=SidecarLostError())
+            self._context.console.set_farewell(self._object(lost).encode())
+
     def _deliver(self) -> None:
         """Prints or writes the outcome."""
+        self._context.console.set_farewell(b"")
         try:
             self._put(self._text())
         except InvalidFieldError as error:
             self._outcome.error = self._outcome.error or error
             self._file = None
             self._put(self._text())  # what was paid for is not lost
-        if self._options.output_format not in {"json", "stream-json"}:
+        if not self._is_object:
             self._report()
 
     def _put(self, text: str) -> None:
@@ -229,17 +242,20 @@ class _Script:
 
     def _text(self) -> str:
         """What the caller gets; nothing where it has got it already, or where there is nothing."""
-        form, outcome = self._options.output_format, self._outcome
-        if form in {"json", "stream-json"}:
-            duration = round((self._context.services.clock.monotonic() - self._started) * 1000)
-            values = outcome.values(duration_ms=duration, timestamp=self._timestamp)
-            return json_text(values, indent=2 if form == "json" else None)
+        outcome = self._outcome
+        if self._is_object:
+            return self._object(outcome)
         if outcome.has_schema:
             return json_text(outcome.output, indent=2) if outcome.has_output else ""
         if self._answer is not None:
             self._answer.end()
             return ""
         return self._set(outcome.last.text) + "\n" if outcome.last.text else ""
+
+    def _object(self, outcome: Outcome) -> str:
+        duration = round((self._context.services.clock.monotonic() - self._started) * 1000)
+        values = outcome.values(duration_ms=duration, timestamp=self._timestamp)
+        return json_text(values, indent=None if self._is_stream else 2)
 
     def _set(self, text: str) -> str:
         console = self._context.console
@@ -264,7 +280,7 @@ class _Script:
     def _broke(self, error_id: str) -> None:
         """The object of a command that broke, for whoever reads it."""
         self._outcome.error = SidecarError(f"Something went wrong inside the assistant (error {error_id}).")
-        if self._options.output_format in {"json", "stream-json"}:
+        if self._is_object:
             self._deliver()
 
 
