@@ -15,8 +15,9 @@ from datetime import timedelta
 from atmos_ai_sidecar.application.ports.approval_store import ApprovalStore, Settlement
 from atmos_ai_sidecar.application.ports.approver import Attendance, CallContext
 from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.domain.grants import Grant, smallest_grant
 from atmos_ai_sidecar.domain.messages import ToolCall
-from atmos_ai_sidecar.domain.permissions import Decision, Grant, smallest_grant
+from atmos_ai_sidecar.domain.permissions import Decision
 from atmos_ai_sidecar.domain.questions import options_for, question_lines, title_for
 from atmos_ai_sidecar.domain.requests import Answer, PermissionRequest, canonical_json, digest
 from atmos_ai_sidecar.domain.tools import Preview, Tool

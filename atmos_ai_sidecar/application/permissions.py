@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from atmos_ai_sidecar.application.ports.grants import GrantStore
-from atmos_ai_sidecar.domain.permissions import Decision, Grant, ListEntry, PermissionSettings, decide
+from atmos_ai_sidecar.domain.grants import Grant
+from atmos_ai_sidecar.domain.permissions import Decision, ListEntry, PermissionSettings, decide
 from atmos_ai_sidecar.domain.tools import Tool, ToolRegistry
 from atmos_ai_sidecar.errors import OptionInvalidError
 

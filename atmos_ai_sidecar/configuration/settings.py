@@ -8,7 +8,8 @@ from pathlib import Path
 from atmos_ai_sidecar.configuration.nodes import Origin
 from atmos_ai_sidecar.domain.budgets import Limits, Scope
 from atmos_ai_sidecar.domain.compaction import CompactionSettings
-from atmos_ai_sidecar.domain.permissions import Grant, PermissionSettings
+from atmos_ai_sidecar.domain.grants import Grant
+from atmos_ai_sidecar.domain.permissions import PermissionSettings
 from atmos_ai_sidecar.domain.prices import PriceTable
 from atmos_ai_sidecar.domain.trust import Claim
 from atmos_ai_sidecar.errors import AIDisabledError

@@ -7,11 +7,11 @@ time by itself.
 
 import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from atmos_ai_sidecar.domain.grants import Grant, matching
 from atmos_ai_sidecar.domain.tools import Demand, Effect, Tool
 
 ATMOS_NAMES: Mapping[str, Sequence[str]] = {
@@ -59,31 +59,6 @@ class ListEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
-    """A remembered answer: the smallest rule that covers the call it was given for."""
-
-    tool: str
-    allow: bool
-    input: Mapping[str, Any] = field(default_factory=dict)
-    """Parameters that must be equal: stack and component, the file that a path leads to, or the whole input."""
-    session_id: str = ""
-    """Empty: the whole project."""
-    user: str = ""
-    create_time: datetime | None = None
-
-    def matches(self, tool: str, values: Mapping[str, Any], session_id: str) -> bool:
-        if self.tool != tool or (self.session_id and self.session_id != session_id):
-            return False
-        return all(name in values and values[name] == value for name, value in self.input.items())
-
-    @property
-    def text(self) -> str:
-        """The rule as a person reads it before it is stored."""
-        where = ", ".join(f"{name} = {value}" for name, value in sorted(self.input.items()))
-        return f"always {'allow' if self.allow else 'reject'} {self.tool}" + (f" where {where}" if where else "")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PermissionSettings:
     """Everything that decides besides the call; pinned for a turn."""
 
@@ -127,12 +102,7 @@ def decide(tool: Tool, values: Mapping[str, Any], settings: PermissionSettings, 
     Never raises; the last row matches everything, so there is always a decision.
     """
     demand = tool.demand(values)
-    located = _located(tool, values, demand)
-    grants = [
-        grant
-        for grant in settings.grants
-        if grant.matches(tool.name, located, session_id) and (not grant.allow or _covers(grant, tool, located, demand))
-    ]
+    grants = matching(settings.grants, tool, values, demand, session_id)
     rows = list(_matching_rows(tool, demand, settings, grants))
     kind, reason, rule = rows[0]
     restricted = tool.restricted or any(entry.matches(tool.name) for entry in settings.restricted)
@@ -155,40 +125,6 @@ def is_hidden(tool: Tool, settings: PermissionSettings) -> bool:
         grant.tool == tool.name and not grant.allow and not grant.input and not grant.session_id
         for grant in settings.grants
     )
-
-
-def smallest_grant(tool: Tool, values: Mapping[str, Any], *, allow: bool) -> Grant:
-    """The smallest rule that covers the call.
-
-    It names stack and component and whatever else makes the call demand what it does; for a tool that works on one
-    file that file, links followed; for any other the whole input.
-    """
-    demand = tool.demand(values)
-    if demand.target and tool.path_parameters:
-        return Grant(tool=tool.name, allow=allow, input={tool.path_parameters[0]: demand.target})
-    places = {tool.stack_parameter, tool.component_parameter}
-    named = {name: value for name, value in values.items() if name in places}
-    if not named:
-        return Grant(tool=tool.name, allow=allow, input=dict(values))
-    decisive = {name: value for name, value in values.items() if name not in places and _decides(tool, values, name)}
-    return Grant(tool=tool.name, allow=allow, input={**named, **decisive})
-
-
-def _located(tool: Tool, values: Mapping[str, Any], demand: Demand) -> Mapping[str, Any]:
-    """The input with the file that its path leads to, so that a grant cannot be led elsewhere by a link."""
-    return {**values, tool.path_parameters[0]: demand.target} if demand.target and tool.path_parameters else values
-
-
-def _covers(grant: Grant, tool: Tool, located: Mapping[str, Any], demand: Demand) -> bool:
-    """Whether a grant holds for a call with these fields: where it is one for a whole input, no field may be added."""
-    has_places = bool(tool.stack_parameter or tool.component_parameter or demand.target)
-    return has_places or not grant.input or grant.input.keys() >= located.keys()
-
-
-def _decides(tool: Tool, values: Mapping[str, Any], name: str) -> bool:
-    """Whether the call would demand something else without that field."""
-    without = {other: value for other, value in values.items() if other != name}
-    return tool.demand(without) != tool.demand(values)
 
 
 def _matching_rows(tool: Tool, demand: Demand, settings: PermissionSettings, grants: Sequence[Grant]) -> Iterator[_Row]:

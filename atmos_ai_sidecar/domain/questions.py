@@ -14,8 +14,9 @@ from itertools import accumulate
 from typing import Any
 
 from atmos_ai_sidecar.domain.edits import counts
+from atmos_ai_sidecar.domain.grants import smallest_grant
 from atmos_ai_sidecar.domain.messages import ToolCall
-from atmos_ai_sidecar.domain.permissions import Decision, Rule, smallest_grant
+from atmos_ai_sidecar.domain.permissions import Decision, Rule
 from atmos_ai_sidecar.domain.requests import Answer, Option
 from atmos_ai_sidecar.domain.tools import Effect, Preview, Tool
 

@@ -13,8 +13,9 @@ from atmos_ai_sidecar.application.approvals import (
     WorkspaceApprover,
 )
 from atmos_ai_sidecar.application.ports.approver import Attendance, CallContext
+from atmos_ai_sidecar.domain.grants import Grant
 from atmos_ai_sidecar.domain.messages import ToolCall
-from atmos_ai_sidecar.domain.permissions import Decision, DecisionKind, Grant, Rule
+from atmos_ai_sidecar.domain.permissions import Decision, DecisionKind, Rule
 from atmos_ai_sidecar.domain.requests import Answer, PermissionRequest
 from atmos_ai_sidecar.domain.tools import Effect, Execution, Parameter, Result, Tool
 from atmos_ai_sidecar.errors import (

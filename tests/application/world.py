@@ -17,8 +17,9 @@ from atmos_ai_sidecar.application.turns import TurnParts, Turns
 from atmos_ai_sidecar.domain.budgets import Limits, Scope
 from atmos_ai_sidecar.domain.compaction import CompactionSettings
 from atmos_ai_sidecar.domain.events import TurnEvent, TurnFinished
+from atmos_ai_sidecar.domain.grants import Grant
 from atmos_ai_sidecar.domain.messages import ToolCall
-from atmos_ai_sidecar.domain.permissions import Grant, PermissionSettings
+from atmos_ai_sidecar.domain.permissions import PermissionSettings
 from atmos_ai_sidecar.domain.prices import PriceTable
 from atmos_ai_sidecar.domain.redaction import Redactor
 from atmos_ai_sidecar.domain.sessions import Session

@@ -9,17 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atmos_ai_sidecar.domain.grants import Grant, smallest_grant
 from atmos_ai_sidecar.domain.permissions import (
     Decision,
     DecisionKind,
-    Grant,
     ListEntry,
     Mode,
     PermissionSettings,
     Precedence,
     decide,
     is_hidden,
-    smallest_grant,
 )
 from atmos_ai_sidecar.domain.tools import CommandClass, Demand, Effect, Execution, Result, Tool
 

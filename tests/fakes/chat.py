@@ -20,8 +20,9 @@ from atmos_ai_sidecar.domain.events import (
     TurnFinished,
     TurnStarted,
 )
+from atmos_ai_sidecar.domain.grants import Grant, smallest_grant
 from atmos_ai_sidecar.domain.messages import Message, Role, Text, ToolCall, ToolResult
-from atmos_ai_sidecar.domain.permissions import Decision, DecisionKind, Grant, Rule, smallest_grant
+from atmos_ai_sidecar.domain.permissions import Decision, DecisionKind, Rule
 from atmos_ai_sidecar.domain.questions import options_for, question_lines, title_for
 from atmos_ai_sidecar.domain.requests import PermissionRequest
 from atmos_ai_sidecar.domain.sessions import SessionId

@@ -27,7 +27,8 @@ from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.application.turns import TurnParts, Turns
 from atmos_ai_sidecar.application.workspace import Run, Workspace, WorkspaceDescription
 from atmos_ai_sidecar.domain.compaction import CompactionSettings
-from atmos_ai_sidecar.domain.permissions import Grant, PermissionSettings
+from atmos_ai_sidecar.domain.grants import Grant
+from atmos_ai_sidecar.domain.permissions import PermissionSettings
 from atmos_ai_sidecar.domain.redaction import Redactor
 from atmos_ai_sidecar.domain.tools import Effect, Execution, OutputPiece, Parameter, Result, Tool, ToolRegistry
 from atmos_ai_sidecar.domain.turn import TurnLimits

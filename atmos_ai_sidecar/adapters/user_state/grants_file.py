@@ -5,7 +5,7 @@ from typing import Any
 
 from atmos_ai_sidecar.adapters.user_state.json_file import JsonFile
 from atmos_ai_sidecar.adapters.user_state.state_directory import project_folder
-from atmos_ai_sidecar.domain.permissions import Grant
+from atmos_ai_sidecar.domain.grants import Grant
 
 
 class GrantsFile:

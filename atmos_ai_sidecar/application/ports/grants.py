@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from atmos_ai_sidecar.domain.permissions import Grant
+from atmos_ai_sidecar.domain.grants import Grant
 
 
 class GrantStore(Protocol):

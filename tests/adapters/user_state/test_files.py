@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from atmos_ai_sidecar.adapters.user_state import GrantsFile, TrustFile, json_file
-from atmos_ai_sidecar.domain.permissions import Grant
+from atmos_ai_sidecar.domain.grants import Grant
 from atmos_ai_sidecar.domain.trust import TrustRecord
 from atmos_ai_sidecar.errors import SidecarError, StorageBusyError, StorageCorruptError, StorageUnavailableError
 

@@ -12,15 +12,9 @@ from atmos_ai_sidecar.adapters.command_parser import TreeSitterCommandParser
 from atmos_ai_sidecar.adapters.local_tools.program_runner import WardenedRunner
 from atmos_ai_sidecar.adapters.local_tools.shell import Bash, shell_tool
 from atmos_ai_sidecar.application.ports.program_runner import Completion, Program
+from atmos_ai_sidecar.domain.grants import smallest_grant
 from atmos_ai_sidecar.domain.paths import Territory
-from atmos_ai_sidecar.domain.permissions import (
-    DecisionKind,
-    ListEntry,
-    Mode,
-    PermissionSettings,
-    decide,
-    smallest_grant,
-)
+from atmos_ai_sidecar.domain.permissions import DecisionKind, ListEntry, Mode, PermissionSettings, decide
 from atmos_ai_sidecar.domain.tools import CommandClass, Demand, Effect, Execution, ExecutionClass, OutputPiece, Result
 from atmos_ai_sidecar.errors import InvalidFieldError, ToolExecutionFailedError
 
