@@ -2,7 +2,7 @@
 
 import dataclasses
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from atmos_ai_sidecar.application.ports.grants import GrantStore
@@ -64,7 +64,7 @@ class Permissions:
         """Whether the settings keep the tool from the model, whatever would be decided."""
         return name in self._switched_off
 
-    def require_known(self, entries: Sequence[ListEntry], option: str) -> None:
+    def require_known(self, entries: Iterable[ListEntry], option: str) -> None:
         """Returns when each of the patterns matches a tool, switched off or not.
 
         Raises:

@@ -141,6 +141,7 @@ class Office:
         self.opened: list[tuple[Run, RunOptions]] = []
         self.foreground_roles: list[str] = []
         self.has_prepared_model = False
+        self.has_loaded_tools = False
         self.selections: list[Selection] = []
         self.attachments = Attachments()
 
@@ -205,6 +206,9 @@ class Office:
             prepare_model=self._prepare_model,
             check_model=lambda: None,
         )
+
+    async def load(self) -> None:
+        self.has_loaded_tools = True
 
     async def attach(self, selection: Selection) -> Attachments:
         self.selections.append(selection)

@@ -84,7 +84,9 @@ class _Script:
         if self._file is not None:
             self._file.check()
         async with self._context.open_workspace() as workspace:
-            workspace.permissions.require_known([ListEntry(pattern=each) for each in self._options.allow], "--allow")
+            if self._options.allow:
+                await workspace.tools.load()  # also tools that are found while the workspace is in use can be named
+                workspace.permissions.require_known(map(_entry, self._options.allow), "--allow")
             files = await self._attached(workspace)
             session, _ = await workspace.sessions.resume_or_create(self._options.session)
             self._begin(session)
@@ -282,6 +284,10 @@ class _Script:
         self._outcome.error = SidecarError(f"Something went wrong inside the assistant (error {error_id}).")
         if self._is_object:
             self._deliver()
+
+
+def _entry(pattern: str) -> ListEntry:
+    return ListEntry(pattern=pattern)
 
 
 async def _question(context: CommandContext, words: str, *, appends_input: bool) -> str:
