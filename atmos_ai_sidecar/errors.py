@@ -39,6 +39,10 @@ class InvalidFieldError(InvalidRequestError):
         self.problem = problem
 
 
+class OptionInvalidError(InvalidFieldError):
+    """An option of a command names something that is not there, or that cannot be used."""
+
+
 class InvalidPageTokenError(InvalidRequestError):
     reason = "INVALID_PAGE_TOKEN"
 
@@ -319,6 +323,17 @@ class ShuttingDownError(UnavailableError):
 
     def __init__(self) -> None:
         super().__init__("The sidecar is shutting down.", remedy="Start the command again.")
+
+
+class SidecarLostError(UnavailableError):
+    """What a caller is told in the name of a process that cannot speak any more."""
+
+    reason = "SIDECAR_LOST"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The assistant's process ended unexpectedly.", remedy="What was said is stored; run the command again."
+        )
 
 
 class TimeoutExceededError(SidecarError):

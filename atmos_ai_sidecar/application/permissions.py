@@ -1,13 +1,15 @@
 """The permission settings of a run: decide, explain, remember."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from atmos_ai_sidecar.application.ports.grants import GrantStore
 from atmos_ai_sidecar.domain.grants import Grant
-from atmos_ai_sidecar.domain.permissions import Decision, PermissionSettings, decide
+from atmos_ai_sidecar.domain.permissions import Decision, ListEntry, PermissionSettings, decide
 from atmos_ai_sidecar.domain.tools import Tool, ToolRegistry
+from atmos_ai_sidecar.errors import OptionInvalidError
 
 
 class Permissions:
@@ -61,6 +63,19 @@ class Permissions:
     def is_switched_off(self, name: str) -> bool:
         """Whether the settings keep the tool from the model, whatever would be decided."""
         return name in self._switched_off
+
+    def require_known(self, entries: Iterable[ListEntry], option: str) -> None:
+        """Returns when each of the patterns matches a tool, switched off or not.
+
+        Raises:
+            OptionInvalidError: One does not; the error has the nearest names.
+        """
+        known = sorted({*(tool.name for tool in self._registry.list()), *self._switched_off})
+        for entry in entries:
+            if not any(entry.matches(name) for name in known):
+                near = difflib.get_close_matches(entry.pattern, known, n=3)
+                remedy = f"Did you mean {' or '.join(near)}?" if near else "`atmos-ai tools list` shows their names."
+                raise OptionInvalidError(option, f"{entry.pattern!r} matches no tool.", remedy=remedy)
 
     def explain(self, tool: str, values: Mapping[str, Any], *, session_id: str = "") -> Decision:
         """The decision for a call, without running it.

@@ -10,6 +10,7 @@ from atmos_ai_sidecar.application.archive import Archive
 from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.drafts import Drafts
 from atmos_ai_sidecar.application.permissions import Permissions
+from atmos_ai_sidecar.application.ports.project_files import ProjectFiles
 from atmos_ai_sidecar.application.sessions import Sessions
 from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.application.undo import Undo
@@ -38,6 +39,10 @@ class RunOptions:
     debug: bool = False
     plain: bool = False
     no_color: bool = False
+    allow: Sequence[str] = ()
+    """Patterns of tools that this run may call without a question."""
+    mcp_servers: Sequence[str] = ()
+    """The servers of ``mcp.servers`` that this run uses; empty: all of them."""
     atmos_flags: Sequence[str] = ()
     """Atmos' own global flags as they were given, passed on to every call of Atmos."""
     stores_all: bool = False
@@ -87,6 +92,7 @@ class Workspace:
     tools: ToolExecutor
     approvals: Approvals
     permissions: Permissions
+    files: ProjectFiles
     describe: Callable[[], WorkspaceDescription]
     prepare_model: Callable[[], Awaitable[None]]
     """Loads the model's library ahead of the first turn; slow, in a thread, harmless to call twice."""

@@ -1,7 +1,7 @@
 """Assembles the use cases of one workspace from what its run brought and what the process shares."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property, partial
 
@@ -21,10 +21,12 @@ from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.application.turns import TurnParts
 from atmos_ai_sidecar.application.validation import prepare_validation
 from atmos_ai_sidecar.application.workspace import Run, RunOptions, Workspace, WorkspaceDescription
+from atmos_ai_sidecar.composition.attached_files import attached_files
 from atmos_ai_sidecar.composition.built_in_tools import BuiltInTools, built_in_tools
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
 from atmos_ai_sidecar.composition.engine import Engine
 from atmos_ai_sidecar.composition.instructions import system_prompt
+from atmos_ai_sidecar.composition.run_options import run_allowed
 from atmos_ai_sidecar.composition.tool_sources import tool_sources
 from atmos_ai_sidecar.configuration import Config
 from atmos_ai_sidecar.domain.redaction import Redactor, secret_values
@@ -63,6 +65,7 @@ class Assembly:
             tools=self.executor,
             approvals=self.approvals,
             permissions=self.permissions,
+            files=attached_files(self.run, self.config, self.clock),
             undo=self._built_in.undo if self._built_in else None,
             describe=self.describe,
             prepare_model=self.prepare,
@@ -89,7 +92,10 @@ class Assembly:
 
     @cached_property
     def permissions(self) -> Permissions:
-        settings = self.config.permissions(yolo=self.options.yolo, read_only=self.options.read_only)
+        settings = replace(
+            self.config.permissions(yolo=self.options.yolo, read_only=self.options.read_only),
+            run_allowed=run_allowed(self.options),
+        )
         grants = GrantsFile(state_directory(self.run.environment), self.project_path)
         switched_off = self._built_in.switched_off if self._built_in else ()
         return Permissions(settings, grants, self.registry, switched_off=switched_off)

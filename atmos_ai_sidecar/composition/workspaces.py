@@ -13,6 +13,7 @@ from atmos_ai_sidecar.composition.assembly import Assembly
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
 from atmos_ai_sidecar.composition.engine import Engines
 from atmos_ai_sidecar.composition.evaluation import evaluated
+from atmos_ai_sidecar.composition.run_options import check_servers
 from atmos_ai_sidecar.configuration import AtmosFlags, Config, Storage, load_configuration
 from atmos_ai_sidecar.domain.trust import TrustSubject
 from atmos_ai_sidecar.errors import ProjectUntrustedError
@@ -53,6 +54,7 @@ class Workspaces:
             AtmosFlags.parsed(options.atmos_flags),
             allow_unevaluated=True,
         )
+        check_servers(options, config)
         # A project that is not trusted must not choose a server that this process connects to.
         needs_trust = needs_trust or config.sessions.storage is Storage.POSTGRES
         for_this_run = is_run_trusted(run.environment, flag=options.trust_project)

@@ -9,7 +9,7 @@ from typing import Any
 from atmos_ai_sidecar.configuration.answers import Unevaluated, with_answers
 from atmos_ai_sidecar.configuration.claims import claims_of
 from atmos_ai_sidecar.configuration.layers import Layers, read_layers
-from atmos_ai_sidecar.configuration.nodes import Origin, Scalar
+from atmos_ai_sidecar.configuration.nodes import MapNode, Origin, Scalar
 from atmos_ai_sidecar.configuration.project import AtmosFlags, Project, find_project
 from atmos_ai_sidecar.configuration.reader import Reading, Section
 from atmos_ai_sidecar.configuration.settings import (
@@ -82,11 +82,13 @@ def _config(project: Project, layers: Layers, environment: Mapping[str, str], fl
     mcp = Section(layers.root.get("mcp"), "mcp", reading)
     permissions = _permissions(ai)
     servers = tuple(_server(name, section) for name, section in mcp.section("servers").sections().items())
+    base_path = _base_path(project, layers, environment, flags)
     return Config(
         directory=project.directory,
         file=_main_file(project),
         git_root=project.git_root,
-        base_path=_base_path(project, layers, environment, flags),
+        base_path=base_path,
+        stacks_path=_stacks_path(base_path, layers, environment),
         enabled=ai.boolean("enabled", default=False),
         provider=ai.text("provider"),
         providers=MappingProxyType(_providers(ai)),
@@ -125,6 +127,13 @@ def _base_path(project: Project, layers: Layers, environment: Mapping[str, str],
         return project.git_root
     written = node.text if isinstance(node, Scalar) and not node.tag else ""
     return (project.directory / written).resolve()
+
+
+def _stacks_path(base_path: Path, layers: Layers, environment: Mapping[str, str]) -> Path:
+    stacks = layers.root.get("stacks")
+    node = stacks.get("base_path") if isinstance(stacks, MapNode) else None
+    written = node.text if isinstance(node, Scalar) and not node.tag else ""
+    return (base_path / (environment.get("ATMOS_STACKS_BASE_PATH") or written or "stacks")).resolve()
 
 
 def _providers(ai: Section) -> dict[str, ProviderSettings]:

@@ -117,6 +117,8 @@ class Config:
     """The project's atmos.yaml."""
     git_root: Path | None
     base_path: Path
+    stacks_path: Path
+    """The folder of the stack files."""
     enabled: bool
     provider: str
     """The chosen provider; empty when the files choose none."""

@@ -70,6 +70,8 @@ class PermissionSettings:
     blocked: Sequence[ListEntry] = ()
     precedence: Precedence = Precedence.COMPATIBLE
     grants: Sequence[Grant] = ()
+    run_allowed: Sequence[ListEntry] = ()
+    """What the caller of this run allows beside ``allowed``; it beats ``restricted`` under either precedence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +133,9 @@ def _matching_rows(tool: Tool, demand: Demand, settings: PermissionSettings, gra
         yield DecisionKind.ASK, demand.must_ask, Rule(text="built in: asks each time")
     if settings.mode is Mode.ALLOW:
         yield DecisionKind.ALLOW, "confirmation is switched off", Rule(text="ai.tools.require_confirmation: false")
+    for entry in settings.run_allowed:
+        if not _needs_exact_consent(demand) and entry.matches(tool.name):
+            yield DecisionKind.ALLOW, "this run allows the tool", Rule(text=f"--allow {entry.pattern}")
     steps = [_allowances(tool, demand, settings, grants), _restrictions(tool, settings)]
     for step in reversed(steps) if settings.precedence is Precedence.STRICTEST else steps:
         yield from step
@@ -179,13 +184,17 @@ def _denials(tool: Tool, demand: Demand, settings: PermissionSettings, grants: S
 
 
 def _allowances(tool: Tool, demand: Demand, settings: PermissionSettings, grants: Sequence[Grant]) -> Iterator[_Row]:
-    exact_only = demand.command_class is not None and demand.command_class.needs_exact_consent
+    exact_only = _needs_exact_consent(demand)
     for entry in settings.allowed:
         if not exact_only and entry.matches(tool.name):
             yield DecisionKind.ALLOW, "the tool is on the allowed list", _listed("allowed", entry)
     for grant in grants:
         if grant.allow and (grant.input or not exact_only):
             yield DecisionKind.ALLOW, "a remembered answer allows it", Rule(text=grant.text)
+
+
+def _needs_exact_consent(demand: Demand) -> bool:
+    return demand.command_class is not None and demand.command_class.needs_exact_consent
 
 
 def _restrictions(tool: Tool, settings: PermissionSettings) -> Iterator[_Row]:

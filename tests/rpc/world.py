@@ -220,6 +220,7 @@ class World:
             tools=executor,
             approvals=self.approvals,
             permissions=permissions,
+            files=cast("Any", None),
             describe=lambda: WorkspaceDescription(
                 project_path="/project/opened",
                 model="m",

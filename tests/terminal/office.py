@@ -17,6 +17,7 @@ from atmos_ai_sidecar.application.workspace import (
     Workspace,
     WorkspaceDescription,
 )
+from atmos_ai_sidecar.domain.attachments import Attachments, Selection
 from atmos_ai_sidecar.domain.grants import Grant
 from atmos_ai_sidecar.domain.permissions import PermissionSettings
 from atmos_ai_sidecar.domain.tools import Effect, Execution, Parameter, Result, Tool, ToolRegistry
@@ -160,6 +161,9 @@ class Office:
         self.foreground_roles: list[str] = []
         self.staying_sidecars = FakeStayingSidecars()
         self.has_prepared_model = False
+        self.has_loaded_tools = False
+        self.selections: list[Selection] = []
+        self.attachments = Attachments()
 
     async def run(self, console: FakeConsole, *arguments: str) -> int:
         """Runs a command to its end."""
@@ -210,6 +214,7 @@ class Office:
             tools=cast("Any", self),
             approvals=self.approvals,
             permissions=self.permissions,
+            files=cast("Any", self),
             describe=lambda: WorkspaceDescription(
                 project_path="/project",
                 model="fake-model",
@@ -225,6 +230,13 @@ class Office:
 
     async def _check_model(self) -> None:
         return
+
+    async def load(self) -> None:
+        self.has_loaded_tools = True
+
+    async def attach(self, selection: Selection) -> Attachments:
+        self.selections.append(selection)
+        return self.attachments
 
     async def _prepare_model(self) -> None:
         self.has_prepared_model = True

@@ -138,6 +138,8 @@ class TestExec:
             "timestamp": "2026-01-02T03:04:05+00:00",
             "tools_enabled": True,
             "stop_reason": "end_turn",
+            "exit_code": 0,
+            "session": "nightly",
             "cost_usd": None,
         }
         assert answer["error"] is None
@@ -449,7 +451,7 @@ class TestTheRest:
             (["sesions"], "Did you mean 'sessions'?"),
             (["chat", "--nope"], "No such option"),
             (["exec", "x", "--format", "xml"], "'xml' is not one of"),
-            (["exec", "x", "--context", "y"], "Pipe it in"),
+            (["exec", "x", "--max-steps=0"], "not in the range"),
             (["sidecar"], "Missing command"),
             (["permissions", "explain", "t", "--input", "{"], "no JSON"),
         ],

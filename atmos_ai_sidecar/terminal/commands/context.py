@@ -1,8 +1,8 @@
 """What a command works with."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from atmos_ai_sidecar.application.ports.console import Console
@@ -23,6 +23,8 @@ class CommandContext:
     reader: LineReader
     directory: str
     environment: Mapping[str, str]
+    crash_listeners: list[Callable[[str], None]] = field(default_factory=list)
+    """Called with the id of the error when the command breaks, so that whoever reads its output hears of it."""
 
     @property
     def run(self) -> Run:
