@@ -20,8 +20,18 @@ class Permissions:
         registry: ToolRegistry,
         *,
         switched_off: Sequence[Tool] = (),
+        answers_problem: str = "",
     ) -> None:
-        """Wires the permissions; tools that are switched off can be explained, and not run."""
+        """Wires the permissions.
+
+        Args:
+            settings: What files and flags say.
+            grants: The remembered answers.
+            registry: The tools that there are.
+            switched_off: Tools that can be explained, and not run.
+            answers_problem: Why what Atmos' own assistant remembers cannot be read; then nothing is remembered here.
+        """
+        self._answers_problem = answers_problem
         self._settings = settings
         self._grants = grants
         self._registry = registry
@@ -62,6 +72,15 @@ class Permissions:
         """Whether the settings keep the tool from the model, whatever would be decided."""
         return name in self._switched_off
 
+    def unknown_patterns(self, known: Iterable[str] = ()) -> Sequence[ListEntry]:
+        """The patterns of the settings that match no tool: most likely a slip of the pen, and so without effect.
+
+        Args:
+            known: Names of tools that are there and not in the registry, and patterns for those that may come.
+        """
+        names = {tool.name for tool in self._registry.list()} | self._switched_off.keys()
+        return unknown_patterns(self._settings, names, possible=known)
+
     def explain(self, tool: str, values: Mapping[str, Any], *, session_id: str = "") -> Decision:
         """The decision for a call, without running it.
 
@@ -74,6 +93,8 @@ class Permissions:
         """Remembers an answer, durably.
 
         Raises:
-            StorageCorruptError: The file of remembered answers is broken; nothing was stored.
+            StorageCorruptError: A file of remembered answers is broken, ours or that of Atmos; nothing was stored.
         """
+        if self._answers_problem:
+            raise StorageCorruptError(self._answers_problem)
         self._grants.add(grant)

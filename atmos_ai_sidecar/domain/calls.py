@@ -31,7 +31,8 @@ class Call:
     parts: Sequence[Part]
     """At least one."""
     paths: Sequence[str] = ()
-    reaches_below: bool = False
+    folders: Sequence[str] = ()
+    """Those of the paths that stand for everything below them."""
     is_open: bool = False
     """It may run more commands than its parts tell."""
 
@@ -41,14 +42,15 @@ def call_of(tool: Tool, values: Mapping[str, Any], demand: Demand) -> Call:
     return Call(
         tool=tool.name,
         effect=demand.effect,
-        parts=[_part(command) for command in demand.commands] or [_whole(tool, values, demand)],
+        parts=[part_of(command) for command in demand.commands] or [_whole(tool, values, demand)],
         paths=demand.paths or ((demand.target,) if demand.target else ()),
-        reaches_below=demand.reaches_below,
+        folders=demand.folders,
         is_open=demand.is_open,
     )
 
 
-def _part(command: SimpleCommand) -> Part:
+def part_of(command: SimpleCommand) -> Part:
+    """What a command is about."""
     forms = spellings(command)
     return Part(
         command_class=command.command_class,

@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from atmos_ai_sidecar.domain.calls import Call, Part
 from atmos_ai_sidecar.domain.commands.spellings import Said
@@ -215,24 +216,22 @@ def _possible(pattern: re.Pattern[str], said: Said) -> Match:
 
 def _on_paths(entry: _Entry, call: Call) -> Match:
     paths = [folded(path) for path in call.paths]
-    if any(matches_glob(path, glob) for path in paths for glob in entry.paths):
+    if any(_is_at(path, glob) for path in paths for glob in entry.paths):
         return Match.YES
-    if call.reaches_below and any(_holds(path, glob) for path in paths for glob in entry.paths):
+    if any(_may_hold(folded(folder), glob) for folder in call.folders for glob in entry.paths):
         return Match.MAYBE
     return Match.NO
 
 
-def _holds(folder: str, glob: str) -> bool:
-    """Whether files that match a glob may be in a folder."""
-    fixed = []
-    for part in glob.split("/"):
-        if _has_wildcard(part) or "/" not in glob:
-            break
-        fixed.append(part)
-    start, inside = "/".join(fixed), folder.strip("/") if folder != "." else ""
+def _may_hold(folder: str, glob: str) -> bool:
+    """Whether files that match a glob may be below a folder."""
     if folder.startswith("/") and not glob.startswith("/"):
         return False
-    return not inside or start.strip("/") == inside or start.strip("/").startswith(f"{inside}/")
+    parts = [part for part in glob.split("/") if part not in {"", "."}]
+    fixed = list(takewhile(lambda part: not _has_wildcard(part), parts)) if "/" in glob else []
+    names = [part for part in folder.split("/") if part not in {"", "."}]
+    shorter = min(len(fixed), len(names))
+    return fixed[:shorter] == names[:shorter] and (len(fixed) < len(parts) or len(names) < len(fixed))
 
 
 def _allows(entry: _Entry, call: Call, part: Part) -> bool:
@@ -256,7 +255,13 @@ def _certain(pattern: re.Pattern[str], said: Said) -> bool:
 
 
 def _is_below(path: str, globs: Sequence[str]) -> bool:
-    return any(matches_glob(path, glob) for glob in globs)
+    return any(_is_at(path, glob) for glob in globs)
+
+
+def _is_at(path: str, glob: str) -> bool:
+    if not glob.startswith("/"):
+        return matches_glob(path, glob)
+    return path.startswith("/") and matches_glob(path[1:], f".{glob}")
 
 
 def _one_pattern(patterns: Sequence[str]) -> re.Pattern[str] | None:

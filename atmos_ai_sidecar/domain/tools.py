@@ -136,8 +136,8 @@ class Demand:
     """It may run more than ``commands``."""
     paths: Sequence[str] = ()
     """Every file that the call may be about, in the form of ``target``; empty when ``target`` says it all."""
-    reaches_below: bool = False
-    """A folder stands for everything in it."""
+    folders: Sequence[str] = ()
+    """Those of them that are folders and stand for everything in them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,13 +46,16 @@ ATMOS = dataclasses.replace(
 )
 
 
-def file_tool(*, reaches_below: bool = False) -> Tool:
+def file_tool(*, is_folder: bool = False) -> Tool:
     return dataclasses.replace(
         SHELL,
         name="file_read",
         path_parameters=("path",),
         demand_of=lambda values: Demand(
-            effect=Effect.READ, requires_permission=False, target=values["path"], reaches_below=reaches_below
+            effect=Effect.READ,
+            requires_permission=False,
+            target=values["path"],
+            folders=(values["path"],) if is_folder else (),
         ),
     )
 
@@ -303,14 +306,18 @@ def test_the_path_of_a_call_decides(path: str, kind: DecisionKind) -> None:
         ("stacks/dev", "stacks/prod/*", ALLOW),
         ("stacks/p", "stacks/prod/*", ALLOW),
         (".", "*.tfvars", ASK),
-        ("stacks", "*.tfvars", ALLOW),
+        ("stacks", "*.tfvars", ASK),
+        ("stacks/dev", "stacks/**/prod.yaml", ASK),
+        ("docs", "stacks/**/prod.yaml", ALLOW),
+        ("stacks", "stacks/prod.yaml", ASK),
+        ("stacks/prod.yaml/x", "stacks/prod.yaml", ALLOW),
         ("/etc", "stacks/*", ALLOW),
         ("/etc", "/etc/ssl/*", ASK),
         ("/", "/etc/ssl/*", ASK),
     ],
 )
 def test_a_folder_stands_for_what_is_in_it(folder: str, glob: str, kind: DecisionKind) -> None:
-    assert decided(file_tool(reaches_below=True), {"path": folder}, rule(paths=(glob,))).kind is kind
+    assert decided(file_tool(is_folder=True), {"path": folder}, rule(paths=(glob,))).kind is kind
 
 
 def test_a_rule_that_allows_needs_every_path() -> None:
@@ -396,7 +403,8 @@ def test_a_rule_that_denies_every_call_of_a_tool_hides_it() -> None:
 
 
 def test_what_atmos_was_told_holds_for_its_tools() -> None:
-    allowed, denied = {"atmos_allowed": entries(PLAN.name)}, {"atmos_denied": entries(PLAN.name)}
+    allowed: dict[str, Any] = {"atmos_allowed": entries(PLAN.name)}
+    denied: dict[str, Any] = {"atmos_denied": entries("other", PLAN.name)}
     decision = decided(PLAN, {}, **allowed)
     assert (decision.kind, decision.rule.text) == (ALLOW, "permissions.allow: atmos_terraform_plan")
     assert decided(PLAN, {}, **denied, **allowed, mode=Mode.ALLOW).kind is DENY

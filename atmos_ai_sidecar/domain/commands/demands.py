@@ -25,6 +25,7 @@ def demand_of(
     forbidden: str = "",
     can_remember: bool = True,
     paths: Sequence[str] = (),
+    folders: Sequence[str] = (),
 ) -> Demand:
     """The demand of a call that runs the command line.
 
@@ -37,6 +38,7 @@ def demand_of(
         forbidden: Another reason why no setting may allow it.
         can_remember: Whether "always" may be offered where class and doubts permit it.
         paths: What its words name as files, links followed.
+        folders: Those of them that are folders.
     """
     reads = assessment.command_class is CommandClass.READ and not assessment.doubts
     doubts = f"the command has {'; '.join(assessment.doubts)}" if assessment.doubts else ""
@@ -51,5 +53,5 @@ def demand_of(
         commands=assessment.commands,
         is_open=assessment.is_open,
         paths=tuple(paths),
-        reaches_below=True,
+        folders=tuple(folders),
     )
