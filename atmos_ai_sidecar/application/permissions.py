@@ -6,8 +6,9 @@ from typing import Any
 
 from atmos_ai_sidecar.application.ports.grants import GrantStore
 from atmos_ai_sidecar.domain.grants import Grant
-from atmos_ai_sidecar.domain.permissions import Decision, PermissionSettings, decide
+from atmos_ai_sidecar.domain.permissions import Decision, ListEntry, PermissionSettings, decide, unknown_patterns
 from atmos_ai_sidecar.domain.tools import Tool, ToolRegistry
+from atmos_ai_sidecar.errors import StorageCorruptError
 
 
 class Permissions:
@@ -21,6 +22,7 @@ class Permissions:
         *,
         switched_off: Sequence[Tool] = (),
         answers_problem: str = "",
+        coming_tools: Sequence[str] = (),
     ) -> None:
         """Wires the permissions.
 
@@ -30,8 +32,10 @@ class Permissions:
             registry: The tools that there are.
             switched_off: Tools that can be explained, and not run.
             answers_problem: Why what Atmos' own assistant remembers cannot be read; then nothing is remembered here.
+            coming_tools: What the names begin with of tools that are found only while the workspace is in use.
         """
         self._answers_problem = answers_problem
+        self._coming_tools = tuple(coming_tools)
         self._settings = settings
         self._grants = grants
         self._registry = registry
@@ -72,14 +76,18 @@ class Permissions:
         """Whether the settings keep the tool from the model, whatever would be decided."""
         return name in self._switched_off
 
-    def unknown_patterns(self, known: Iterable[str] = ()) -> Sequence[ListEntry]:
-        """The patterns of the settings that match no tool: most likely a slip of the pen, and so without effect.
-
-        Args:
-            known: Names of tools that are there and not in the registry, and patterns for those that may come.
-        """
+    def unknown_patterns(self) -> Sequence[ListEntry]:
+        """The patterns of the settings that match no tool: most likely slips of the pen, and without effect."""
         names = {tool.name for tool in self._registry.list()} | self._switched_off.keys()
-        return unknown_patterns(self._settings, names, possible=known)
+        return unknown_patterns(self._settings, names, prefixes=self._coming_tools) if names else ()
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What a person should know about the settings when a run starts."""
+        return [
+            f"{f'{entry.file}:{entry.line}: ' if entry.file else ''}{entry.pattern!r} is the name of no tool."
+            for entry in self.unknown_patterns()
+        ]
 
     def explain(self, tool: str, values: Mapping[str, Any], *, session_id: str = "") -> Decision:
         """The decision for a call, without running it.

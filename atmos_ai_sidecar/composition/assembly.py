@@ -92,7 +92,14 @@ class Assembly:
         settings = self.config.permissions(yolo=self.options.yolo, read_only=self.options.read_only)
         grants = GrantsFile(state_directory(self.run.environment), self.project_path)
         switched_off = self._built_in.switched_off if self._built_in else ()
-        return Permissions(settings, grants, self.registry, switched_off=switched_off)
+        return Permissions(
+            settings,
+            grants,
+            self.registry,
+            switched_off=switched_off,
+            answers_problem=self.config.answers_problem,
+            coming_tools=[f"{server.name}__" for server in self.config.mcp_servers],
+        )
 
     @cached_property
     def executor(self) -> ToolExecutor:
@@ -161,7 +168,7 @@ class Assembly:
             endpoint=self.model.endpoint,
             permission_mode=self.permissions.mode,
             is_ephemeral=not self.config.sessions.enabled,
-            warnings=self.config.warnings,
+            warnings=(*self.config.warnings, *self.permissions.warnings),
         )
 
     async def prepare(self) -> None:

@@ -64,9 +64,7 @@ def _rule(section: Section, item: Node, reading: Reading) -> PermissionRule:
     if unknown:
         raise _invalid(f"{section.path}.effects: expected some of {', '.join(_EFFECTS)}.", item, "")
     if any(path.startswith("~") for path in conditions["paths"]):
-        raise _invalid(
-            f"{section.path}.paths: `~` is not understood.", item, "Write the whole path."
-        )
+        raise _invalid(f"{section.path}.paths: `~` is not understood.", item, "Write the whole path.")
     if section.scalar("decision") is None:
         raise _invalid(f"{section.path} has no decision.", item, "Write `decision: allow`, `ask` or `deny`.")
     return PermissionRule(

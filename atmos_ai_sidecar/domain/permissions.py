@@ -5,9 +5,10 @@ that matched too are reported as lost. Row 0 (the floor) holds what is forbidden
 time by itself, and the rules that ask.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import Any
 
 from atmos_ai_sidecar.domain.calls import Call, call_of
@@ -27,6 +28,7 @@ __all__ = [
     "Rule",
     "decide",
     "is_hidden",
+    "unknown_patterns",
 ]
 
 
@@ -89,6 +91,29 @@ def is_hidden(tool: Tool, settings: PermissionSettings) -> bool:
             for grant in settings.grants
         )
     )
+
+
+def unknown_patterns(
+    settings: PermissionSettings, names: Collection[str], *, prefixes: Sequence[str] = ()
+) -> Sequence[ListEntry]:
+    """The patterns of lists and rules that match no tool.
+
+    Args:
+        settings: Where they are written.
+        names: The tools that there are.
+        prefixes: What the names begin with of tools that may come later.
+    """
+    lists = (settings.allowed, settings.restricted, settings.blocked, settings.atmos_allowed, settings.atmos_denied)
+    of_rules = (
+        ListEntry(pattern=pattern, file=rule.file, line=rule.line)
+        for rule in settings.rules.rules
+        for pattern in rule.tools
+    )
+    return [
+        entry
+        for entry in (*chain.from_iterable(lists), *of_rules)
+        if not any(map(entry.matches, names)) and not entry.pattern.startswith(tuple(prefixes))
+    ]
 
 
 _EFFECTS = {
