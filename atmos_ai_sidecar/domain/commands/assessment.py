@@ -116,6 +116,11 @@ def assess_argv(argv: Sequence[str], parse: Parse) -> Assessment:
     return assessor.assessment()
 
 
+_RESERVED = frozenset(
+    {"!", "{", "}", "[[", "if", "then", "elif", "else", "fi", "for", "while", "until", "do", "done", "case", "esac",
+     "select", "function", "in", "coproc"}
+)  # fmt: skip
+"""Where one of them is taken for a program, the text means something else in bash."""
 _HIDDEN = "control or invisible characters"
 _ASSISTANT = "no tool runs the assistant itself"
 _FORBIDDEN_SUBCOMMANDS = {
@@ -209,6 +214,9 @@ class _Assessor:
         program = find_program(name)
         for doubt in program.doubts:
             self.doubt(doubt, CommandClass.UNKNOWN)
+        if name in _RESERVED:
+            self.doubt("a word of the shell's own where a command is expected", CommandClass.UNKNOWN)
+            self.is_open = True
         if len(wrappers) > MAX_WRAPPERS:
             self.doubt("more wrappers than are looked through", CommandClass.UNKNOWN)
             self.is_open = True
