@@ -230,6 +230,7 @@ def test_the_stack_of_an_atmos_command_decides(arguments: str, kind: DecisionKin
         ("./deploy.sh", ASK),
         ("ls", ALLOW),
         ("terraform version", ALLOW),
+        ("terraform fmt", ALLOW),
     ],
 )
 def test_a_command_whose_stack_cannot_be_told_asks_where_a_rule_may_deny_it(command: str, kind: DecisionKind) -> None:
