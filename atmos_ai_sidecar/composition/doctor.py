@@ -21,7 +21,7 @@ from atmos_ai_sidecar.application.trust import Trust, is_run_trusted
 from atmos_ai_sidecar.application.workspace import OpenWorkspace, Run, RunOptions, Workspace
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
 from atmos_ai_sidecar.composition.configurations import configuration_of
-from atmos_ai_sidecar.configuration import AtmosFlags, Config, Storage
+from atmos_ai_sidecar.configuration import Config, Storage
 from atmos_ai_sidecar.domain.tools import ExecutionClass
 from atmos_ai_sidecar.domain.trust import TrustSubject
 from atmos_ai_sidecar.errors import AtmosNotFoundError, ConfigurationInvalidError
@@ -36,7 +36,6 @@ async def examine_run(
     run: Run, options: RunOptions, open_workspace: OpenWorkspace, clock: Clock
 ) -> Sequence[CheckedFinding]:
     """Examines what a run would meet; changes nothing but that the store is opened as any command opens it."""
-    flags = AtmosFlags.parsed(options.atmos_flags)
     installation = _Installation(run=run, clock=clock)
     try:
         config = await asyncio.to_thread(configuration_of, run, options, allow_disabled=True)
