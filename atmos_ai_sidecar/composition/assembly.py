@@ -98,7 +98,14 @@ class Assembly:
         )
         grants = GrantsFile(state_directory(self.run.environment), self.project_path)
         switched_off = self._built_in.switched_off if self._built_in else ()
-        return Permissions(settings, grants, self.registry, switched_off=switched_off)
+        return Permissions(
+            settings,
+            grants,
+            self.registry,
+            switched_off=switched_off,
+            answers_problem=self.config.answers_problem,
+            coming_tools=[f"{server.name}__" for server in self.config.mcp_servers],
+        )
 
     @cached_property
     def executor(self) -> ToolExecutor:
@@ -176,7 +183,7 @@ class Assembly:
             permission_mode=self.permissions.mode,
             is_ephemeral=not self.config.sessions.enabled,
             saves_on_request=self.kept is not None,
-            warnings=self.config.warnings,
+            warnings=(*self.config.warnings, *self.permissions.warnings),
         )
 
     async def prepare(self) -> None:
