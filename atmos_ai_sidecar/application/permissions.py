@@ -7,9 +7,9 @@ from typing import Any
 
 from atmos_ai_sidecar.application.ports.grants import GrantStore
 from atmos_ai_sidecar.domain.grants import Grant
-from atmos_ai_sidecar.domain.permissions import Decision, ListEntry, PermissionSettings, decide
+from atmos_ai_sidecar.domain.permissions import Decision, ListEntry, PermissionSettings, decide, unknown_patterns
 from atmos_ai_sidecar.domain.tools import Tool, ToolRegistry
-from atmos_ai_sidecar.errors import OptionInvalidError
+from atmos_ai_sidecar.errors import OptionInvalidError, StorageCorruptError
 
 
 class Permissions:
@@ -22,8 +22,21 @@ class Permissions:
         registry: ToolRegistry,
         *,
         switched_off: Sequence[Tool] = (),
+        answers_problem: str = "",
+        coming_tools: Sequence[str] = (),
     ) -> None:
-        """Wires the permissions; tools that are switched off can be explained, and not run."""
+        """Wires the permissions.
+
+        Args:
+            settings: What files and flags say.
+            grants: The remembered answers.
+            registry: The tools that there are.
+            switched_off: Tools that can be explained, and not run.
+            answers_problem: Why what Atmos' own assistant remembers cannot be read; then nothing is remembered here.
+            coming_tools: What the names begin with of tools that are found only while the workspace is in use.
+        """
+        self._answers_problem = answers_problem
+        self._coming_tools = tuple(coming_tools)
         self._settings = settings
         self._grants = grants
         self._registry = registry
@@ -77,6 +90,19 @@ class Permissions:
                 remedy = f"Did you mean {' or '.join(near)}?" if near else "`atmos-ai tools list` shows their names."
                 raise OptionInvalidError(option, f"{entry.pattern!r} matches no tool.", remedy=remedy)
 
+    def unknown_patterns(self) -> Sequence[ListEntry]:
+        """The patterns of the settings that match no tool: most likely slips of the pen, and without effect."""
+        names = {tool.name for tool in self._registry.list()} | self._switched_off.keys()
+        return unknown_patterns(self._settings, names, prefixes=self._coming_tools) if names else ()
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What a person should know about the settings when a run starts."""
+        return [
+            f"{f'{entry.file}:{entry.line}: ' if entry.file else ''}{entry.pattern!r} is the name of no tool."
+            for entry in self.unknown_patterns()
+        ]
+
     def explain(self, tool: str, values: Mapping[str, Any], *, session_id: str = "") -> Decision:
         """The decision for a call, without running it.
 
@@ -89,6 +115,8 @@ class Permissions:
         """Remembers an answer, durably.
 
         Raises:
-            StorageCorruptError: The file of remembered answers is broken; nothing was stored.
+            StorageCorruptError: A file of remembered answers is broken, ours or that of Atmos; nothing was stored.
         """
+        if self._answers_problem:
+            raise StorageCorruptError(self._answers_problem)
         self._grants.add(grant)

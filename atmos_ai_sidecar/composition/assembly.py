@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, partial
 
@@ -25,7 +25,7 @@ from atmos_ai_sidecar.composition.attached_files import attached_files
 from atmos_ai_sidecar.composition.built_in_tools import BuiltInTools, built_in_tools
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
 from atmos_ai_sidecar.composition.engine import Engine
-from atmos_ai_sidecar.composition.run_options import run_allowed
+from atmos_ai_sidecar.composition.run_options import with_allowances
 from atmos_ai_sidecar.composition.tool_sources import tool_sources
 from atmos_ai_sidecar.configuration import Config
 from atmos_ai_sidecar.domain.prompts import system_blocks
@@ -92,13 +92,19 @@ class Assembly:
 
     @cached_property
     def permissions(self) -> Permissions:
-        settings = replace(
-            self.config.permissions(yolo=self.options.yolo, read_only=self.options.read_only),
-            run_allowed=run_allowed(self.options),
+        settings = with_allowances(
+            self.config.permissions(yolo=self.options.yolo, read_only=self.options.read_only), self.options
         )
         grants = GrantsFile(state_directory(self.run.environment), self.project_path)
         switched_off = self._built_in.switched_off if self._built_in else ()
-        return Permissions(settings, grants, self.registry, switched_off=switched_off)
+        return Permissions(
+            settings,
+            grants,
+            self.registry,
+            switched_off=switched_off,
+            answers_problem=self.config.answers_problem,
+            coming_tools=[f"{server.name}__" for server in self.config.mcp_servers],
+        )
 
     @cached_property
     def executor(self) -> ToolExecutor:
@@ -167,7 +173,7 @@ class Assembly:
             endpoint=self.model.endpoint,
             permission_mode=self.permissions.mode,
             is_ephemeral=not self.config.sessions.enabled,
-            warnings=self.config.warnings,
+            warnings=(*self.config.warnings, *self.permissions.warnings),
         )
 
     async def prepare(self) -> None:
