@@ -50,13 +50,80 @@ class TurnOptions:
         return cls(files=files, **values)
 
 
+_TURN: Sequence[Callable[..., Any]] = (
+    click.option(
+        "-s",
+        "--session",
+        cls=Option,
+        envvar="ATMOS_AI_SESSION",
+        default="",
+        metavar="NAME",
+        help="Go on with this session, or create it.",
+    ),
+    click.option("--max-steps", type=click.IntRange(1, 1000), default=None, help="Stop after so many requests."),
+    click.option(
+        "--max-cost-usd",
+        type=click.FloatRange(min=0, min_open=True),
+        default=None,
+        metavar="USD",
+        help="Stop when the model has cost so much.",
+    ),
+    click.option(
+        "--no-tools",
+        cls=Option,
+        envvar="ATMOS_AI_NO_TOOLS",
+        is_flag=True,
+        help="The model answers without looking anything up.",
+    ),
+    click.option(
+        "--allow",
+        multiple=True,
+        metavar="PATTERN",
+        help="Let this run call tools of that name (atmos_terraform_plan, 'atmos_*') or run a command with one "
+        "('execute_atmos_command(terraform plan *)').",
+    ),
+    click.option(
+        "--output-schema",
+        default="",
+        metavar="FILE",
+        help="The answer must be JSON that this JSON Schema describes.",
+    ),
+)
+_FILES: Sequence[Callable[..., Any]] = (
+    click.option(
+        "--include",
+        cls=ListOption,
+        envvar="ATMOS_AI_INCLUDE",
+        metavar="GLOB",
+        help="Send these files of the project with the prompt.",
+    ),
+    click.option("--exclude", cls=ListOption, envvar="ATMOS_AI_EXCLUDE", metavar="GLOB", help="But not these files."),
+    click.option(
+        "--no-auto-context",
+        cls=Option,
+        envvar="ATMOS_AI_NO_AUTO_CONTEXT",
+        is_flag=True,
+        help="Send only files that this command line names, not those of ATMOS_AI_INCLUDE and ATMOS_AI_CONTEXT.",
+    ),
+)
+
+
 def turn_options(*, for_scripts: bool) -> Callable[[_Function], _Function]:
     """Adds the options to a command; some variables of Atmos' are for its scripted command only."""
 
+    def add(function: _Function) -> _Function:
+        for option in reversed((*_answer_options(for_scripts=for_scripts), *_TURN, *_FILES)):
+            function = option(function)
+        return function
+
+    return add
+
+
+def _answer_options(*, for_scripts: bool) -> Sequence[Callable[..., Any]]:
     def variable(name: str) -> str | None:
         return name if for_scripts else None
 
-    options = (
+    return (
         click.option(
             "-f",
             "--format",
@@ -78,53 +145,6 @@ def turn_options(*, for_scripts: bool) -> Callable[[_Function], _Function]:
             help="Write to this file and not to standard output.",
         ),
         click.option(
-            "-s",
-            "--session",
-            cls=Option,
-            envvar="ATMOS_AI_SESSION",
-            default="",
-            metavar="NAME",
-            help="Go on with this session, or create it.",
-        ),
-        click.option("--max-steps", type=click.IntRange(1, 1000), default=None, help="Stop after so many requests."),
-        click.option(
-            "--max-cost-usd",
-            type=click.FloatRange(min=0, min_open=True),
-            default=None,
-            metavar="USD",
-            help="Stop when the model has cost so much.",
-        ),
-        click.option(
-            "--no-tools",
-            cls=Option,
-            envvar="ATMOS_AI_NO_TOOLS",
-            is_flag=True,
-            help="The model answers without looking anything up.",
-        ),
-        click.option(
-            "--allow",
-            multiple=True,
-            metavar="PATTERN",
-            help="Let this run call tools of that name (atmos_terraform_plan, 'atmos_*') or run a command with one "
-            "('execute_atmos_command(terraform plan *)').",
-        ),
-        click.option(
-            "--output-schema",
-            default="",
-            metavar="FILE",
-            help="The answer must be JSON that this JSON Schema describes.",
-        ),
-        click.option(
-            "--include",
-            cls=ListOption,
-            envvar="ATMOS_AI_INCLUDE",
-            metavar="GLOB",
-            help="Send these files of the project with the prompt.",
-        ),
-        click.option(
-            "--exclude", cls=ListOption, envvar="ATMOS_AI_EXCLUDE", metavar="GLOB", help="But not these files."
-        ),
-        click.option(
             "--context",
             "stacks",
             cls=Option,
@@ -132,18 +152,4 @@ def turn_options(*, for_scripts: bool) -> Callable[[_Function], _Function]:
             is_flag=True,
             help="Send the stack files with the prompt.",
         ),
-        click.option(
-            "--no-auto-context",
-            cls=Option,
-            envvar="ATMOS_AI_NO_AUTO_CONTEXT",
-            is_flag=True,
-            help="Send only files that this command line names, not those of ATMOS_AI_INCLUDE and ATMOS_AI_CONTEXT.",
-        ),
     )
-
-    def add(function: _Function) -> _Function:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
