@@ -1,7 +1,7 @@
 """Assembles the use cases of one workspace from what its run brought and what the process shares."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, partial
 
@@ -26,7 +26,7 @@ from atmos_ai_sidecar.composition.built_in_tools import BuiltInTools, built_in_t
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
 from atmos_ai_sidecar.composition.engine import Engine
 from atmos_ai_sidecar.composition.instructions import system_prompt
-from atmos_ai_sidecar.composition.run_options import run_allowed
+from atmos_ai_sidecar.composition.run_options import with_allowances
 from atmos_ai_sidecar.composition.tool_sources import tool_sources
 from atmos_ai_sidecar.configuration import Config
 from atmos_ai_sidecar.domain.redaction import Redactor, secret_values
@@ -92,9 +92,8 @@ class Assembly:
 
     @cached_property
     def permissions(self) -> Permissions:
-        settings = replace(
-            self.config.permissions(yolo=self.options.yolo, read_only=self.options.read_only),
-            run_allowed=run_allowed(self.options),
+        settings = with_allowances(
+            self.config.permissions(yolo=self.options.yolo, read_only=self.options.read_only), self.options
         )
         grants = GrantsFile(state_directory(self.run.environment), self.project_path)
         switched_off = self._built_in.switched_off if self._built_in else ()

@@ -1,17 +1,31 @@
 """What the flags of one run add to the configuration."""
 
 import difflib
-from collections.abc import Sequence
+from dataclasses import replace
 
 from atmos_ai_sidecar.application.workspace import RunOptions
 from atmos_ai_sidecar.configuration import Config
-from atmos_ai_sidecar.domain.permissions import ListEntry
+from atmos_ai_sidecar.domain.decisions import DecisionKind
+from atmos_ai_sidecar.domain.permissions import ListEntry, PermissionSettings
+from atmos_ai_sidecar.domain.rules import PermissionRule, RuleBook
+from atmos_ai_sidecar.domain.tool_patterns import ToolPattern
 from atmos_ai_sidecar.errors import OptionInvalidError
 
 
-def run_allowed(options: RunOptions) -> Sequence[ListEntry]:
-    """What this run allows beside the project."""
-    return tuple(ListEntry(pattern=pattern) for pattern in options.allow)
+def with_allowances(settings: PermissionSettings, options: RunOptions) -> PermissionSettings:
+    """The settings with what this run allows beside the project, see ``ToolPattern``."""
+    patterns = [ToolPattern.parsed(text) for text in options.allow]
+    return replace(
+        settings,
+        run_allowed=tuple(ListEntry(pattern=pattern.tool) for pattern in patterns if not pattern.command),
+        run_rules=RuleBook(
+            [
+                PermissionRule(decision=DecisionKind.ALLOW, tools=(pattern.tool,), commands=(pattern.command,))
+                for pattern in patterns
+                if pattern.command
+            ]
+        ),
+    )
 
 
 def check_servers(options: RunOptions, config: Config) -> None:

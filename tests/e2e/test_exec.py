@@ -274,3 +274,14 @@ def test_ask_has_the_formats_too_and_takes_a_pipe(program: tuple[str, ...], demo
     done = run(program, demo, "ask", "--format", "json", input="What is the CIDR of the VPC in ue1-dev?")
     assert done.returncode == 0, done.stderr
     assert "10.10.0.0/16" in checked(done.stdout)["response"]
+
+
+def test_command_that_the_run_names_is_run_and_no_other(project: Project, model: OfflineModelProcess) -> None:
+    def asks_for(*words: str) -> dict[str, Any]:
+        return {"steps": [{"tool_use": {"name": "execute_atmos_command", "input": {"arguments": [*words]}}}]}
+
+    allow = ("--allow", "execute_atmos_command(terraform deploy vpc -s ue1-dev)")
+    model.add_answers(asks_for("terraform", "deploy", "vpc", "-s", "ue1-dev"), "Done.")
+    assert "needs approval" not in run_json(project, "Deploy it.", *allow, code=0)["tool_calls"][0]["error"]
+    model.add_answers(asks_for("terraform", "deploy", "vpc", "-s", "ue1-prod"), "Not done.")
+    assert run_json(project, "Deploy it.", *allow, code=3)["approvals_needed"]

@@ -16,6 +16,7 @@ from atmos_ai_sidecar.domain.attachments import Attachment, question_with
 from atmos_ai_sidecar.domain.events import StopReason, TurnEvent
 from atmos_ai_sidecar.domain.permissions import ListEntry
 from atmos_ai_sidecar.domain.sessions import Session
+from atmos_ai_sidecar.domain.tool_patterns import ToolPattern
 from atmos_ai_sidecar.errors import InvalidFieldError, OptionInvalidError, SidecarError, SidecarLostError
 from atmos_ai_sidecar.terminal.answer import Answer, Progress, report_stop, report_waiting
 from atmos_ai_sidecar.terminal.commands.context import MAX_INPUT_CHARACTERS, CommandContext
@@ -287,7 +288,7 @@ class _Script:
 
 
 def _entry(pattern: str) -> ListEntry:
-    return ListEntry(pattern=pattern)
+    return ListEntry(pattern=ToolPattern.parsed(pattern).tool)
 
 
 async def _question(context: CommandContext, words: str, *, appends_input: bool) -> str:

@@ -79,7 +79,8 @@ _TURN: Sequence[Callable[..., Any]] = (
         "--allow",
         multiple=True,
         metavar="PATTERN",
-        help="Let this run call the tools of that name, for example atmos_terraform_plan or 'atmos_*'.",
+        help="Let this run call tools of that name (atmos_terraform_plan, 'atmos_*') or run a command with one "
+        "('execute_atmos_command(terraform plan *)').",
     ),
     click.option(
         "--output-schema",
