@@ -127,6 +127,8 @@ class Demand:
     """Whether "always" may be offered, as far as the input tells."""
     target: str = ""
     """The file that the call is about, links followed: relative to the project where it is in there."""
+    prefix: Sequence[str] = ()
+    """The first words of the one command that the call runs, as a grant may name them; empty when it may not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +159,8 @@ class Tool:
     stack_parameter: str = ""
     """Name of the parameter that names a stack; empty when there is none."""
     component_parameter: str = ""
+    command_parameter: str = ""
+    """Name of the parameter that ``Demand.prefix`` is about."""
     path_parameters: Sequence[str] = ()
     """Parameters that name files; ``Demand.target`` is what the first one leads to."""
     title: str = "{name}"

@@ -208,6 +208,7 @@ def _running(atmos: AtmosCommandLine, parse: Parse) -> Sequence[Tool]:
                 ),
             ),
             demand_of=functools.partial(commands.demand_of_call, parse),
+            command_parameter="arguments",
             title="atmos {arguments}",
         ),
     )

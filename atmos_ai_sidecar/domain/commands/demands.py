@@ -38,4 +38,5 @@ def demand_of(assessment: Assessment, *, must_ask: str = "", forbidden: str = ""
         forbidden=assessment.forbidden or forbidden,
         must_ask=doubts or must_ask,
         can_remember=can_remember,
+        prefix=assessment.simple_prefix,
     )
