@@ -184,6 +184,18 @@ class PermissionExpiredError(PreconditionError):
         )
 
 
+class PermissionElsewhereError(PermissionExpiredError):
+    """Another sidecar asks it, or asked it until it died; only there an answer would reach the call."""
+
+    def __init__(self, permission_request_id: str) -> None:
+        SidecarError.__init__(
+            self,
+            "The permission request was raised by another sidecar, and only that one can take an answer.",
+            remedy="Answer it there. If that sidecar has ended, its question has ended too: repeat the request.",
+            permission_request_id=permission_request_id,
+        )
+
+
 class ModelNotConfiguredError(PreconditionError):
     reason = "MODEL_NOT_CONFIGURED"
 

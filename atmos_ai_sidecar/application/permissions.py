@@ -1,11 +1,10 @@
-"""The permission settings of a run: decide, explain, remember."""
+"""The permission settings of a run: decide and explain."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from atmos_ai_sidecar.application.ports.grants import GrantStore
-from atmos_ai_sidecar.domain.grants import Grant
+from atmos_ai_sidecar.application.grants import Grants
 from atmos_ai_sidecar.domain.permissions import Decision, PermissionSettings, decide
 from atmos_ai_sidecar.domain.tools import Tool, ToolRegistry
 
@@ -16,7 +15,7 @@ class Permissions:
     def __init__(
         self,
         settings: PermissionSettings,
-        grants: GrantStore,
+        grants: Grants,
         registry: ToolRegistry,
         *,
         switched_off: Sequence[Tool] = (),
@@ -38,6 +37,11 @@ class Permissions:
             return "yolo"
         return "read-only" if self._settings.read_only else self._settings.mode.value
 
+    @property
+    def settings(self) -> PermissionSettings:
+        """The settings as they are now, without remembered answers."""
+        return self._settings
+
     def set_read_only(self, *, read_only: bool) -> None:
         """Switches read-only on or off for the turns that follow."""
         self._settings = dataclasses.replace(self._settings, read_only=read_only)
@@ -48,7 +52,7 @@ class Permissions:
         Raises:
             StorageCorruptError: The file of remembered answers is broken.
         """
-        return dataclasses.replace(self._settings, grants=tuple(self._grants.load()))
+        return dataclasses.replace(self._settings, grants=tuple(self._grants.living()))
 
     def find(self, name: str) -> Tool:
         """The tool of that name, also when it is switched off.
@@ -69,11 +73,3 @@ class Permissions:
             ToolNotFoundError: There is no such tool.
         """
         return decide(self.find(tool), values, self.pin(), session_id=session_id)
-
-    def remember(self, grant: Grant) -> None:
-        """Remembers an answer, durably.
-
-        Raises:
-            StorageCorruptError: The file of remembered answers is broken; nothing was stored.
-        """
-        self._grants.add(grant)

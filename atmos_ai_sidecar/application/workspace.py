@@ -7,7 +7,9 @@ from typing import Protocol
 
 from atmos_ai_sidecar.application.approvals import Approvals
 from atmos_ai_sidecar.application.archive import Archive
+from atmos_ai_sidecar.application.audit import Audit
 from atmos_ai_sidecar.application.chat import Chat
+from atmos_ai_sidecar.application.grants import Grants
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.sessions import Sessions
 from atmos_ai_sidecar.application.tools import ToolExecutor
@@ -82,6 +84,8 @@ class Workspace:
     tools: ToolExecutor
     approvals: Approvals
     permissions: Permissions
+    grants: Grants
+    audit: Audit
     describe: Callable[[], WorkspaceDescription]
     prepare_model: Callable[[], Awaitable[None]]
     """Loads the model's library ahead of the first turn; slow, in a thread, harmless to call twice."""

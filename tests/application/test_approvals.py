@@ -10,12 +10,12 @@ from atmos_ai_sidecar.application.approvals import (
     Prompter,
     Question,
     Settled,
-    WorkspaceApprover,
 )
+from atmos_ai_sidecar.application.approver import WorkspaceApprover
 from atmos_ai_sidecar.application.ports.approver import Attendance, CallContext
 from atmos_ai_sidecar.domain.grants import Grant
 from atmos_ai_sidecar.domain.messages import ToolCall
-from atmos_ai_sidecar.domain.permissions import Decision, DecisionKind, Rule
+from atmos_ai_sidecar.domain.permissions import Decision, DecisionKind, PermissionSettings, Rule
 from atmos_ai_sidecar.domain.requests import Answer, PermissionRequest
 from atmos_ai_sidecar.domain.tools import Effect, Execution, Parameter, Result, Tool
 from atmos_ai_sidecar.errors import (
@@ -66,7 +66,8 @@ class World:
             clock=self.clock,
             remember=self.remembered.append,
             directory="/project",
-            policy_digest=lambda: "policy",
+            policy=PermissionSettings,
+            surroundings=lambda tool, values: "",
         )
 
     def ask(self, attendance: Attendance = Attendance.NOBODY, run_id: str = "run") -> asyncio.Task[PermissionRequest]:
@@ -251,7 +252,8 @@ async def test_answer_counts_even_when_it_cannot_be_remembered(world: World) -> 
         clock=world.clock,
         remember=refuse,
         directory="/project",
-        policy_digest=lambda: "policy",
+        policy=PermissionSettings,
+        surroundings=lambda tool, values: "",
     )
     with world.approvals.attach("me") as prompter:
         asking = world.ask()
@@ -270,7 +272,7 @@ async def test_requests_are_listed_from_the_store(world: World) -> None:
         await asking
         assert (await world.approvals.list(pending_only=True, limit=10))[0] == []
     world.approvals.remove_store(world.store)
-    assert await world.approvals.list(limit=10) == ((), "")
+    assert await world.approvals.list(limit=10) == ([], "")
 
 
 async def test_question_is_bound_to_tool_input_directory_session_turn_and_policy(world: World) -> None:

@@ -19,6 +19,7 @@ class FakeApprover:
     comment: str = ""
     asked: list[tuple[Tool, ToolCall, Decision, CallContext]] = field(default_factory=list)
     previews: list[Preview | None] = field(default_factory=list)
+    still_holds: bool = True
     meanwhile: Callable[[], None] | None = None
     """What happens while the question is open."""
 
@@ -53,3 +54,13 @@ class FakeApprover:
             outcome=self.answer,
             comment=self.comment,
         )
+
+    def holds(
+        self,
+        request: PermissionRequest,
+        tool: Tool,
+        call: ToolCall,
+        context: CallContext,
+        preview: Preview | None = None,
+    ) -> bool:
+        return self.still_holds

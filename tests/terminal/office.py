@@ -16,15 +16,16 @@ from atmos_ai_sidecar.application.workspace import (
     Workspace,
     WorkspaceDescription,
 )
-from atmos_ai_sidecar.domain.grants import Grant
 from atmos_ai_sidecar.domain.permissions import PermissionSettings
 from atmos_ai_sidecar.domain.tools import Effect, Execution, Parameter, Result, Tool, ToolRegistry
 from atmos_ai_sidecar.errors import ProjectUntrustedError, SidecarError
 from atmos_ai_sidecar.terminal.main import run_command
 from atmos_ai_sidecar.terminal.services import CommandServices, DemoSetup
+from tests.fakes.audit_log import FakeAuditLog, fake_audit
 from tests.fakes.chat import Script, ScriptedChat, ScriptedTurn
 from tests.fakes.clock import FakeClock
 from tests.fakes.console import FakeConsole
+from tests.fakes.grants import FakeGrantStore, fake_grants
 from tests.fakes.session_store import FakeSessionStore
 
 
@@ -98,17 +99,6 @@ BLOCKED = Tool(
 )
 
 
-class FakeGrants:
-    def __init__(self) -> None:
-        self.grants: list[Grant] = []
-
-    def load(self) -> Sequence[Grant]:
-        return self.grants
-
-    def add(self, grant: Grant) -> None:
-        self.grants.append(grant)
-
-
 async def answer_plainly(turn: ScriptedTurn) -> None:
     await turn.say(f"You said: {turn.text}")
 
@@ -123,7 +113,10 @@ class Office:
         self.approvals = Approvals(clock=FakeClock(), owner="owner-1")
         self.chat = ScriptedChat(self.store, self.approvals, script)
         self.registry = ToolRegistry((DESCRIBE, PLAN, BROKEN))
-        self.permissions = Permissions(PermissionSettings(), FakeGrants(), self.registry)
+        self.grants = FakeGrantStore()
+        self.audit_log = FakeAuditLog()
+        self.audit = fake_audit(self.audit_log)
+        self.permissions = Permissions(PermissionSettings(), fake_grants(self.grants), self.registry)
         self.sessions = Sessions(
             self.store,
             project_path="/project",
@@ -183,6 +176,8 @@ class Office:
             tools=cast("Any", self),
             approvals=self.approvals,
             permissions=self.permissions,
+            grants=fake_grants(self.grants, self.clock),
+            audit=self.audit,
             describe=lambda: WorkspaceDescription(
                 project_path="/project",
                 model="fake-model",
