@@ -2,11 +2,14 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from atmos_ai_sidecar.application.grants import Grants
-from atmos_ai_sidecar.domain.permissions import Decision, PermissionSettings, decide
+from atmos_ai_sidecar.domain.grants import Grant
+from atmos_ai_sidecar.domain.permissions import Decision, ListEntry, PermissionSettings, decide, unknown_patterns
 from atmos_ai_sidecar.domain.tools import Tool, ToolRegistry
+from atmos_ai_sidecar.errors import StorageCorruptError
 
 
 class Permissions:
@@ -19,8 +22,21 @@ class Permissions:
         registry: ToolRegistry,
         *,
         switched_off: Sequence[Tool] = (),
+        answers_problem: str = "",
+        coming_tools: Sequence[str] = (),
     ) -> None:
-        """Wires the permissions; tools that are switched off can be explained, and not run."""
+        """Wires the permissions.
+
+        Args:
+            settings: What files and flags say.
+            grants: The remembered answers.
+            registry: The tools that there are.
+            switched_off: Tools that can be explained, and not run.
+            answers_problem: Why what Atmos' own assistant remembers cannot be read; then nothing is remembered here.
+            coming_tools: What the names begin with of tools that are found only while the workspace is in use.
+        """
+        self._answers_problem = answers_problem
+        self._coming_tools = tuple(coming_tools)
         self._settings = settings
         self._grants = grants
         self._registry = registry
@@ -66,6 +82,19 @@ class Permissions:
         """Whether the settings keep the tool from the model, whatever would be decided."""
         return name in self._switched_off
 
+    def unknown_patterns(self) -> Sequence[ListEntry]:
+        """The patterns of the settings that match no tool: most likely slips of the pen, and without effect."""
+        names = {tool.name for tool in self._registry.list()} | self._switched_off.keys()
+        return unknown_patterns(self._settings, names, prefixes=self._coming_tools) if names else ()
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What a person should know about the settings when a run starts."""
+        return [
+            f"{f'{entry.file}:{entry.line}: ' if entry.file else ''}{entry.pattern!r} is the name of no tool."
+            for entry in self.unknown_patterns()
+        ]
+
     def explain(self, tool: str, values: Mapping[str, Any], *, session_id: str = "") -> Decision:
         """The decision for a call, without running it.
 
@@ -73,3 +102,13 @@ class Permissions:
             ToolNotFoundError: There is no such tool.
         """
         return decide(self.find(tool), values, self.pin(), session_id=session_id)
+
+    def remember(self, grant: Grant, lifetime: timedelta | None = None) -> Grant:
+        """Remembers an answer, durably, and returns it as it was stored.
+
+        Raises:
+            StorageCorruptError: A file of remembered answers is broken, ours or that of Atmos; nothing was stored.
+        """
+        if self._answers_problem:
+            raise StorageCorruptError(self._answers_problem)
+        return self._grants.remember(grant, lifetime)

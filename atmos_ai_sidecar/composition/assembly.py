@@ -96,7 +96,14 @@ class Assembly:
     def permissions(self) -> Permissions:
         settings = self.config.permissions(yolo=self.options.yolo, read_only=self.options.read_only)
         switched_off = self._built_in.switched_off if self._built_in else ()
-        return Permissions(settings, self.grants, self.registry, switched_off=switched_off)
+        return Permissions(
+            settings,
+            self.grants,
+            self.registry,
+            switched_off=switched_off,
+            answers_problem=self.config.answers_problem,
+            coming_tools=[f"{server.name}__" for server in self.config.mcp_servers],
+        )
 
     @cached_property
     def grants(self) -> Grants:
@@ -112,7 +119,7 @@ class Assembly:
             approvals=self.approvals,
             store=self.engine.store,
             clock=self.clock,
-            remember=self.grants.remember,
+            remember=self.permissions.remember,
             directory=self.project_path,
             policy=lambda: self.permissions.settings,
             surroundings=Surroundings(
@@ -178,7 +185,7 @@ class Assembly:
             endpoint=self.model.endpoint,
             permission_mode=self.permissions.mode,
             is_ephemeral=not self.config.sessions.enabled,
-            warnings=self.config.warnings,
+            warnings=(*self.config.warnings, *self.permissions.warnings),
         )
 
     async def prepare(self) -> None:

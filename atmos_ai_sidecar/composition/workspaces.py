@@ -11,8 +11,9 @@ from atmos_ai_sidecar.application.trust import Trust, is_run_trusted
 from atmos_ai_sidecar.application.workspace import ConfirmTrust, Run, RunOptions, TrustQuestion, Workspace
 from atmos_ai_sidecar.composition.assembly import Assembly
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
+from atmos_ai_sidecar.composition.configurations import configuration_of
 from atmos_ai_sidecar.composition.engine import Engines
-from atmos_ai_sidecar.configuration import AtmosFlags, Config, Storage, load_configuration
+from atmos_ai_sidecar.configuration import Config, Storage
 from atmos_ai_sidecar.domain.trust import TrustSubject
 from atmos_ai_sidecar.errors import ProjectUntrustedError
 
@@ -40,9 +41,7 @@ class Workspaces:
         needs_trust: bool = True,
     ) -> AsyncIterator[Workspace]:
         """Opens a workspace for one run; leaving the context ends its turns. See ``OpenWorkspace``."""
-        config = await asyncio.to_thread(
-            load_configuration, run.directory, run.environment, AtmosFlags.parsed(options.atmos_flags)
-        )
+        config = await asyncio.to_thread(configuration_of, run, options)
         # A project that is not trusted must not choose a server that this process connects to.
         needs_trust = needs_trust or config.sessions.storage is Storage.POSTGRES
         for_this_run = is_run_trusted(run.environment, flag=options.trust_project)

@@ -66,6 +66,13 @@ class Section:
         node = self.node.get(name) if self.node else None
         return node if isinstance(node, Scalar) and (node.value is not None or node.variable) else None
 
+    def node_of(self, name: str) -> Node | None:
+        """The value as it is written, of any type; None when it is missing or empty."""
+        node = self._find(name)
+        if isinstance(node, ListNode):
+            self._reading.values[self._path(name)] = f"{len(node.items)} in all"
+        return node
+
     def text(self, name: str, default: str = "") -> str:
         return self._value(name, default, "text", lambda value: value if isinstance(value, str) else None, weak=False)
 
@@ -118,19 +125,6 @@ class Section:
                 problem = f"{self.path}.{key} is not a setting."
                 raise ConfigurationInvalidError(problem, file=node.origin.file, line=node.origin.line, remedy=remedy)
         return self
-
-    def not_yet(self, name: str, instead: str) -> None:
-        """Stops the start when a setting is written that nothing obeys: it must not look as if it did.
-
-        Raises:
-            ConfigurationInvalidError: The setting is there and not empty.
-        """
-        node = self._find(name)
-        if node is not None and not (isinstance(node, ListNode) and not node.items):
-            problem = f"{self._path(name)} is not obeyed by this version, so it does not start with it."
-            raise ConfigurationInvalidError(
-                problem, file=node.origin.file, line=node.origin.line, remedy=f"Until then {instead}."
-            )
 
     def hint(self, known: Iterable[str]) -> None:
         """Warns about keys that look like a slip of the pen; others are the business of Atmos."""

@@ -11,6 +11,7 @@ from atmos_ai_sidecar.domain.compaction import CompactionSettings
 from atmos_ai_sidecar.domain.grants import Grant
 from atmos_ai_sidecar.domain.permissions import PermissionSettings
 from atmos_ai_sidecar.domain.prices import PriceTable
+from atmos_ai_sidecar.domain.rule_examples import RuleExample
 from atmos_ai_sidecar.domain.trust import Claim
 from atmos_ai_sidecar.errors import AIDisabledError
 
@@ -114,6 +115,10 @@ class Config:
     sessions: SessionSettings
     tools: ToolSettings
     instructions: InstructionSettings
+    rule_examples: Sequence[RuleExample]
+    """What was written to hold for the rules; see ``check_examples``."""
+    answers_problem: str
+    """Why what Atmos' own assistant remembers cannot be used; empty when it can."""
     budget: Budget
     prices: PriceTable
     compaction: CompactionSettings

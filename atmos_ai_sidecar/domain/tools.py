@@ -5,9 +5,12 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from atmos_ai_sidecar.errors import ToolExistsError, ToolNotFoundError
+
+if TYPE_CHECKING:
+    from atmos_ai_sidecar.domain.commands.assessment import SimpleCommand
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
 
@@ -129,6 +132,14 @@ class Demand:
     """The file that the call is about, links followed: relative to the project where it is in there."""
     prefix: Sequence[str] = ()
     """The first words of the one command that the call runs, as a grant may name them; empty when it may not."""
+    commands: "Sequence[SimpleCommand]" = ()
+    """Every command that the call would run, as far as it tells; empty when it runs none of the model's choosing."""
+    is_open: bool = False
+    """It may run more than ``commands``."""
+    paths: Sequence[str] = ()
+    """Every file that the call may be about, in the form of ``target``; empty when ``target`` says it all."""
+    folders: Sequence[str] = ()
+    """Those of them that are folders and stand for everything in them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

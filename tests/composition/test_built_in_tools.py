@@ -24,7 +24,7 @@ def territory(home: Path, folder: str = "infra/live", *, configuration: str = ""
     (project / "atmos.yaml").write_text(f"ai: {{enabled: true}}\n{configuration}")
     variables = {"HOME": str(home), **environment}
     run = Run(run_id="", directory=str(project), environment=variables)
-    return territory_of(run, load_configuration(run.directory, variables))
+    return territory_of(run, load_configuration(run.directory, {**variables, "ATMOS_AI_POLICY": ""}))
 
 
 def test_the_repository_and_the_base_path_belong_to_the_project(home: Path) -> None:

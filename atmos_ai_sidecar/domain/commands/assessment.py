@@ -36,6 +36,8 @@ class SimpleCommand:
     """The program's name without folder, in lower case; empty when it cannot be known."""
     subcommands: Sequence[str] = ()
     """The subcommands, without the options before and between them: ``("state", "rm")``."""
+    operands: Sequence[str | None] = ()
+    """The arguments that are no options, subcommands and values of options, as far as the tables tell."""
     wrappers: Sequence[str] = ()
     """The programs that run it, outermost first."""
 
@@ -53,6 +55,8 @@ class Assessment:
     """Every simple command, also those inside of wrappers, substitutions, functions and ``sh -c``."""
     command_class: CommandClass
     """The strictest class of all parts."""
+    is_open: bool = False
+    """It may run more than ``commands``: a part of it cannot be read, or is known only when it runs."""
     doubts: Sequence[str] = ()
     """Why it asks at least, whatever rule allows it; noun phrases."""
     forbidden: str = ""
@@ -145,6 +149,7 @@ class _Assessor:
     doubts: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     forbidden: str = ""
+    is_open: bool = False
     level: int = 0
 
     def assessment(self) -> Assessment:
@@ -155,6 +160,7 @@ class _Assessor:
         return Assessment(
             commands=tuple(self.commands),
             command_class=strictest([*self.classes, *(command.command_class for command in self.commands)]),
+            is_open=self.is_open,
             doubts=tuple(dict.fromkeys(self.doubts)),
             forbidden=self.forbidden,
             paths=known_paths,
@@ -167,6 +173,7 @@ class _Assessor:
     def text(self, text: str, wrappers: Sequence[str]) -> None:
         if len(text) > MAX_LENGTH or self.level == MAX_LEVELS:
             self.doubt("more text than is looked at", CommandClass.UNKNOWN)
+            self.is_open = True
             return
         if has_hidden_characters(text):
             self.doubt(_HIDDEN)
@@ -174,6 +181,7 @@ class _Assessor:
         reading = read(self.parse(text))
         self.doubts.extend(reading.doubts)
         self.classes.extend(reading.classes)
+        self.is_open = self.is_open or CommandClass.UNKNOWN in reading.classes
         self.paths.extend(reading.paths)
         for words in reading.commands:
             if words:
@@ -187,6 +195,7 @@ class _Assessor:
             self.doubt(doubt, CommandClass.UNKNOWN)
         if len(wrappers) > MAX_WRAPPERS:
             self.doubt("more wrappers than are looked through", CommandClass.UNKNOWN)
+            self.is_open = True
             return
         wrapped = unwrap(program.name, rest)
         if wrapped is not None:
@@ -196,7 +205,7 @@ class _Assessor:
         verdict = classify(own, program.spec)
         if own == ["--version"] and program.prints_version:
             verdict = Verdict(command_class=CommandClass.READ, subcommands=["--version"])
-        self._add(words, program.name, verdict.command_class, wrappers, verdict.subcommands)
+        self._add(words, program.name, wrappers, verdict)
         inner = (*wrappers, program.name)
         for run in (*runs, verdict.inner):
             if run:
@@ -204,8 +213,10 @@ class _Assessor:
                 self.argv(run, inner)
 
     def _wrapped(self, words: Words, program: str, wrapped: Wrapped, wrappers: Sequence[str]) -> None:
-        self._add(words, program, wrapped.command_class, wrappers)
+        self._add(words, program, wrappers, Verdict(command_class=wrapped.command_class))
         self.doubts.extend(wrapped.doubts)
+        hides_all = None in words and not wrapped.words and wrapped.text is None
+        self.is_open = self.is_open or hides_all or wrapped.command_class is CommandClass.UNKNOWN
         for assignment in wrapped.assignments:
             if not is_harmless_assignment(assignment):
                 self.doubt(f"the variable {assignment.partition('=')[0]}, which is set", CommandClass.UNKNOWN)
@@ -215,20 +226,14 @@ class _Assessor:
         if wrapped.text is not None:
             self.text(wrapped.text, inner)
 
-    def _add(
-        self,
-        words: Words,
-        program: str,
-        command_class: CommandClass,
-        wrappers: Sequence[str],
-        subcommands: Sequence[str] = (),
-    ) -> None:
+    def _add(self, words: Words, program: str, wrappers: Sequence[str], verdict: Verdict) -> None:
         self.commands.append(
             SimpleCommand(
                 argv=tuple(words),
-                command_class=command_class,
+                command_class=verdict.command_class,
                 program=program,
-                subcommands=tuple(subcommands),
+                subcommands=tuple(verdict.subcommands),
+                operands=tuple(verdict.operands),
                 wrappers=tuple(wrappers),
             )
         )

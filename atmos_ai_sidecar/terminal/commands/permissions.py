@@ -1,5 +1,5 @@
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -7,6 +7,7 @@ import click
 from atmos_ai_sidecar.application.validation import validate_input
 from atmos_ai_sidecar.application.workspace import Workspace
 from atmos_ai_sidecar.domain.permissions import Decision, Rule
+from atmos_ai_sidecar.errors import InvalidFieldError
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
 from atmos_ai_sidecar.terminal.commands.tree import Command, Group
@@ -43,25 +44,41 @@ async def explain(
     named = dict(_pair(value) for value in values)
     is_many = input_json == "-"
     first = {} if is_many else {**_object(input_json, "--input"), **named}
+    as_json = output_format == "json"
     async with context.open_workspace() as workspace:
+        for warning in workspace.permissions.warnings:
+            context.writer.say(warning)
         if workspace.permissions.is_switched_off(tool):
             context.writer.say(f"{tool} is switched off; this is what would be decided if it were on.")
         if not is_many:
-            _print(context, *_explained(workspace, tool, first), as_json=output_format == "json", in_one_line=False)
+            _print(context, *_explained(workspace, tool, first), as_json=as_json, in_one_line=False)
             return exit_codes.DONE
-        async for one in _inputs(context):
-            explained = _explained(workspace, tool, {**one, **named})
-            _print(context, *explained, as_json=output_format == "json", in_one_line=True)
-    return exit_codes.DONE
+        workspace.permissions.find(tool)
+        return await _explain_lines(context, workspace, tool, named, as_json=as_json)
 
 
-async def _inputs(context: CommandContext) -> AsyncIterator[dict[str, Any]]:
-    """The inputs on standard input, one a line; empty lines are skipped."""
-    number = 0
+async def _explain_lines(
+    context: CommandContext, workspace: Workspace, tool: str, named: Mapping[str, str], *, as_json: bool
+) -> int:
+    """One decision for each line of standard input; empty lines are skipped, and a wrong one gets an error instead.
+
+    Returns:
+        The exit code: a failure when a line was wrong.
+    """
+    number, code = 0, exit_codes.DONE
     while (line := await context.reader.line()) is not None:
         number += 1
-        if line.strip():
-            yield _object(line, f"Line {number} of standard input")
+        if not line.strip():
+            continue
+        try:
+            explained = _explained(workspace, tool, {**_object(line, f"Line {number}"), **named})
+        except (click.UsageError, InvalidFieldError) as error:
+            message = error.message
+            code = exit_codes.ERROR
+            context.writer.line(json.dumps({"error": message, "line": number}) if as_json else f"error: {message}")
+        else:
+            _print(context, *explained, as_json=as_json, in_one_line=True)
+    return code
 
 
 def _explained(workspace: Workspace, tool: str, values: Mapping[str, Any]) -> tuple[Decision, str]:
@@ -106,7 +123,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
 def _object(text: str, where: str) -> dict[str, Any]:
     try:
         values = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise click.UsageError(f"{where} is no JSON: {error}.") from error
     if not isinstance(values, dict):
         raise click.UsageError(f"{where} must be a JSON object.")

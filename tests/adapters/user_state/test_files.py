@@ -255,8 +255,9 @@ def test_an_entry_of_the_first_versions_is_a_grant_with_an_id_that_stays(state: 
     ],
 )
 def test_an_entry_that_lacks_what_limits_it_is_no_grant(state: Path, changes: dict[str, object]) -> None:
-    whole = {"id": "a", "command": [], "command_class": None, "from_session": "", "expire_time": "", "uses": 0}
-    entry = {"tool": "t", "allow": True, "input": {}, "session_id": "", "user": "", "create_time": "", **whole}
+    whole: dict[str, object] = {"id": "a", "command": [], "command_class": None, "from_session": "", "expire_time": "", "uses": 0}
+    entry: dict[str, object] = {"tool": "t", "allow": True, "input": {}, "session_id": "", "user": "", **whole}
+    entry["create_time"] = ""
     entry.update(changes)
     entry = {name: value for name, value in entry.items() if value is not None or name == "command_class"}
     write_grants(state, json.dumps({"version": 1, "project": "/p", "grants": [entry]}))
