@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from atmos_ai_sidecar.composition.workspaces import Workspaces
     from atmos_ai_sidecar.rpc.server import Server
     from atmos_ai_sidecar.sidecar.serve import Launch, RunningSidecar
-    from atmos_ai_sidecar.terminal.services import CommandServices, DemoSetup
+    from atmos_ai_sidecar.terminal.services import CommandServices, DemoSetup, OpenQuestion
 
 CAPABILITIES = ("chat", "permissions", "sessions", "terminal", "tools")
 
@@ -84,6 +84,7 @@ class Sidecar:
             list_settings=list_settings,
             examine_run=self._examine,
             run_foreground_sidecar=self._run_foreground,
+            open_questions=_open_questions,
             clock=self.clock,
             version=__version__,
         )
@@ -191,6 +192,13 @@ async def _run_here(arguments: Sequence[str]) -> int:
     finally:
         await prompter.close()
         await sidecar.close()
+
+
+def _open_questions(token: str) -> "AbstractAsyncContextManager[Sequence[OpenQuestion]]":
+    from atmos_ai_sidecar.rpc.answering import remote_questions
+    from atmos_ai_sidecar.sidecar.directory import sockets
+
+    return remote_questions([str(path) for path in sockets()], token)
 
 
 def _resume_command(token: str) -> Sequence[str]:

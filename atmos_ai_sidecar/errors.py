@@ -107,6 +107,17 @@ class PermissionRequestNotFoundError(NotFoundError):
         )
 
 
+class RuleNotFoundError(NotFoundError):
+    reason = "RULE_NOT_FOUND"
+
+    def __init__(self, grant_id: str) -> None:
+        super().__init__(
+            f"Nothing is remembered under the id {grant_id!r}.",
+            remedy="`atmos-ai permissions list` shows what is. Rules of the configuration are changed in its files.",
+            grant_id=grant_id,
+        )
+
+
 class AlreadyExistsError(SidecarError):
     """The name is taken."""
 

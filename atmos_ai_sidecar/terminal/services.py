@@ -3,12 +3,14 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from typing import Protocol
 
 from atmos_ai_sidecar.application.doctor import CheckedFinding
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.console import Console
 from atmos_ai_sidecar.application.settings import Setting
 from atmos_ai_sidecar.application.workspace import OpenWorkspace, Run, RunOptions
+from atmos_ai_sidecar.domain.requests import Option
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,29 @@ RunForegroundSidecar = Callable[[Console, str, Run, RunOptions], Awaitable[int]]
 """Serves one run's project until a signal, prints a token of the role owner or client, and returns the exit code."""
 
 
+class OpenQuestion(Protocol):
+    """A question that another sidecar asks."""
+
+    @property
+    def id(self) -> str:
+        """What the answer names."""
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """The question, sanitised, ready to print."""
+
+    @property
+    def options(self) -> Sequence[Option]:
+        """The possible answers."""
+
+    async def answer(self, option_id: str, comment: str) -> str:
+        """Answers it, and returns how it was settled."""
+
+
+OpenQuestions = Callable[[str], AbstractAsyncContextManager[Sequence[OpenQuestion]]]
+"""The open questions of the sidecars of this user that know a token; they can be answered within the context."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandServices:
     open_workspace: OpenWorkspace
@@ -49,5 +74,6 @@ class CommandServices:
     list_settings: ListSettings
     examine_run: ExamineRun
     run_foreground_sidecar: RunForegroundSidecar
+    open_questions: OpenQuestions
     clock: Clock
     version: str

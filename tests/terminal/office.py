@@ -21,7 +21,7 @@ from atmos_ai_sidecar.domain.permissions import PermissionSettings
 from atmos_ai_sidecar.domain.tools import Effect, Execution, Parameter, Result, Tool, ToolRegistry
 from atmos_ai_sidecar.errors import ProjectUntrustedError, SidecarError
 from atmos_ai_sidecar.terminal.main import run_command
-from atmos_ai_sidecar.terminal.services import CommandServices, DemoSetup
+from atmos_ai_sidecar.terminal.services import CommandServices, DemoSetup, OpenQuestion
 from tests.fakes.audit_log import FakeAuditLog, fake_audit
 from tests.fakes.chat import Script, ScriptedChat, ScriptedTurn
 from tests.fakes.clock import FakeClock
@@ -133,6 +133,8 @@ class Office:
         self.opened: list[tuple[Run, RunOptions]] = []
         self.foreground_roles: list[str] = []
         self.has_prepared_model = False
+        self.questions: Sequence[OpenQuestion] = ()
+        self.tokens: list[str] = []
 
     async def run(self, console: FakeConsole, *arguments: str) -> int:
         """Runs a command to its end."""
@@ -147,6 +149,7 @@ class Office:
             list_settings=lambda run, options: self.settings,
             examine_run=self._examine,
             run_foreground_sidecar=self._run_foreground,
+            open_questions=self._open_questions,
             clock=self.clock,
             version="1.2.3",
         )
@@ -196,6 +199,11 @@ class Office:
             prepare_model=self._prepare_model,
             check_model=lambda: None,
         )
+
+    @asynccontextmanager
+    async def _open_questions(self, token: str) -> AsyncIterator[Sequence[OpenQuestion]]:
+        self.tokens.append(token)
+        yield self.questions
 
     async def _prepare_model(self) -> None:
         self.has_prepared_model = True

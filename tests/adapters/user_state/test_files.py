@@ -158,7 +158,7 @@ def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None
 
 def test_a_lock_that_is_held_too_long_is_one_clear_error(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(0, 1000, 10))
-    monkeypatch.setattr(json_file.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr("atmos_ai_sidecar.adapters.user_state.json_file.time.monotonic", lambda: next(clock))
     file = GrantsFile(state, "/p")
     file.add(GRANT)
     with (file.path.parent / "lock").open("w") as lock:
@@ -255,7 +255,14 @@ def test_an_entry_of_the_first_versions_is_a_grant_with_an_id_that_stays(state: 
     ],
 )
 def test_an_entry_that_lacks_what_limits_it_is_no_grant(state: Path, changes: dict[str, object]) -> None:
-    whole: dict[str, object] = {"id": "a", "command": [], "command_class": None, "from_session": "", "expire_time": "", "uses": 0}
+    whole: dict[str, object] = {
+        "id": "a",
+        "command": [],
+        "command_class": None,
+        "from_session": "",
+        "expire_time": "",
+        "uses": 0,
+    }
     entry: dict[str, object] = {"tool": "t", "allow": True, "input": {}, "session_id": "", "user": "", **whole}
     entry["create_time"] = ""
     entry.update(changes)
