@@ -18,7 +18,7 @@ from atmos_ai_sidecar.domain.messages import (
     Usage,
 )
 from atmos_ai_sidecar.domain.permissions import Decision, DecisionKind, Rule
-from atmos_ai_sidecar.domain.requests import Answer, Option, PermissionRequest
+from atmos_ai_sidecar.domain.requests import Answer, Option, PermissionRequest, canonical_json
 from atmos_ai_sidecar.domain.sessions import ContextItem, Session
 from atmos_ai_sidecar.domain.tools import Effect, OutputPiece, Tool
 from atmos_ai_sidecar.errors import InvalidFieldError

@@ -53,6 +53,7 @@ class FakeApprover:
             expire_time=ASKED + timedelta(hours=1),
             outcome=self.answer,
             comment=self.comment,
+            resolved_by="me",
         )
 
     def holds(
