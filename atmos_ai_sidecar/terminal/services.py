@@ -67,6 +67,29 @@ OpenQuestions = Callable[[str], AbstractAsyncContextManager[Sequence[OpenQuestio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StayingSidecar:
+    """A sidecar that stays warm for later runs of a project."""
+
+    project: str
+    """The project's directory, absolute and real."""
+    process_id: int
+    version: str
+
+
+class StayingSidecars(Protocol):
+    """The user's sidecars that stay warm."""
+
+    def list(self, environment: Mapping[str, str]) -> Sequence[StayingSidecar]:
+        """Those that live, by project."""
+
+    def instructions(self, sidecar: StayingSidecar) -> str:
+        """How to call one, to be pasted into a shell."""
+
+    async def stop(self, sidecar: StayingSidecar, *, force: bool) -> bool:
+        """Ends one; whether it is gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommandServices:
     open_workspace: OpenWorkspace
     start_demo: StartDemo
@@ -75,5 +98,6 @@ class CommandServices:
     examine_run: ExamineRun
     run_foreground_sidecar: RunForegroundSidecar
     open_questions: OpenQuestions
+    staying_sidecars: StayingSidecars
     clock: Clock
     version: str

@@ -21,7 +21,7 @@ from atmos_ai_sidecar.domain.permissions import PermissionSettings
 from atmos_ai_sidecar.domain.tools import Effect, Execution, Parameter, Result, Tool, ToolRegistry
 from atmos_ai_sidecar.errors import ProjectUntrustedError, SidecarError
 from atmos_ai_sidecar.terminal.main import run_command
-from atmos_ai_sidecar.terminal.services import CommandServices, DemoSetup, OpenQuestion
+from atmos_ai_sidecar.terminal.services import CommandServices, DemoSetup, OpenQuestion, StayingSidecar
 from tests.fakes.audit_log import FakeAuditLog, fake_audit
 from tests.fakes.chat import Script, ScriptedChat, ScriptedTurn
 from tests.fakes.clock import FakeClock
@@ -104,6 +104,25 @@ async def answer_plainly(turn: ScriptedTurn) -> None:
     await turn.say(f"You said: {turn.text}")
 
 
+class FakeStayingSidecars:
+    """Sidecars that stay, and those that were ended."""
+
+    def __init__(self) -> None:
+        self.found: list[StayingSidecar] = []
+        self.stopped: list[tuple[str, bool]] = []
+        self.stubborn = False
+
+    def list(self, _environment: Mapping[str, str]) -> Sequence[StayingSidecar]:
+        return self.found
+
+    def instructions(self, sidecar: StayingSidecar) -> str:
+        return f"grpcurl {sidecar.process_id}\n"
+
+    async def stop(self, sidecar: StayingSidecar, *, force: bool) -> bool:
+        self.stopped.append((sidecar.project, force))
+        return not self.stubborn
+
+
 class Office:
     """Everything that commands need, and what they did with it."""
 
@@ -132,6 +151,7 @@ class Office:
         self.project_file = ""
         self.opened: list[tuple[Run, RunOptions]] = []
         self.foreground_roles: list[str] = []
+        self.staying_sidecars = FakeStayingSidecars()
         self.has_prepared_model = False
         self.questions: Sequence[OpenQuestion] = ()
         self.tokens: list[str] = []
@@ -150,6 +170,7 @@ class Office:
             examine_run=self._examine,
             run_foreground_sidecar=self._run_foreground,
             open_questions=self._open_questions,
+            staying_sidecars=self.staying_sidecars,
             clock=self.clock,
             version="1.2.3",
         )
