@@ -8,7 +8,7 @@ import logging
 import os
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -208,11 +208,14 @@ async def _run_here(arguments: Sequence[str]) -> int:
         await sidecar.close()
 
 
-def _open_questions(token: str) -> "AbstractAsyncContextManager[Sequence[OpenQuestion]]":
+def _open_questions(environment: "Mapping[str, str]") -> "AbstractAsyncContextManager[Sequence[OpenQuestion]]":
     from atmos_ai_sidecar.rpc.answering import remote_questions
     from atmos_ai_sidecar.sidecar.directory import sockets
+    from atmos_ai_sidecar.sidecar.warm_places import warm_sidecars
 
-    return remote_questions([str(path) for path in sockets()], token)
+    known = {sidecar.socket_path: sidecar.token for sidecar in warm_sidecars(environment)}
+    given = environment.get("ATMOS_AI_TOKEN", "")
+    return remote_questions({str(path): given for path in sockets() if given} | known)
 
 
 def _resume_command(token: str) -> Sequence[str]:

@@ -1,6 +1,6 @@
 """A client of our own: questions of other sidecars of this user, and answers to them."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -50,16 +50,19 @@ class RemoteQuestion:
 
 
 @asynccontextmanager
-async def remote_questions(sockets: Sequence[str], token: str) -> AsyncIterator[Sequence[RemoteQuestion]]:
-    """The open questions of the sidecars behind the sockets that know the token; they can be answered meanwhile.
+async def remote_questions(tokens: Mapping[str, str]) -> AsyncIterator[Sequence[RemoteQuestion]]:
+    """The open questions of the sidecars that know the token; they can be answered within the context.
+
+    Args:
+        tokens: By socket.
 
     Raises:
-        StorageUnavailableError: The token may not answer; the error says why.
+        StorageUnavailableError: A sidecar refused for another reason than its token; the error says why.
     """
-    metadata = (("authorization", f"Bearer {token}"),)
     found: list[RemoteQuestion] = []
     async with AsyncExitStack() as stack:
-        for path in sockets:
+        for path, token in tokens.items():
+            metadata = (("authorization", f"Bearer {token}"),)
             channel = await stack.enter_async_context(aio.insecure_channel(f"unix:{path}"))
             found += await _questions_of(PermissionServiceStub(channel), metadata)
         yield found

@@ -62,8 +62,9 @@ class OpenQuestion(Protocol):
         """Answers it, and returns how it was settled."""
 
 
-OpenQuestions = Callable[[str], AbstractAsyncContextManager[Sequence[OpenQuestion]]]
-"""The open questions of the sidecars of this user that know a token; they can be answered within the context."""
+OpenQuestions = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Sequence[OpenQuestion]]]
+"""The open questions of this user's warm sidecars, and of those that know the token in the environment's
+``ATMOS_AI_TOKEN``; they can be answered within the context."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

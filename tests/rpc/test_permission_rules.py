@@ -111,12 +111,12 @@ async def test_a_question_is_answered_from_another_process(world: World, channel
     call = ToolRegistryServiceStub(channel).ExecuteTool(tools_pb.ExecuteToolRequest(name="change"), metadata=OWNER)
     shown = (await prompter.read()).question
     sockets = [f"{world.socket_path}.dead", world.socket_path]
-    async with remote_questions(sockets, "f" * 64) as found:
+    async with remote_questions(dict.fromkeys(sockets, "f" * 64)) as found:
         assert not found
-    async with remote_questions(sockets, world.tokens.mint_client()) as (question,):
+    async with remote_questions(dict.fromkeys(sockets, world.tokens.mint_client())) as (question,):
         with pytest.raises(StorageUnavailableError, match="refused"):
             await question.answer("allow_once", "")
-    async with remote_questions(sockets, OWNER_TOKEN) as (question,):
+    async with remote_questions(dict.fromkeys(sockets, OWNER_TOKEN)) as (question,):
         assert (question.id, list(question.lines)) == (shown.permission_request_id, list(shown.lines))
         assert [option.key for option in question.options] == ["y", "a", "n", "d"]
         assert await question.answer("allow_once", "") == "allow_once"

@@ -222,8 +222,8 @@ class Office:
         )
 
     @asynccontextmanager
-    async def _open_questions(self, token: str) -> AsyncIterator[Sequence[OpenQuestion]]:
-        self.tokens.append(token)
+    async def _open_questions(self, environment: Mapping[str, str]) -> AsyncIterator[Sequence[OpenQuestion]]:
+        self.tokens.append(environment.get("ATMOS_AI_TOKEN", ""))
         yield self.questions
 
     async def _prepare_model(self) -> None:

@@ -15,18 +15,15 @@ from atmos_ai_sidecar.terminal.services import OpenQuestion
 async def answer(context: CommandContext, request_id: str, key: str, *, reason: str) -> int:
     """Answer a question of a sidecar that runs elsewhere; without ID, show what is asked.
 
-    It reaches the sidecars of this user that know the owner's token in ATMOS_AI_TOKEN, which `sidecar run` prints.
-    y allows once, a always; n rejects once, d always.
+    It reaches the sidecars that stay warm, and those that know the owner's token in ATMOS_AI_TOKEN, which
+    `sidecar run` prints. y allows once, a always; n rejects once, d always.
 
     \b
     Example:
       atmos-ai permissions answer 8Jx… y
       atmos-ai permissions answer 8Jx… n --reason 'Not on a Friday.'
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    token = context.environment.get("ATMOS_AI_TOKEN", "")
-    if not token:
-        raise click.UsageError("Set ATMOS_AI_TOKEN to the owner's token; `atmos-ai sidecar run` prints it.")
-    async with context.services.open_questions(token) as found:
+    async with context.services.open_questions(context.environment) as found:
         questions = list(found)
         if not request_id:
             for one in questions:
@@ -35,7 +32,10 @@ async def answer(context: CommandContext, request_id: str, key: str, *, reason: 
             return exit_codes.DONE
         question = next((one for one in questions if one.id == request_id), None)
         if question is None:
-            context.writer.say("No sidecar that can be reached asks that. `atmos-ai permissions answer` lists all.")
+            context.writer.say(
+                "No sidecar that can be reached asks that. `atmos-ai permissions answer` lists what is asked; "
+                "for `sidecar run`, set ATMOS_AI_TOKEN to the token that it printed."
+            )
             return exit_codes.ERROR
         line = f"{key} {reason}".strip()
         if not key:
