@@ -48,7 +48,7 @@ class WorkspaceApprover:
         options = options_for(tool, call, decision)
         stack = str(call.input.get(tool.stack_parameter, "")) if tool.stack_parameter else ""
         request = PermissionRequest(
-            id=secrets.token_urlsafe(24),
+            id=secrets.token_hex(16),
             session_id=context.session_id,
             turn_id=context.turn_id,
             tool_call_id=call.id,

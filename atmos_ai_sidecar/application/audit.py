@@ -54,6 +54,10 @@ class Audit:
     def entry(self, call: ToolCall, decision: Decision, **fields: Any) -> AuditEntry:
         """What is written down about a decision about a call."""
         rule = decision.rule
+        # The text of a remembered rule has values of the input.
+        told = self._redact_json(
+            {"reason": decision.reason, "rule": f"{rule.text} ({rule.file}:{rule.line})" if rule.file else rule.text}
+        )
         shown = canonical_json(self._redact_json(dict(call.input)))
         return AuditEntry(
             time=self._clock.now().isoformat(),
@@ -62,8 +66,8 @@ class Audit:
             input_digest=digest(call.name, canonical_json(call.input)),
             input=shown[:MAX_INPUT_CHARACTERS],
             decision=decision.kind.value,
-            reason=decision.reason,
-            rule=f"{rule.text} ({rule.file}:{rule.line})" if rule.file else rule.text,
+            reason=told["reason"],
+            rule=told["rule"],
             **fields,
         )
 

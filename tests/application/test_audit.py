@@ -299,6 +299,13 @@ async def test_a_row_has_the_rule_the_redacted_input_and_the_digest_of_the_whole
     assert (first["session_id"], first["turn_id"], first["tool_call_id"]) == ("s", "t", "call-1")
 
 
+async def test_a_remembered_rule_shows_no_secret_of_the_input() -> None:
+    office = Office(works)
+    office.store.add(Grant(tool="change", allow=True, input={"to": "hush"}))
+    assert (await office.call(to="hush")).success
+    assert all("hush" not in row.entry for row in office.log.rows)
+
+
 async def test_what_cannot_be_written_down_does_not_run_unless_it_only_reads() -> None:
     for effect, runs in ((Effect.WRITE, False), (Effect.READ, True)):
         office = Office(works, effect)

@@ -28,7 +28,7 @@ async def answer(context: CommandContext, request_id: str, key: str, *, reason: 
         if not request_id:
             for one in questions:
                 _show(context, one)
-            context.writer.say(f"{len(questions)} questions are open." if questions else "No question is open.")
+            context.writer.say(f"{len(questions)} question(s)." if questions else "No question is open.")
             return exit_codes.DONE
         question = next((one for one in questions if one.id == request_id), None)
         if question is None:
