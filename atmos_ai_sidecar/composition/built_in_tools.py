@@ -58,7 +58,7 @@ def built_in_tools(run: Run, options: RunOptions, config: Config, outputs: ToolO
     files = file_tools(territory, own_settings=own_settings, changes=changes, runner=runner, umask=run.umask)
     return BuiltInTools(
         tools=(
-            *atmos_tools(command_line, parse),
+            *atmos_tools(command_line, territory, parse),
             *files.tools,
             read_tool_output(outputs),
             *([shell] if has_shell else []),

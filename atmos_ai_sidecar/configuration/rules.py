@@ -14,7 +14,7 @@ from atmos_ai_sidecar.domain.tools import Effect
 from atmos_ai_sidecar.errors import ConfigurationInvalidError
 
 _CONDITIONS = ("tools", "stacks", "components", "commands", "paths", "effects")
-_KEYS = ("decision", *_CONDITIONS, "reason", "examples")
+RULE_KEYS = ("decision", *_CONDITIONS, "reason", "examples")
 _EFFECTS = {str(effect): effect for effect in Effect}
 
 
@@ -49,7 +49,7 @@ def read_rules(node: Node | None, path: str, directory: Path, *, is_managed: boo
     for index, item in enumerate(node.items):
         if isinstance(item, Scalar):
             raise wrong_type(item, f"{path}[{index}]", "a rule such as {decision: ask, tools: [...]}")
-        section = Section(item, f"{path}[{index}]", reading).only(*_KEYS)
+        section = Section(item, f"{path}[{index}]", reading).only(*RULE_KEYS)
         rule = replace(_rule(section, item, reading), is_managed=is_managed)
         rules.append(rule)
         examples += _examples(section.section("examples").only("match", "not_match"), rule)

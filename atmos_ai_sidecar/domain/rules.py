@@ -7,7 +7,7 @@ against it: a rule that allows needs to be sure, one that asks or denies does no
 import fnmatch
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -84,17 +84,27 @@ class RuleBook:
         return f"RuleBook({self.rules!r})"
 
     def against(self, call: Call) -> Sequence[Found]:
-        """The rules that ask or deny and hold for the call, or may hold, in the order in which they are written."""
+        """The rules that ask or deny and hold for the call, in the order in which they are written.
+
+        Of those that may hold, because the call does not tell, at least the first of each decision.
+        """
         shelf = self._shelf(call.tool)
-        if not shelf.strict:
-            return ()
-        found = (_against(entry, call) for entry in shelf.strict_for(call))
-        return [each for each in found if each is not None]
+        words, stacks = shelf.named_by(call)
+        found = {
+            entry.index: each for entry in shelf.strict.naming(words, stacks.values) if (each := _against(entry, call))
+        }
+        for group in shelf.strict.groups(of_words=None in words, of_stacks=stacks.is_open):
+            # What cannot be told may be what any of these name: one of them is as much to know as all.
+            for entry in group:
+                if entry.index not in found and (each := _against(entry, call)):
+                    found[entry.index] = each
+                    break
+        return [found[index] for index in sorted(found)]
 
     def allowing(self, call: Call, part: Part) -> Sequence[PermissionRule]:
         """The rules that allow that part of the call, for sure."""
-        shelf = self._shelf(call.tool)
-        return [entry.rule for entry in shelf.allowing_for(part) if _allows(entry, call, part)]
+        entries = self._shelf(call.tool).allowing.naming(part.words[:1], part.stacks.values)
+        return [entry.rule for entry in entries if _allows(entry, call, part)]
 
     def denies_all(self, tool: str) -> bool:
         """Whether a rule denies every call of a tool."""
@@ -127,56 +137,61 @@ class _Entry:
 class _Index:
     """Entries by what they name without wildcards."""
 
-    def __init__(self) -> None:
-        self.by_word: Mapping[str, list[_Entry]] = defaultdict(list)
-        self.by_stack: Mapping[str, list[_Entry]] = defaultdict(list)
-        self.others: list[_Entry] = []
+    def __init__(self, entries: Iterable[_Entry]) -> None:
+        self._others: list[_Entry] = []
+        self._by_word: dict[str, list[_Entry]] = defaultdict(list)
+        self._by_stack: dict[str, list[_Entry]] = defaultdict(list)
+        self._of_words: dict[object, list[_Entry]] = defaultdict(list)
+        self._of_stacks: dict[object, list[_Entry]] = defaultdict(list)
+        for entry in entries:
+            self._add(entry)
 
-    def add(self, entry: _Entry) -> None:
-        words = {pattern.first_word for pattern in entry.commands}
-        stacks = set(entry.rule.stacks)
-        if words and "" not in words:
-            for word in words:
-                self.by_word[word].append(entry)
-        elif stacks and not any(_has_wildcard(stack) for stack in stacks):
-            for stack in stacks:
-                self.by_stack[stack].append(entry)
-        else:
-            self.others.append(entry)
-
-    def candidates(self, words: set[str | None], stacks: Said) -> Sequence[_Entry]:
-        found = [*self.others]
-        if None in words:
-            found += [entry for entries in self.by_word.values() for entry in entries]
+    def naming(self, words: Iterable[str | None], stacks: Sequence[str]) -> Sequence[_Entry]:
+        """The entries that may hold for commands that begin with these words and for these stacks, in their order."""
+        found = [*self._others]
         for word in words:
-            found += self.by_word.get(word or "", ())
-        if stacks.is_open:
-            found += [entry for entries in self.by_stack.values() for entry in entries]
-        for stack in stacks.values:
-            found += self.by_stack.get(stack, ())
+            found += self._by_word.get(word or "", ())
+        for stack in stacks:
+            found += self._by_stack.get(stack, ())
         unique = {entry.index: entry for entry in found}
         return [unique[index] for index in sorted(unique)]
+
+    def groups(self, *, of_words: bool, of_stacks: bool) -> Iterator[Sequence[_Entry]]:
+        """The entries that name words or stacks, those together that would decide alike."""
+        if of_words:
+            yield from self._of_words.values()
+        if of_stacks:
+            yield from self._of_stacks.values()
+
+    def _add(self, entry: _Entry) -> None:
+        rule = entry.rule
+        group = (rule.decision, rule.is_managed)
+        words = {pattern.first_word for pattern in entry.commands}
+        if words and "" not in words:
+            self._of_words[group].append(entry)
+            for word in words:
+                self._by_word[word].append(entry)
+        elif rule.stacks and not any(map(_has_wildcard, rule.stacks)):
+            self._of_stacks[group].append(entry)
+            for stack in set(rule.stacks):
+                self._by_stack[stack].append(entry)
+        else:
+            self._others.append(entry)
 
 
 class _Shelf:
     """The rules for one tool."""
 
     def __init__(self, entries: Sequence[_Entry]) -> None:
-        self.strict = [entry for entry in entries if entry.rule.decision is not DecisionKind.ALLOW]
-        self._strict, self._allowing = _Index(), _Index()
-        for entry in entries:
-            (self._allowing if entry.rule.decision is DecisionKind.ALLOW else self._strict).add(entry)
+        self.allowing = _Index(entry for entry in entries if entry.rule.decision is DecisionKind.ALLOW)
+        self.strict = _Index(entry for entry in entries if entry.rule.decision is not DecisionKind.ALLOW)
 
-    def strict_for(self, call: Call) -> Sequence[_Entry]:
-        words = {form[0] if form else None for part in call.parts for form in part.spellings}
-        stacks = Said(
-            values=[stack for part in call.parts for stack in part.stacks.values],
-            is_open=any(part.stacks.is_open for part in call.parts),
-        )
-        return self._strict.candidates(words | ({None} if call.is_open else set()), stacks)
-
-    def allowing_for(self, part: Part) -> Sequence[_Entry]:
-        return self._allowing.candidates({part.words[0]} if part.words else set(), part.stacks)
+    def named_by(self, call: Call) -> tuple[set[str | None], Said]:
+        """The words that the call's commands may begin with, and its stacks."""
+        words = {form[0] for part in call.parts for form in part.spellings}
+        stacks = [stack for part in call.parts for stack in part.stacks.values]
+        is_open = any(part.stacks.is_open for part in call.parts)
+        return words | ({None} if call.is_open else set()), Said(values=stacks, is_open=is_open)
 
 
 def _against(entry: _Entry, call: Call) -> Found | None:

@@ -26,6 +26,7 @@ from atmos_ai_sidecar.v1 import (
     tool_registry_service_pb2,
     tool_registry_service_pb2_grpc,
 )
+from tests.bench.decisions import decision_rows
 from tests.bench.table import Row, row, table
 from tests.e2e.screen import Screen
 from tests.sidecar_process import SidecarProcess, sidecar_process
@@ -162,6 +163,7 @@ def measure(directory: Path) -> Sequence[Row]:
             "ATMOS_AI_TRUST_PROJECT": "1",
         }
         rows = start_rows(project, environment) + chat_rows(project, environment) + exec_rows(project, environment)
+        rows += decision_rows()
         with sidecar_process(directory=project, environment=environment) as sidecar, sidecar.channel() as channel:
             rows += rpc_rows(sidecar, channel)
             rows += tool_rows(sidecar, channel, project, environment)

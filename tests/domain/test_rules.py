@@ -9,7 +9,14 @@ import pytest
 from atmos_ai_sidecar.adapters.command_parser import TreeSitterCommandParser
 from atmos_ai_sidecar.domain.commands import assess, assess_argv, demand_of
 from atmos_ai_sidecar.domain.decisions import Decision, DecisionKind, ListEntry
-from atmos_ai_sidecar.domain.permissions import Mode, PermissionSettings, Precedence, decide, is_hidden
+from atmos_ai_sidecar.domain.permissions import (
+    Mode,
+    PermissionSettings,
+    Precedence,
+    decide,
+    is_hidden,
+    unknown_patterns,
+)
 from atmos_ai_sidecar.domain.rules import PermissionRule, RuleBook
 from atmos_ai_sidecar.domain.tools import Demand, Effect, Execution, Result, Tool
 from atmos_ai_sidecar.domain.word_patterns import Match, WordPattern
@@ -223,6 +230,7 @@ def test_the_stack_of_an_atmos_command_decides(arguments: str, kind: DecisionKin
         ("./deploy.sh", ASK),
         ("ls", ALLOW),
         ("terraform version", ALLOW),
+        ("terraform fmt", ALLOW),
     ],
 )
 def test_a_command_whose_stack_cannot_be_told_asks_where_a_rule_may_deny_it(command: str, kind: DecisionKind) -> None:
@@ -436,3 +444,19 @@ def test_the_index_finds_what_a_search_finds() -> None:
     alone = [each for each in rules if decided(SHELL, values, each).rule == each.shown]
     assert [together.rule, *together.lost][: len(alone)] == [each.shown for each in alone]
     assert found.rules == tuple(rules)
+
+
+def test_patterns_of_lists_and_rules_without_a_tool_are_found_with_their_place() -> None:
+    settings = PermissionSettings(
+        allowed=entries("atmos_*", "read_file"),
+        blocked=entries("atmos_terraform_pla"),
+        restricted=entries("docs__*"),
+        atmos_denied=entries("gone"),
+        rules=RuleBook([rule(tools=("file_read", "file_reed"))]),
+    )
+    found = unknown_patterns(settings, {PLAN.name, "file_read"}, prefixes=["docs__"])
+    assert [(entry.pattern, entry.line) for entry in found] == [
+        ("atmos_terraform_pla", 0),
+        ("gone", 0),
+        ("file_reed", 7),
+    ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from atmos_ai_sidecar.domain.commands.arguments import Verdict, classify
 from atmos_ai_sidecar.domain.commands.paths import MAX_MOVES, leaves_directory, paths_of
-from atmos_ai_sidecar.domain.commands.programs import find_program, is_subcommand
+from atmos_ai_sidecar.domain.commands.programs import find_program, is_known, is_subcommand
 from atmos_ai_sidecar.domain.commands.specs import strictest
 from atmos_ai_sidecar.domain.commands.syntax import is_harmless_assignment, read
 from atmos_ai_sidecar.domain.commands.tree import Parse
@@ -64,6 +64,8 @@ class Assessment:
     paths: Sequence[str] = ()
     """Every word that may name a file, relative to the directory where the command line runs. Too many rather than
     too few."""
+    redirects: Sequence[str] = ()
+    """Those that redirects name."""
 
     @property
     def is_harmless(self) -> bool:
@@ -114,6 +116,11 @@ def assess_argv(argv: Sequence[str], parse: Parse) -> Assessment:
     return assessor.assessment()
 
 
+_RESERVED = frozenset(
+    {"!", "{", "}", "[[", "if", "then", "elif", "else", "fi", "for", "while", "until", "do", "done", "case", "esac",
+     "select", "function", "in", "coproc"}
+)  # fmt: skip
+"""Where one of them is taken for a program, the text means something else in bash."""
 _HIDDEN = "control or invisible characters"
 _ASSISTANT = "no tool runs the assistant itself"
 _FORBIDDEN_SUBCOMMANDS = {
@@ -126,6 +133,15 @@ _PACKAGE = re.compile(
     r"(?:-\w*m)?(?:.*/)?atmos_ai_sidecar(?:\.__main__|/__main__\.py|/)?|.*\b(?:import|runpy)\b.*atmos_ai_sidecar.*",
     re.DOTALL,
 )
+_NAMED = re.compile(r"(?:^|[^\w.-])(?:atmos-ai(?:-sidecar)?|grpcurl|atmos\s+(?:ai|mcp|lsp))(?![\w.-])")
+"""One of them in a script, or as the program that another one runs."""
+_CONFIGURES = re.compile(
+    r"(?:ai|mcp|commands|import|profiles|base_path|settings\.ai|components\.[^.]+\.command)(?:[.\[=].*)?"
+    r"|(?:settings|components(?:\.[^.=]+)?)(?:=.*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Keys of atmos.yaml that are for people only to set."""
+_READS_CONFIGURATION = frozenset({"get", "list", "show", "view", "validate"})
 _RUNS_CODE = frozenset({CommandClass.CODE_EXECUTION, CommandClass.UNKNOWN})
 
 
@@ -136,9 +152,13 @@ def _why_forbidden(command: SimpleCommand) -> str:
         chosen = command.subcommands[:1]
         # Behind an option that is not known, the subcommand may be another word.
         possible = chosen if is_subcommand("atmos", chosen) else (*chosen, *words)
+        if "config" in possible and _READS_CONFIGURATION.isdisjoint(words) and any(map(_CONFIGURES.fullmatch, words)):
+            return "ai, mcp, commands and what brings them in are for people to set"
         return next((_FORBIDDEN_SUBCOMMANDS[word] for word in possible if word in _FORBIDDEN_SUBCOMMANDS), "")
     runs_package = command.command_class in _RUNS_CODE and any(map(_PACKAGE.fullmatch, words))
-    return _ASSISTANT if command.program in _FORBIDDEN_PROGRAMS or runs_package else ""
+    runs_anything = command.command_class is CommandClass.CODE_EXECUTION or not is_known(command.program)
+    runs_us = runs_package or (runs_anything and any(map(_NAMED.search, words)))
+    return _ASSISTANT if command.program in _FORBIDDEN_PROGRAMS or runs_us else ""
 
 
 @dataclass(slots=True)
@@ -164,6 +184,7 @@ class _Assessor:
             doubts=tuple(dict.fromkeys(self.doubts)),
             forbidden=self.forbidden,
             paths=known_paths,
+            redirects=tuple(self.paths),
         )
 
     def doubt(self, sentence: str, *classes: CommandClass) -> None:
@@ -193,6 +214,9 @@ class _Assessor:
         program = find_program(name)
         for doubt in program.doubts:
             self.doubt(doubt, CommandClass.UNKNOWN)
+        if name in _RESERVED:
+            self.doubt("a word of the shell's own where a command is expected", CommandClass.UNKNOWN)
+            self.is_open = True
         if len(wrappers) > MAX_WRAPPERS:
             self.doubt("more wrappers than are looked through", CommandClass.UNKNOWN)
             self.is_open = True

@@ -23,6 +23,7 @@ _SAME_SUBCOMMAND = {"deploy": "apply"}
 _STACKLESS = frozenset({"about", "auth", "completion", "docs", "help", "support", "theme", "profile", "version"})
 """Subcommands of Atmos that are about no stack."""
 _STACK_PROGRAMS = _RUN_BY_ATMOS | {"tofu", "ansible-playbook", "terragrunt"}
+_STACKLESS_OF_TERRAFORM = frozenset({"fmt", "get", "validate", "version"})
 _CANNOT_BE_TOLD = frozenset({CommandClass.CODE_EXECUTION, CommandClass.UNKNOWN})
 
 
@@ -49,7 +50,9 @@ def spellings(command: SimpleCommand) -> Sequence[Words]:
 def stacks_of(command: SimpleCommand) -> Said:
     """The stacks that a command names; open when it may be about others."""
     if command.program != "atmos":
-        runs_anything = command.program in _STACK_PROGRAMS or command.command_class in _CANNOT_BE_TOLD
+        is_about_stacks = _STACKLESS_OF_TERRAFORM.isdisjoint(command.subcommands[:1])
+        runs_anything = command.command_class in _CANNOT_BE_TOLD
+        runs_anything = runs_anything or (command.program in _STACK_PROGRAMS and is_about_stacks)
         return Said(is_open=runs_anything and command.command_class is not CommandClass.READ)
     values = _option_values(command.argv[1:], "-s", "--stack")
     known = tuple(value for value in values if value is not None)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from atmos_ai_sidecar.adapters.command_files import objection_to
 from atmos_ai_sidecar.adapters.local_tools.shell.bash import Bash
-from atmos_ai_sidecar.adapters.local_tools.shell.places import objection_to
 from atmos_ai_sidecar.application.ports.program_runner import Completion
 from atmos_ai_sidecar.domain.commands import Parse, assess, demand_of, execution_class_of
 from atmos_ai_sidecar.domain.outputs import plain
@@ -66,6 +66,8 @@ class _Calls:
             must_ask=objection.must_ask,
             forbidden=objection.forbidden if directory else _OUTSIDE,
             can_remember=bool(assessment.simple_prefix),
+            paths=objection.paths,
+            folders=objection.folders,
         )
 
     async def execute(self, values: Mapping[str, Any], execution: Execution) -> Result:
