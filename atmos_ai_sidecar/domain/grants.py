@@ -132,9 +132,8 @@ def _covers(grant: Grant, tool: Tool, located: Mapping[str, Any], demand: Demand
 
 def _starts_alike(grant: Grant, demand: Demand) -> bool:
     """Whether the call runs the command that the grant names, if it names one."""
-    if not grant.command:
-        return True
-    return tuple(grant.command) == tuple(demand.prefix) and grant.command_class is demand.command_class
+    is_same = tuple(grant.command) == tuple(demand.prefix) and grant.command_class is demand.command_class
+    return is_same or not grant.command
 
 
 def _decides(tool: Tool, values: Mapping[str, Any], name: str) -> bool:

@@ -96,6 +96,12 @@ def test_a_command_that_changes_something_is_granted_as_a_whole(command: str) ->
     assert not holds(grant, f"{command} y")
 
 
+def test_a_grant_without_a_command_rejects_every_call_with_its_fields() -> None:
+    grant = Grant(tool="shell", allow=False, input={"directory": "vpc"})
+    assert holds(grant, "terraform destroy", directory="vpc")
+    assert not holds(grant, "terraform destroy", directory="database")
+
+
 def test_a_grant_of_a_session_holds_in_no_other() -> None:
     grant = replace(smallest_grant(SHELL, {"command": "ls"}, allow=True), session_id="s")
     assert grant.text.endswith(" in this session")
