@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -148,6 +149,29 @@ async def test_only_the_first_of_a_hundred_racing_answers_wins(world: World) -> 
     assert set(won) == {outcome}
     assert len(lost) == 50
     assert all(isinstance(result, PermissionAlreadyResolvedError) for result in lost)
+
+
+async def test_a_hundred_prompters_that_race_hear_of_one_settlement(world: World) -> None:
+    async def respond(prompter: Prompter, answer: Answer) -> tuple[bool, PermissionRequest]:
+        request = await question(prompter)
+        won = True
+        try:
+            await world.answer(request, answer)
+        except PermissionAlreadyResolvedError:
+            won = False
+        event = await anext(aiter(prompter))
+        assert isinstance(event, Settled)
+        return won, event.request
+
+    with ExitStack() as stack:
+        prompters = [stack.enter_context(world.approvals.attach(f"p{number}")) for number in range(100)]
+        answers = [Answer.REJECT_ONCE, *[Answer.ALLOW_ALWAYS, Answer.ALLOW_ONCE, Answer.REJECT_ALWAYS] * 33]
+        asking = world.ask()
+        heard = await asyncio.gather(*map(respond, prompters, answers))
+        settled = await asking
+    assert [event for _, event in heard] == [settled] * 100
+    assert {answer for answer, (won, _) in zip(answers, heard, strict=True) if won} == {settled.outcome}
+    assert len(world.remembered) <= 1
 
 
 async def test_same_answer_again_is_no_error_and_a_different_one_is(world: World) -> None:
