@@ -1,7 +1,6 @@
 """Assembles the use cases of one workspace from what its run brought and what the process shares."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, partial
@@ -14,6 +13,7 @@ from atmos_ai_sidecar.application.archive import Archive
 from atmos_ai_sidecar.application.audit import Audit
 from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.compaction import Compactor
+from atmos_ai_sidecar.application.drafts import Drafts
 from atmos_ai_sidecar.application.grants import Grants
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.clock import Clock
@@ -26,17 +26,14 @@ from atmos_ai_sidecar.application.workspace import Run, RunOptions, Workspace, W
 from atmos_ai_sidecar.composition.built_in_tools import BuiltInTools, built_in_tools
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
 from atmos_ai_sidecar.composition.engine import Engine
+from atmos_ai_sidecar.composition.instructions import system_prompt
 from atmos_ai_sidecar.composition.records import audit_of, grants_of
 from atmos_ai_sidecar.composition.surroundings import Surroundings
 from atmos_ai_sidecar.composition.tool_sources import tool_sources
 from atmos_ai_sidecar.configuration import Config
-from atmos_ai_sidecar.domain.prompts import system_blocks
 from atmos_ai_sidecar.domain.redaction import Redactor, secret_values
 from atmos_ai_sidecar.domain.tools import ToolRegistry
 from atmos_ai_sidecar.domain.turn import TurnLimits
-
-_OTHER_INSTRUCTIONS = "AGENTS.md"
-"""What the project tells any assistant; read where it has no instructions of its own for this one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +49,8 @@ class Assembly:
     approvals: Approvals
     instance_id: str
     has_tools: bool
+    kept: Engine | None = None
+    """Where sessions are stored when somebody says so; None where ``engine`` is the only place."""
 
     def workspace(self) -> Workspace:
         """The finished workspace.
@@ -72,6 +71,7 @@ class Assembly:
             undo=self._built_in.undo if self._built_in else None,
             describe=self.describe,
             prepare_model=self.prepare,
+            drafts=self.drafts,
             check_model=self.model.check,
         )
 
@@ -111,7 +111,8 @@ class Assembly:
 
     @cached_property
     def audit(self) -> Audit:
-        return audit_of(self.run, self.config, self.engine.store, self.clock, self.redactor)
+        # What a draft of a session did is on record, also when the session is never saved.
+        return audit_of(self.run, self.config, (self.kept or self.engine).store, self.clock, self.redactor)
 
     @cached_property
     def executor(self) -> ToolExecutor:
@@ -160,7 +161,15 @@ class Assembly:
             redact=self.redactor.redact,
             is_busy=self.engine.turns.is_running,
             after_create=partial(self.archive.retain, timedelta(days=days)) if days else None,
+            drafts=self.drafts,
+            listed=self.config.sessions.max_sessions,
         )
+
+    @cached_property
+    def drafts(self) -> Drafts | None:
+        if self.kept is None:
+            return None
+        return Drafts(self.engine.store, kept=self.kept.store, project_path=self.project_path)
 
     @cached_property
     def chat(self) -> Chat:
@@ -185,6 +194,7 @@ class Assembly:
             endpoint=self.model.endpoint,
             permission_mode=self.permissions.mode,
             is_ephemeral=not self.config.sessions.enabled,
+            saves_on_request=self.kept is not None,
             warnings=(*self.config.warnings, *self.permissions.warnings),
         )
 
@@ -211,19 +221,8 @@ class Assembly:
             tools=self.executor,
             permissions=self.permissions,
             clock=self.clock,
-            system=lambda: _system(config, self.redactor),
+            system=lambda: system_prompt(config, self.redactor),
             max_tokens=self.model.max_tokens,
             timeout_seconds=config.timeout_seconds,
             prices=config.prices,
         )
-
-
-def _system(config: Config, redactor: Redactor) -> Sequence[str]:
-    """The system prompt with the project's instructions as they are now."""
-    if not config.instructions.enabled:
-        return system_blocks("", source="")
-    for path in (config.instructions.file, config.directory / _OTHER_INSTRUCTIONS):
-        if path.is_file():
-            text = path.read_text(encoding="utf-8", errors="replace")
-            return system_blocks(redactor.redact(text), source=path.name)
-    return system_blocks("", source="")

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 def configuration_of(run: "Run", options: "RunOptions", *, allow_disabled: bool = False) -> Config:
-    """Everything that the project of a run says. It reads files, so callers on an event loop use a thread.
+    """Everything that the project of a run says; what only Atmos can evaluate is left at its defaults, and listed.
+
+    It reads files, so callers on an event loop use a thread.
 
     Raises:
         ConfigurationInvalidError: There is no project, a file says something that cannot be used, or a rule does not
@@ -20,7 +22,9 @@ def configuration_of(run: "Run", options: "RunOptions", *, allow_disabled: bool 
         AIDisabledError: The project does not switch the assistant on, unless ``allow_disabled``.
     """
     flags = AtmosFlags.parsed(options.atmos_flags)
-    config = load_configuration(run.directory, run.environment, flags, allow_disabled=allow_disabled)
+    config = load_configuration(
+        run.directory, run.environment, flags, allow_disabled=allow_disabled, allow_unevaluated=True
+    )
     parse = TreeSitterCommandParser().parse
     for example in config.rule_examples:
         if not is_right(example, parse):

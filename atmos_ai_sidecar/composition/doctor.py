@@ -21,10 +21,11 @@ from atmos_ai_sidecar.application.trust import Trust, is_run_trusted
 from atmos_ai_sidecar.application.workspace import OpenWorkspace, Run, RunOptions, Workspace
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
 from atmos_ai_sidecar.composition.configurations import configuration_of
+from atmos_ai_sidecar.composition.evaluation import evaluated
 from atmos_ai_sidecar.configuration import Config, Storage
 from atmos_ai_sidecar.domain.tools import ExecutionClass
 from atmos_ai_sidecar.domain.trust import TrustSubject
-from atmos_ai_sidecar.errors import AtmosNotFoundError, ConfigurationInvalidError
+from atmos_ai_sidecar.errors import AIDisabledError, AtmosNotFoundError, ConfigurationInvalidError, SidecarError
 from atmos_ai_sidecar.sidecar.directory import DirectoryError, make_directory, remove_directory
 
 _SHIM = "atmos-ai"
@@ -39,13 +40,16 @@ async def examine_run(
     installation = _Installation(run=run, clock=clock)
     try:
         config = await asyncio.to_thread(configuration_of, run, options, allow_disabled=True)
-    except ConfigurationInvalidError as error:
+        if config.unevaluated and not _is_trusted(run, options, config, clock):
+            raise config.unevaluated[0].error()
+        config = await evaluated(config, run, options, clock)
+    except (AIDisabledError, AtmosNotFoundError, ConfigurationInvalidError) as error:
         return await examine({**installation.checks, **_unusable(error)}, clock)
     project = _Project(run=run, options=options, open_workspace=open_workspace, clock=clock, config=config)
     return await examine({**installation.checks, **project.checks}, clock)
 
 
-def _unusable(error: ConfigurationInvalidError) -> Mapping[str, Check]:
+def _unusable(error: SidecarError) -> Mapping[str, Check]:
     """The checks of a project whose configuration cannot be used."""
 
     async def configuration() -> Finding:
@@ -194,7 +198,7 @@ class _Project:
             self.config, self.run.environment, provider=options.provider, model=options.model, clock=self.clock
         )
         try:
-            chosen.check()
+            await chosen.check()
             if not self._is_trusted:
                 return Finding(
                     health=Health.SKIPPED,
@@ -210,7 +214,11 @@ class _Project:
 
     @cached_property
     def _is_trusted(self) -> bool:
-        run, config = self.run, self.config
-        for_this_run = is_run_trusted(run.environment, flag=self.options.trust_project)
-        trust = Trust(TrustFile(state_directory(run.environment)), self.clock, for_this_run=for_this_run)
-        return trust.is_trusted(TrustSubject(directory=str(config.directory), files=config.files, claims=config.claims))
+        return _is_trusted(self.run, self.options, self.config, self.clock)
+
+
+def _is_trusted(run: Run, options: RunOptions, config: Config, clock: Clock) -> bool:
+    for_this_run = is_run_trusted(run.environment, flag=options.trust_project)
+    trust = Trust(TrustFile(state_directory(run.environment)), clock, for_this_run=for_this_run)
+    subject = TrustSubject(directory=str(config.directory), files=config.files, claims=config.claims)
+    return trust.question(subject) is None

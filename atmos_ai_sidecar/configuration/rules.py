@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from atmos_ai_sidecar.configuration.nodes import ListNode, Node, Scalar, is_empty
+from atmos_ai_sidecar.configuration.answers import Unevaluated
+from atmos_ai_sidecar.configuration.nodes import ListNode, Node, Scalar, is_empty, walked
 from atmos_ai_sidecar.configuration.reader import Reading, Section, wrong_type
 from atmos_ai_sidecar.domain.decisions import DecisionKind
 from atmos_ai_sidecar.domain.rule_examples import RuleExample
@@ -57,6 +58,10 @@ def read_rules(node: Node | None, path: str, directory: Path, *, is_managed: boo
 
 
 def _rule(section: Section, item: Node, reading: Reading) -> PermissionRule:
+    for path, node in walked(item, section.path):
+        if node.tag:
+            # A rule whose conditions are known only later would hold for other calls meanwhile.
+            raise Unevaluated(setting=path, tag=node.tag, origin=node.origin).error()
     conditions = {name: _patterns(section, name) for name in _CONDITIONS}
     if not any(conditions.values()):
         raise _invalid(f"{section.path} has no condition.", item, f"Write one of {', '.join(_CONDITIONS)}.")

@@ -60,7 +60,10 @@ def test_a_path_of_the_project_is_relative_however_it_is_written(project: Projec
     ("rules", "line", "words"),
     [
         ("yes", 4, "ai.permissions.rules: expected a list of rules, found text"),
-        ("!exec date", 4, "the function !exec is not evaluated here"),
+        ("!exec date", 4, "!exec"),
+        ("\n      - {decision: deny, tools: [x], stacks: !exec date}", 5, "!exec"),
+        ("\n      - {decision: !store x, tools: [x]}", 5, "!store"),
+        ("\n      - {decision: deny, tools: [!exec x]}", 5, "!exec"),
         ("[deny]", 4, "ai.permissions.rules[0]: expected a rule such as"),
         ("[[a]]", 4, "ai.permissions.rules[0]: expected a map, found a list"),
         ("\n      - decision: deny\n        tool: [x]", 6, "Did you mean `tools`?"),

@@ -218,13 +218,16 @@ class Office:
                 warnings=("a warning of the workspace",),
             ),
             prepare_model=self._prepare_model,
-            check_model=lambda: None,
+            check_model=self._check_model,
         )
 
     @asynccontextmanager
     async def _open_questions(self, environment: Mapping[str, str]) -> AsyncIterator[Sequence[OpenQuestion]]:
         self.tokens.append(environment.get("ATMOS_AI_TOKEN", ""))
         yield self.questions
+
+    async def _check_model(self) -> None:
+        return
 
     async def _prepare_model(self) -> None:
         self.has_prepared_model = True
