@@ -111,6 +111,17 @@ class PermissionRequestNotFoundError(NotFoundError):
         )
 
 
+class RuleNotFoundError(NotFoundError):
+    reason = "RULE_NOT_FOUND"
+
+    def __init__(self, grant_id: str) -> None:
+        super().__init__(
+            f"Nothing is remembered under the id {grant_id!r}.",
+            remedy="`atmos-ai permissions list` shows what is. Rules of the configuration are changed in its files.",
+            grant_id=grant_id,
+        )
+
+
 class AlreadyExistsError(SidecarError):
     """The name is taken."""
 
@@ -185,6 +196,18 @@ class PermissionExpiredError(PreconditionError):
     def __init__(self, permission_request_id: str) -> None:
         super().__init__(
             "The permission request expired before it was answered.", permission_request_id=permission_request_id
+        )
+
+
+class PermissionElsewhereError(PermissionExpiredError):
+    """Another sidecar asks it, or asked it until it died; only there an answer would reach the call."""
+
+    def __init__(self, permission_request_id: str) -> None:
+        SidecarError.__init__(
+            self,
+            "The permission request was raised by another sidecar, and only that one can take an answer.",
+            remedy="Answer it there. If that sidecar has ended, its question has ended too: repeat the request.",
+            permission_request_id=permission_request_id,
         )
 
 

@@ -1,15 +1,25 @@
-"""The permission settings of a run: decide, explain, remember."""
+"""The permission settings of a run: decide and explain."""
 
 import dataclasses
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
-from atmos_ai_sidecar.application.ports.grants import GrantStore
-from atmos_ai_sidecar.domain.grants import Grant
-from atmos_ai_sidecar.domain.permissions import Decision, ListEntry, PermissionSettings, decide, unknown_patterns
+from atmos_ai_sidecar.application.grants import Grants
+from atmos_ai_sidecar.application.validation import validate_input
+from atmos_ai_sidecar.domain.grants import Grant, smallest_grant
+from atmos_ai_sidecar.domain.permissions import (
+    Decision,
+    DecisionKind,
+    ListEntry,
+    PermissionSettings,
+    Rule,
+    decide,
+    unknown_patterns,
+)
 from atmos_ai_sidecar.domain.tools import Tool, ToolRegistry
-from atmos_ai_sidecar.errors import OptionInvalidError, StorageCorruptError
+from atmos_ai_sidecar.errors import InvalidFieldError, OptionInvalidError, StorageCorruptError
 
 
 class Permissions:
@@ -18,7 +28,7 @@ class Permissions:
     def __init__(
         self,
         settings: PermissionSettings,
-        grants: GrantStore,
+        grants: Grants,
         registry: ToolRegistry,
         *,
         switched_off: Sequence[Tool] = (),
@@ -53,6 +63,11 @@ class Permissions:
             return "yolo"
         return "read-only" if self._settings.read_only else self._settings.mode.value
 
+    @property
+    def settings(self) -> PermissionSettings:
+        """The settings as they are now, without remembered answers."""
+        return self._settings
+
     def set_read_only(self, *, read_only: bool) -> None:
         """Switches read-only on or off for the turns that follow."""
         self._settings = dataclasses.replace(self._settings, read_only=read_only)
@@ -63,7 +78,7 @@ class Permissions:
         Raises:
             StorageCorruptError: The file of remembered answers is broken.
         """
-        return dataclasses.replace(self._settings, grants=tuple(self._grants.load()))
+        return dataclasses.replace(self._settings, grants=tuple(self._grants.living()))
 
     def find(self, name: str) -> Tool:
         """The tool of that name, also when it is switched off.
@@ -111,12 +126,47 @@ class Permissions:
         """
         return decide(self.find(tool), values, self.pin(), session_id=session_id)
 
-    def remember(self, grant: Grant) -> None:
-        """Remembers an answer, durably.
+    def rules(self) -> Sequence[Rule]:
+        """Every rule and list entry of the settings, in the order in which they are asked."""
+        settings = self._settings
+        lists = {
+            "ai.tools.blocked": settings.blocked,
+            "ai.tools.allowed": settings.allowed,
+            "ai.tools.restricted": settings.restricted,
+            "Atmos' answers, deny": settings.atmos_denied,
+            "Atmos' answers, allow": settings.atmos_allowed,
+        }
+        entries = [
+            Rule(text=f"{name}: {entry.pattern}", file=entry.file, line=entry.line)
+            for name, found in lists.items()
+            for entry in found
+        ]
+        return [*(rule.shown for rule in settings.rules.rules), *entries]
+
+    def grant_for(self, tool: str, values: Mapping[str, Any], *, allow: bool, session_id: str = "") -> Grant:
+        """The smallest grant for a call; nothing is stored.
+
+        Raises:
+            ToolNotFoundError: There is no such tool.
+            InvalidFieldError: The input is none of the tool, or a grant would not let the call through: what asks each
+                time, or is denied, cannot be remembered.
+        """
+        found = self.find(tool)
+        validate_input(found, values)
+        grant = dataclasses.replace(smallest_grant(found, values, allow=allow), session_id=session_id)
+        settings = dataclasses.replace(self._settings, grants=(grant,))
+        decision = decide(found, values, settings, session_id=session_id)
+        if allow and (decision.kind is not DecisionKind.ALLOW or not decision.can_remember):
+            why = decision.reason if decision.kind is not DecisionKind.ALLOW else "such calls ask each time"
+            raise InvalidFieldError("input", f"the call cannot be allowed for good: {why} ({decision.rule.text})")
+        return grant
+
+    def remember(self, grant: Grant, lifetime: timedelta | None = None) -> Grant:
+        """Remembers an answer, durably, and returns it as it was stored.
 
         Raises:
             StorageCorruptError: A file of remembered answers is broken, ours or that of Atmos; nothing was stored.
         """
         if self._answers_problem:
             raise StorageCorruptError(self._answers_problem)
-        self._grants.add(grant)
+        return self._grants.remember(grant, lifetime)

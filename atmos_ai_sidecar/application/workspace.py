@@ -7,8 +7,10 @@ from typing import Protocol
 
 from atmos_ai_sidecar.application.approvals import Approvals
 from atmos_ai_sidecar.application.archive import Archive
+from atmos_ai_sidecar.application.audit import Audit
 from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.drafts import Drafts
+from atmos_ai_sidecar.application.grants import Grants
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.project_files import ProjectFiles
 from atmos_ai_sidecar.application.sessions import Sessions
@@ -93,6 +95,8 @@ class Workspace:
     approvals: Approvals
     permissions: Permissions
     files: ProjectFiles
+    grants: Grants
+    audit: Audit
     describe: Callable[[], WorkspaceDescription]
     prepare_model: Callable[[], Awaitable[None]]
     """Loads the model's library ahead of the first turn; slow, in a thread, harmless to call twice."""

@@ -7,12 +7,14 @@ from functools import cached_property, partial
 
 from atmos_ai_sidecar.adapters.atmos_sessions import AtmosSessions
 from atmos_ai_sidecar.adapters.checkpoint_files import CheckpointFiles
-from atmos_ai_sidecar.adapters.user_state import GrantsFile, state_directory
-from atmos_ai_sidecar.application.approvals import Approvals, WorkspaceApprover
+from atmos_ai_sidecar.application.approvals import Approvals
+from atmos_ai_sidecar.application.approver import WorkspaceApprover
 from atmos_ai_sidecar.application.archive import Archive
+from atmos_ai_sidecar.application.audit import Audit
 from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.compaction import Compactor
 from atmos_ai_sidecar.application.drafts import Drafts
+from atmos_ai_sidecar.application.grants import Grants
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.sessions import Sessions
@@ -26,11 +28,12 @@ from atmos_ai_sidecar.composition.built_in_tools import BuiltInTools, built_in_t
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
 from atmos_ai_sidecar.composition.engine import Engine
 from atmos_ai_sidecar.composition.instructions import system_prompt
+from atmos_ai_sidecar.composition.records import audit_of, grants_of
 from atmos_ai_sidecar.composition.run_options import with_allowances
+from atmos_ai_sidecar.composition.surroundings import Surroundings
 from atmos_ai_sidecar.composition.tool_sources import tool_sources
 from atmos_ai_sidecar.configuration import Config
 from atmos_ai_sidecar.domain.redaction import Redactor, secret_values
-from atmos_ai_sidecar.domain.requests import canonical_json, digest
 from atmos_ai_sidecar.domain.tools import ToolRegistry
 from atmos_ai_sidecar.domain.turn import TurnLimits
 
@@ -66,6 +69,8 @@ class Assembly:
             approvals=self.approvals,
             permissions=self.permissions,
             files=attached_files(self.run, self.config, self.clock),
+            grants=self.grants,
+            audit=self.audit,
             undo=self._built_in.undo if self._built_in else None,
             describe=self.describe,
             prepare_model=self.prepare,
@@ -95,16 +100,24 @@ class Assembly:
         settings = with_allowances(
             self.config.permissions(yolo=self.options.yolo, read_only=self.options.read_only), self.options
         )
-        grants = GrantsFile(state_directory(self.run.environment), self.project_path)
         switched_off = self._built_in.switched_off if self._built_in else ()
         return Permissions(
             settings,
-            grants,
+            self.grants,
             self.registry,
             switched_off=switched_off,
             answers_problem=self.config.answers_problem,
             coming_tools=[f"{server.name}__" for server in self.config.mcp_servers],
         )
+
+    @cached_property
+    def grants(self) -> Grants:
+        return grants_of(self.run, self.config, self.clock)
+
+    @cached_property
+    def audit(self) -> Audit:
+        # What a draft of a session did is on record, also when the session is never saved.
+        return audit_of(self.run, self.config, (self.kept or self.engine).store, self.clock, self.redactor)
 
     @cached_property
     def executor(self) -> ToolExecutor:
@@ -114,7 +127,10 @@ class Assembly:
             clock=self.clock,
             remember=self.permissions.remember,
             directory=self.project_path,
-            policy_digest=lambda: digest(repr(self.permissions.pin()), canonical_json(dict(self.config.files))),
+            policy=lambda: self.permissions.settings,
+            surroundings=Surroundings(
+                directory=self.config.directory, environment=self.run.environment, files=self.config.files
+            ).digest_of,
         )
         return ToolExecutor(
             registry=self.registry,
@@ -123,6 +139,8 @@ class Assembly:
             clock=self.clock,
             timeouts=self.config.tools.timeouts,
             outputs=self.engine.store,
+            audit=self.audit,
+            grants=self.grants,
             sources=self.tool_sources,
         )
 

@@ -82,6 +82,7 @@ class Workspaces:
                 has_tools=is_trusted and config.tools.enabled,
             ).workspace()
             stack.push_async_callback(workspace.tools.close)
+            stack.push_async_callback(workspace.audit.close)
             stack.push_async_callback(workspace.chat.close)
             yield workspace
 

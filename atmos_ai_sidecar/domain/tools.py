@@ -130,6 +130,8 @@ class Demand:
     """Whether "always" may be offered, as far as the input tells."""
     target: str = ""
     """The file that the call is about, links followed: relative to the project where it is in there."""
+    prefix: Sequence[str] = ()
+    """The first words of the one command that the call runs, as a grant may name them; empty when it may not."""
     commands: "Sequence[SimpleCommand]" = ()
     """Every command that the call would run, as far as it tells; empty when it runs none of the model's choosing."""
     is_open: bool = False
@@ -168,6 +170,8 @@ class Tool:
     stack_parameter: str = ""
     """Name of the parameter that names a stack; empty when there is none."""
     component_parameter: str = ""
+    command_parameter: str = ""
+    """Name of the parameter that ``Demand.prefix`` is about."""
     path_parameters: Sequence[str] = ()
     """Parameters that name files; ``Demand.target`` is what the first one leads to."""
     title: str = "{name}"

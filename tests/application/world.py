@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from atmos_ai_sidecar.adapters.sqlite import SqliteStore
-from atmos_ai_sidecar.application.approvals import Approvals, WorkspaceApprover
+from atmos_ai_sidecar.application.approvals import Approvals
+from atmos_ai_sidecar.application.approver import WorkspaceApprover
 from atmos_ai_sidecar.application.broadcast import Broadcast
 from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.compaction import Compactor
@@ -17,7 +18,6 @@ from atmos_ai_sidecar.application.turns import TurnParts, Turns
 from atmos_ai_sidecar.domain.budgets import Limits, Scope
 from atmos_ai_sidecar.domain.compaction import CompactionSettings
 from atmos_ai_sidecar.domain.events import TurnEvent, TurnFinished
-from atmos_ai_sidecar.domain.grants import Grant
 from atmos_ai_sidecar.domain.messages import ToolCall
 from atmos_ai_sidecar.domain.permissions import PermissionSettings
 from atmos_ai_sidecar.domain.prices import PriceTable
@@ -26,21 +26,11 @@ from atmos_ai_sidecar.domain.sessions import Session
 from atmos_ai_sidecar.domain.tools import Effect, Execution, OutputPiece, Result, Tool, ToolRegistry
 from atmos_ai_sidecar.domain.turn import TurnLimits
 from tests.fakes.clock import FakeClock
+from tests.fakes.grants import FakeGrantStore, fake_grants
 from tests.fakes.model import FakeModel
 
 READ = ToolCall(id="r", name="read", input={})
 WRITE = ToolCall(id="w", name="write", input={})
-
-
-class FakeGrants:
-    def __init__(self) -> None:
-        self.grants: list[Grant] = []
-
-    def load(self) -> Sequence[Grant]:
-        return tuple(self.grants)
-
-    def add(self, grant: Grant) -> None:
-        self.grants.append(grant)
 
 
 class World:
@@ -65,7 +55,7 @@ class World:
         self.store = store
         self.clock = clock
         self.model = FakeModel()
-        self.grants = FakeGrants()
+        self.grants = FakeGrantStore()
         self.broadcast = Broadcast(store)
         self.turns = Turns()
         self.approvals = Approvals(clock=FakeClock(), owner=owner)  # its time stands still: nothing expires
@@ -77,14 +67,16 @@ class World:
         self.problem: Exception | None = None
         effects = {"read": Effect.READ, "look": Effect.READ, "write": Effect.WRITE}
         registry = ToolRegistry(self._tool(name, effect) for name, effect in effects.items())
-        self.permissions = Permissions(settings or PermissionSettings(), self.grants, registry)
+        grants = fake_grants(self.grants)
+        self.permissions = Permissions(settings or PermissionSettings(), grants, registry)
         approver = WorkspaceApprover(
             approvals=self.approvals,
             store=store,
             clock=clock,
-            remember=self.permissions.remember,
+            remember=grants.remember,
             directory="/project",
-            policy_digest=str,
+            policy=PermissionSettings,
+            surroundings=lambda tool, values: "",
         )
         redactor = Redactor()
         self.sessions = Sessions(

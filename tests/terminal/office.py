@@ -18,15 +18,16 @@ from atmos_ai_sidecar.application.workspace import (
     WorkspaceDescription,
 )
 from atmos_ai_sidecar.domain.attachments import Attachments, Selection
-from atmos_ai_sidecar.domain.grants import Grant
 from atmos_ai_sidecar.domain.permissions import PermissionSettings
 from atmos_ai_sidecar.domain.tools import Effect, Execution, Parameter, Result, Tool, ToolRegistry
 from atmos_ai_sidecar.errors import ProjectUntrustedError, SidecarError
 from atmos_ai_sidecar.terminal.main import run_command
-from atmos_ai_sidecar.terminal.services import CommandServices, DemoSetup, StayingSidecar
+from atmos_ai_sidecar.terminal.services import CommandServices, DemoSetup, OpenQuestion, StayingSidecar
+from tests.fakes.audit_log import FakeAuditLog, fake_audit
 from tests.fakes.chat import Script, ScriptedChat, ScriptedTurn
 from tests.fakes.clock import FakeClock
 from tests.fakes.console import FakeConsole
+from tests.fakes.grants import FakeGrantStore, fake_grants
 from tests.fakes.session_store import FakeSessionStore
 
 
@@ -100,17 +101,6 @@ BLOCKED = Tool(
 )
 
 
-class FakeGrants:
-    def __init__(self) -> None:
-        self.grants: list[Grant] = []
-
-    def load(self) -> Sequence[Grant]:
-        return self.grants
-
-    def add(self, grant: Grant) -> None:
-        self.grants.append(grant)
-
-
 async def answer_plainly(turn: ScriptedTurn) -> None:
     await turn.say(f"You said: {turn.text}")
 
@@ -145,7 +135,10 @@ class Office:
         self.approvals = Approvals(clock=FakeClock(), owner="owner-1")
         self.chat = ScriptedChat(self.store, self.approvals, script)
         self.registry = ToolRegistry((DESCRIBE, PLAN, BROKEN))
-        self.permissions = Permissions(PermissionSettings(), FakeGrants(), self.registry)
+        self.grants = FakeGrantStore()
+        self.audit_log = FakeAuditLog()
+        self.audit = fake_audit(self.audit_log)
+        self.permissions = Permissions(PermissionSettings(), fake_grants(self.grants), self.registry)
         self.sessions = Sessions(
             self.store,
             project_path="/project",
@@ -164,6 +157,8 @@ class Office:
         self.has_loaded_tools = False
         self.selections: list[Selection] = []
         self.attachments = Attachments()
+        self.questions: Sequence[OpenQuestion] = ()
+        self.tokens: list[str] = []
 
     async def run(self, console: FakeConsole, *arguments: str) -> int:
         """Runs a command to its end."""
@@ -178,6 +173,7 @@ class Office:
             list_settings=lambda run, options: self.settings,
             examine_run=self._examine,
             run_foreground_sidecar=self._run_foreground,
+            open_questions=self._open_questions,
             staying_sidecars=self.staying_sidecars,
             clock=self.clock,
             version="1.2.3",
@@ -215,6 +211,8 @@ class Office:
             approvals=self.approvals,
             permissions=self.permissions,
             files=cast("Any", self),
+            grants=fake_grants(self.grants, self.clock),
+            audit=self.audit,
             describe=lambda: WorkspaceDescription(
                 project_path="/project",
                 model="fake-model",
@@ -227,6 +225,11 @@ class Office:
             prepare_model=self._prepare_model,
             check_model=self._check_model,
         )
+
+    @asynccontextmanager
+    async def _open_questions(self, environment: Mapping[str, str]) -> AsyncIterator[Sequence[OpenQuestion]]:
+        self.tokens.append(environment.get("ATMOS_AI_TOKEN", ""))
+        yield self.questions
 
     async def _check_model(self) -> None:
         return

@@ -16,7 +16,8 @@ from atmos_ai_sidecar.terminal.chat.settings import resume_token
 from atmos_ai_sidecar.terminal.main import resume_command
 from tests.fakes.chat import ScriptedTurn
 from tests.fakes.console import FakeConsole
-from tests.terminal.office import BLOCKED, BROKEN, DESCRIBE, PLAN, FakeGrants, Office, piped
+from tests.fakes.grants import fake_grants
+from tests.terminal.office import BLOCKED, BROKEN, DESCRIBE, PLAN, Office, piped
 
 
 async def describe_vpc(turn: ScriptedTurn) -> None:
@@ -409,7 +410,7 @@ class TestTheRest:
 
     async def test_a_decision_is_explained_as_json_also_for_a_tool_that_is_switched_off(self) -> None:
         console, office = piped(), Office()
-        office.permissions = Permissions(PermissionSettings(), FakeGrants(), office.registry, switched_off=(BLOCKED,))
+        office.permissions = Permissions(PermissionSettings(), fake_grants(), office.registry, switched_off=(BLOCKED,))
         assert await office.run(console, "permissions", "explain", BLOCKED.name, "--format", "json") == 0
         assert json.loads(console.out) == {
             "decision": "allow",
@@ -452,7 +453,7 @@ class TestTheRest:
         console, office = piped(), Office()
         entry = ListEntry(pattern="atmos_terraform_pla", file="atmos.yaml", line=7)
         settings = PermissionSettings(blocked=(entry, ListEntry(pattern="docs__*")))
-        office.permissions = Permissions(settings, FakeGrants(), office.registry, coming_tools=("docs__",))
+        office.permissions = Permissions(settings, fake_grants(), office.registry, coming_tools=("docs__",))
         assert await office.run(console, "permissions", "explain", PLAN.name, "component=vpc", "stack=x") == 0
         assert "atmos.yaml:7: 'atmos_terraform_pla' is the name of no tool." in console.err
         assert "docs__" not in console.err

@@ -209,6 +209,7 @@ def _running(atmos: AtmosCommandLine, territory: Territory, parse: Parse) -> Seq
                 ),
             ),
             demand_of=functools.partial(commands.demand_of_call, parse, territory),
+            command_parameter="arguments",
             title="atmos {arguments}",
         ),
     )

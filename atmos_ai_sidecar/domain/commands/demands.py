@@ -50,6 +50,7 @@ def demand_of(
         forbidden=assessment.forbidden or forbidden,
         must_ask=doubts or must_ask,
         can_remember=can_remember,
+        prefix=assessment.simple_prefix,
         commands=assessment.commands,
         is_open=assessment.is_open,
         paths=tuple(paths),

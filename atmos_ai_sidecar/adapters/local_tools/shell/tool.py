@@ -44,6 +44,7 @@ def shell_tool(bash: Bash, territory: Territory, parse: Parse) -> Tool:
         execute=call.execute,
         requires_permission=True,
         timeout_seconds=None,
+        command_parameter="command",
         demand_of=call.demand_of,
         title="{command}[ in {working_dir}]",
     )
