@@ -70,6 +70,12 @@ class Assembly:
             check_model=self.model.check,
         )
 
+    async def close(self) -> None:
+        """Ends what the tools have started and what waits for their next call; after the workspace's turns."""
+        if self._built_in is not None:
+            self._built_in.runner.close()
+        await self.tool_sources.close()
+
     @property
     def project_path(self) -> str:
         return str(self.config.directory)
@@ -166,6 +172,8 @@ class Assembly:
 
     async def prepare(self) -> None:
         """Imports what the first turn needs, in a thread, while the person still reads."""
+        if self._built_in is not None:
+            self._built_in.runner.prepare()
         await asyncio.to_thread(prepare_validation)
         await self.model.prepare()
 

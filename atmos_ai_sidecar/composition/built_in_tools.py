@@ -30,6 +30,8 @@ _POLICY = "ATMOS_AI_POLICY"
 class BuiltInTools:
     tools: Sequence[Tool]
     undo: Undo
+    runner: WardenedRunner
+    """Runs their programs; to be closed after the last call."""
     switched_off: Sequence[Tool] = ()
     """What the settings keep from the model; decisions about it can be explained."""
 
@@ -40,7 +42,7 @@ def built_in_tools(run: Run, options: RunOptions, config: Config, outputs: ToolO
     Raises:
         AtmosNotFoundError: There is no atmos to run.
     """
-    runner = WardenedRunner(clock=clock)
+    runner = WardenedRunner(clock=clock, keeps_spare=True)
     environment = tool_environment(run.environment, config.secret_variables)
     parse = TreeSitterCommandParser().parse
     command_line = AtmosCommandLine(
@@ -64,6 +66,7 @@ def built_in_tools(run: Run, options: RunOptions, config: Config, outputs: ToolO
             *([shell] if has_shell else []),
         ),
         undo=Undo(changes, files.restorer),
+        runner=runner,
         switched_off=() if has_shell else (shell,),
     )
 

@@ -57,7 +57,7 @@ class Workspaces:
                 config, run.environment, provider=options.provider, model=options.model, clock=self._clock
             )
             stack.push_async_callback(model.close)
-            workspace = Assembly(
+            assembly = Assembly(
                 run=run,
                 options=options,
                 config=config,
@@ -67,8 +67,9 @@ class Workspaces:
                 approvals=self._approvals,
                 instance_id=self._instance_id,
                 has_tools=is_trusted and config.tools.enabled,
-            ).workspace()
-            stack.push_async_callback(workspace.tools.close)
+            )
+            stack.push_async_callback(assembly.close)
+            workspace = assembly.workspace()
             stack.push_async_callback(workspace.chat.close)
             yield workspace
 

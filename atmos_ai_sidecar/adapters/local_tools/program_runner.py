@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,7 +32,12 @@ Emit = Callable[[OutputPiece], None]
 
 
 class WardenedRunner:
-    """The ProgramRunner of POSIX systems. Needs no closing: every warden looks after itself."""
+    """The ProgramRunner of POSIX systems.
+
+    A warden takes longer to start than a quick program runs, so a runner can start one ahead. That one knows nothing of
+    the next call before it begins, and ends with its runner or this process. Wardens with a program look after
+    themselves.
+    """
 
     def __init__(
         self,
@@ -39,6 +45,7 @@ class WardenedRunner:
         clock: Clock,
         ladder_seconds: tuple[float, float] = LADDER_SECONDS,
         kept_characters: int = KEPT_CHARACTERS,
+        keeps_spare: bool = False,
     ) -> None:
         """Wires the runner.
 
@@ -46,10 +53,26 @@ class WardenedRunner:
             clock: Measures how long a program ran.
             ladder_seconds: How long a program has after SIGINT, and then after SIGTERM.
             kept_characters: How much of each output is kept; half of it from the start, half from the end.
+            keeps_spare: Start a warden ahead after every call; ``close`` has to be called then.
         """
         self._clock = clock
         self._ladder_seconds = ladder_seconds
         self._kept_characters = kept_characters
+        self._spare: _Warden | None = None
+        self._keeps_spare = keeps_spare
+
+    def prepare(self) -> None:
+        """Starts the spare warden, if there shall be one and is none. Quick."""
+        if self._spare is None and self._keeps_spare:
+            with suppress(ToolExecutionFailedError):  # the next call tells
+                self._spare = _Warden()
+
+    def close(self) -> None:
+        """Ends the spare warden, for good; running programs are left to theirs."""
+        self._keeps_spare = False
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            spare.close()
 
     async def run(self, program: Program, emit: Emit) -> Completion:
         """Runs a program to its end; see ProgramRunner.
@@ -60,7 +83,7 @@ class WardenedRunner:
         start = self._clock.monotonic()
         stdout = _Kept(self._kept_characters)
         stderr = _Kept(self._kept_characters)
-        warden = _Warden()
+        warden = self._take()
         try:
             readers = [
                 asyncio.ensure_future(_pass_on(warden.stdout, "stdout", stdout, emit)),
@@ -79,6 +102,7 @@ class WardenedRunner:
                 await asyncio.gather(*readers, return_exceptions=True)
         finally:
             warden.close()
+            asyncio.get_running_loop().call_soon(self.prepare)
         return Completion(
             exit_code=_exit_code(report, program),
             stdout=stdout.text,
@@ -86,6 +110,15 @@ class WardenedRunner:
             duration_seconds=self._clock.monotonic() - start,
             truncated=stdout.is_truncated or stderr.is_truncated,
         )
+
+    def _take(self) -> "_Warden":
+        """A warden without a program: the one that waits, if it still lives."""
+        spare, self._spare = self._spare, None
+        if spare is not None and spare.is_alive:
+            return spare
+        if spare is not None:
+            spare.close()
+        return _Warden()
 
 
 class _Warden:
@@ -96,7 +129,7 @@ class _Warden:
         self.stdout, stdout_end = os.pipe()
         self.stderr, stderr_end = os.pipe()
         try:
-            process = subprocess.Popen(
+            self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(_WARDEN)],
                 stdin=control_end.fileno(),
                 stdout=stdout_end,
@@ -115,7 +148,11 @@ class _Warden:
         for descriptor in (self.stdout, self.stderr):
             os.set_blocking(descriptor, False)
         self._control.setblocking(False)
-        threading.Thread(target=process.wait, name=f"warden-{process.pid}", daemon=True).start()
+        threading.Thread(target=self._process.wait, name=f"warden-{self._process.pid}", daemon=True).start()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.returncode is None
 
     async def send(self, data: bytes) -> None:
         """Hands the program over; a warden that is gone shows in its report."""
