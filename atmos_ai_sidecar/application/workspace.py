@@ -8,6 +8,7 @@ from typing import Protocol
 from atmos_ai_sidecar.application.approvals import Approvals
 from atmos_ai_sidecar.application.archive import Archive
 from atmos_ai_sidecar.application.chat import Chat
+from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.sessions import Sessions
 from atmos_ai_sidecar.application.tools import ToolExecutor
@@ -87,6 +88,7 @@ class Workspace:
     """Loads the model's library ahead of the first turn; slow, in a thread, harmless to call twice."""
     check_model: Callable[[], None]
     """Raises ModelNotConfiguredError when a turn could not ask the model."""
+    left_calls: LeftCalls
     undo: Undo | None = None
     """None where there are no tools that change files."""
 

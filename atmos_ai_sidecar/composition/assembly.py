@@ -13,6 +13,7 @@ from atmos_ai_sidecar.application.approvals import Approvals, WorkspaceApprover
 from atmos_ai_sidecar.application.archive import Archive
 from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.compaction import Compactor
+from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.sessions import Sessions
@@ -24,6 +25,7 @@ from atmos_ai_sidecar.application.workspace import Run, RunOptions, Workspace, W
 from atmos_ai_sidecar.composition.built_in_tools import BuiltInTools, built_in_tools
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
 from atmos_ai_sidecar.composition.engine import Engine
+from atmos_ai_sidecar.composition.left_calls import left_calls
 from atmos_ai_sidecar.composition.tool_sources import tool_sources
 from atmos_ai_sidecar.configuration import Config
 from atmos_ai_sidecar.domain.prompts import system_blocks
@@ -65,6 +67,7 @@ class Assembly:
             approvals=self.approvals,
             permissions=self.permissions,
             undo=self._built_in.undo if self._built_in else None,
+            left_calls=self.left_calls,
             describe=self.describe,
             prepare_model=self.prepare,
             check_model=self.model.check,
@@ -121,6 +124,10 @@ class Assembly:
         )
 
     @cached_property
+    def left_calls(self) -> LeftCalls:
+        return left_calls(self.run, self.project_path, self.clock, self.redactor)
+
+    @cached_property
     def archive(self) -> Archive:
         return Archive(
             self.engine.store,
@@ -167,7 +174,7 @@ class Assembly:
             endpoint=self.model.endpoint,
             permission_mode=self.permissions.mode,
             is_ephemeral=not self.config.sessions.enabled,
-            warnings=self.config.warnings,
+            warnings=(*self.config.warnings, *map(self.left_calls.sentence, self.left_calls.list())),
         )
 
     async def prepare(self) -> None:
@@ -194,6 +201,7 @@ class Assembly:
             ),
             tools=self.executor,
             permissions=self.permissions,
+            left_calls=self.left_calls,
             clock=self.clock,
             system=lambda: _system(config, self.redactor),
             max_tokens=self.model.max_tokens,

@@ -18,6 +18,7 @@ from atmos_ai_sidecar.application.ports.file_changes import FileChanges
 from atmos_ai_sidecar.application.ports.tool_outputs import ToolOutputs
 from atmos_ai_sidecar.application.undo import Undo
 from atmos_ai_sidecar.application.workspace import Run, RunOptions
+from atmos_ai_sidecar.composition.left_calls import left_programs
 from atmos_ai_sidecar.composition.own_settings import own_settings
 from atmos_ai_sidecar.configuration import Config
 from atmos_ai_sidecar.domain.paths import Territory
@@ -42,7 +43,7 @@ def built_in_tools(run: Run, options: RunOptions, config: Config, outputs: ToolO
     Raises:
         AtmosNotFoundError: There is no atmos to run.
     """
-    runner = WardenedRunner(clock=clock, keeps_spare=True)
+    runner = WardenedRunner(clock=clock, keeps_spare=True, records=left_programs(run, str(config.directory)))
     environment = tool_environment(run.environment, config.secret_variables)
     parse = TreeSitterCommandParser().parse
     command_line = AtmosCommandLine(

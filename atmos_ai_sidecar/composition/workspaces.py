@@ -12,6 +12,7 @@ from atmos_ai_sidecar.application.workspace import ConfirmTrust, Run, RunOptions
 from atmos_ai_sidecar.composition.assembly import Assembly
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
 from atmos_ai_sidecar.composition.engine import Engines
+from atmos_ai_sidecar.composition.left_calls import left_calls
 from atmos_ai_sidecar.configuration import AtmosFlags, Config, Storage, load_configuration
 from atmos_ai_sidecar.domain.trust import TrustSubject
 from atmos_ai_sidecar.errors import ProjectUntrustedError
@@ -50,7 +51,7 @@ class Workspaces:
         is_trusted = await _is_trusted(trust, config, confirm_trust, needed=needs_trust)
         async with AsyncExitStack() as stack:
             if config.sessions.enabled:
-                engine = await self._engines.at(config)
+                engine = await self._engines.at(config, left_calls(run, "", self._clock))
             else:
                 engine = await stack.enter_async_context(self._engines.in_memory())
             model = ChosenModel(

@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
-from atmos_ai_sidecar.application.approvals import Approvals
+from atmos_ai_sidecar.application.approvals import Approvals, WorkspaceApprover
+from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.console import Console
 from atmos_ai_sidecar.application.sessions import Sessions
+from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.application.workspace import (
     ConfirmTrust,
     Run,
@@ -18,6 +20,7 @@ from atmos_ai_sidecar.application.workspace import (
 )
 from atmos_ai_sidecar.domain.grants import Grant
 from atmos_ai_sidecar.domain.permissions import PermissionSettings
+from atmos_ai_sidecar.domain.redaction import Redactor
 from atmos_ai_sidecar.domain.tools import Effect, Execution, Parameter, Result, Tool, ToolRegistry
 from atmos_ai_sidecar.errors import ProjectUntrustedError, SidecarError
 from atmos_ai_sidecar.terminal.main import run_command
@@ -25,6 +28,7 @@ from atmos_ai_sidecar.terminal.services import CommandServices, DemoSetup
 from tests.fakes.chat import Script, ScriptedChat, ScriptedTurn
 from tests.fakes.clock import FakeClock
 from tests.fakes.console import FakeConsole
+from tests.fakes.left_programs import FakeLeftPrograms
 from tests.fakes.session_store import FakeSessionStore
 
 
@@ -124,6 +128,16 @@ class Office:
         self.chat = ScriptedChat(self.store, self.approvals, script)
         self.registry = ToolRegistry((DESCRIBE, PLAN, BROKEN))
         self.permissions = Permissions(PermissionSettings(), FakeGrants(), self.registry)
+        self.left_programs = FakeLeftPrograms()
+        approver = WorkspaceApprover(
+            approvals=self.approvals,
+            store=cast("Any", self.store),
+            clock=FakeClock(),
+            remember=self.permissions.remember,
+            directory="/project",
+            policy_digest=str,
+        )
+        self.executor = ToolExecutor(registry=self.registry, approver=approver, redactor=Redactor(), clock=FakeClock())
         self.sessions = Sessions(
             self.store,
             project_path="/project",
@@ -180,9 +194,10 @@ class Office:
             sessions=self.sessions,
             archive=cast("Any", self),
             chat=cast("Any", self.chat),
-            tools=cast("Any", self),
+            tools=self.executor,
             approvals=self.approvals,
             permissions=self.permissions,
+            left_calls=LeftCalls(self.left_programs, clock=FakeClock(), redact=str),
             describe=lambda: WorkspaceDescription(
                 project_path="/project",
                 model="fake-model",

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
+from atmos_ai_sidecar.adapters.local_tools.left_programs import LeftProgramsFolder
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.program_runner import Completion, Program
 from atmos_ai_sidecar.domain.tools import ExecutionClass, OutputPiece
@@ -46,6 +47,7 @@ class WardenedRunner:
         ladder_seconds: tuple[float, float] = LADDER_SECONDS,
         kept_characters: int = KEPT_CHARACTERS,
         keeps_spare: bool = False,
+        records: LeftProgramsFolder | None = None,
     ) -> None:
         """Wires the runner.
 
@@ -54,12 +56,14 @@ class WardenedRunner:
             ladder_seconds: How long a program has after SIGINT, and then after SIGTERM.
             kept_characters: How much of each output is kept; half of it from the start, half from the end.
             keeps_spare: Start a warden ahead after every call; ``close`` has to be called then.
+            records: Where changes are kept on record; None: what becomes of one whose call was cut off stays unknown.
         """
         self._clock = clock
         self._ladder_seconds = ladder_seconds
         self._kept_characters = kept_characters
         self._spare: _Warden | None = None
         self._keeps_spare = keeps_spare
+        self._records = records
 
     def prepare(self) -> None:
         """Starts the spare warden, if there shall be one and is none. Quick."""
@@ -90,7 +94,7 @@ class WardenedRunner:
                 asyncio.ensure_future(_pass_on(warden.stderr, "stderr", stderr, emit)),
             ]
             try:
-                await warden.send(_specification(program, self._ladder_seconds))
+                await warden.send(self._specification(program))
                 report = await warden.report()
                 await asyncio.gather(*readers)
             except asyncio.CancelledError:
@@ -120,6 +124,22 @@ class WardenedRunner:
             spare.close()
         return _Warden()
 
+    def _specification(self, program: Program) -> bytes:
+        is_killable = program.execution_class is not ExecutionClass.MUTATE
+        values = {
+            "arguments": list(program.arguments),
+            "directory": program.directory,
+            "environment": dict(program.environment),
+            "umask": program.umask,
+            "is_killable": is_killable,
+            "ladder": list(self._ladder_seconds),
+        }
+        if self._records is not None and program.occasion is not None and not is_killable:
+            path, header = self._records.new(program.occasion, self._clock.now())
+            values |= {"record": str(path), "header": header}
+        data = marshal.dumps(values)
+        return b"%d\n%b" % (len(data), data)
+
 
 class _Warden:
     """A running warden, and the three ways to talk with it."""
@@ -129,7 +149,7 @@ class _Warden:
         self.stdout, stdout_end = os.pipe()
         self.stderr, stderr_end = os.pipe()
         try:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(_WARDEN)],
                 stdin=control_end.fileno(),
                 stdout=stdout_end,
@@ -148,11 +168,17 @@ class _Warden:
         for descriptor in (self.stdout, self.stderr):
             os.set_blocking(descriptor, False)
         self._control.setblocking(False)
-        threading.Thread(target=self._process.wait, name=f"warden-{self._process.pid}", daemon=True).start()
+        threading.Thread(target=process.wait, name=f"warden-{process.pid}", daemon=True).start()
 
     @property
     def is_alive(self) -> bool:
-        return self._process.returncode is None
+        """Whether the other end of the socket is open; a warden that waits says nothing."""
+        try:
+            return bool(self._control.recv(1, socket.MSG_PEEK))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
 
     async def send(self, data: bytes) -> None:
         """Hands the program over; a warden that is gone shows in its report."""
@@ -246,19 +272,6 @@ async def _wait_readable(descriptor: int) -> None:
         await ready.wait()
     finally:
         loop.remove_reader(descriptor)
-
-
-def _specification(program: Program, ladder_seconds: tuple[float, float]) -> bytes:
-    values = {
-        "arguments": list(program.arguments),
-        "directory": program.directory,
-        "environment": dict(program.environment),
-        "umask": program.umask,
-        "is_killable": program.execution_class is not ExecutionClass.MUTATE,
-        "ladder": list(ladder_seconds),
-    }
-    data = marshal.dumps(values)
-    return b"%d\n%b" % (len(data), data)
 
 
 def _exit_code(report: Any, program: Program) -> int:
