@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from atmos_ai_sidecar.application.approvals import Approvals, WorkspaceApprover
+from atmos_ai_sidecar.application.doctor import CheckedFinding
 from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.console import Console
@@ -25,6 +26,7 @@ from atmos_ai_sidecar.domain.tools import Effect, Execution, Parameter, Result, 
 from atmos_ai_sidecar.errors import ProjectUntrustedError, SidecarError
 from atmos_ai_sidecar.terminal.main import run_command
 from atmos_ai_sidecar.terminal.services import CommandServices, DemoSetup
+from tests.fakes.approval_store import FakeApprovalStore
 from tests.fakes.chat import Script, ScriptedChat, ScriptedTurn
 from tests.fakes.clock import FakeClock
 from tests.fakes.console import FakeConsole
@@ -123,6 +125,7 @@ class Office:
     def __init__(self, script: Script = answer_plainly) -> None:
         self.clock = FakeClock(jumps=True)
         self.settings: Sequence[Any] = ()
+        self.findings: Sequence[CheckedFinding] = ()
         self.store = FakeSessionStore(self.clock)
         self.approvals = Approvals(clock=FakeClock(), owner="owner-1")
         self.chat = ScriptedChat(self.store, self.approvals, script)
@@ -131,7 +134,7 @@ class Office:
         self.left_programs = FakeLeftPrograms()
         approver = WorkspaceApprover(
             approvals=self.approvals,
-            store=cast("Any", self.store),
+            store=FakeApprovalStore(),
             clock=FakeClock(),
             remember=self.permissions.remember,
             directory="/project",
@@ -164,10 +167,14 @@ class Office:
             start_demo=self._start_demo,
             find_project=lambda run, options: self.project_file,
             list_settings=lambda run, options: self.settings,
+            examine_run=self._examine,
             run_foreground_sidecar=self._run_foreground,
             clock=self.clock,
             version="1.2.3",
         )
+
+    async def _examine(self, _run: Run, _options: RunOptions) -> Sequence[CheckedFinding]:
+        return self.findings
 
     @asynccontextmanager
     async def open_workspace(
