@@ -248,3 +248,12 @@ async def test_without_a_person_only_yes_ends_a_left_call() -> None:
     assert await office.run(piped(), "tools", "stop", "call-9", "--yes") == 0
     assert await office.run(piped(), "tools", "stop", "call-7", "--yes") == 2
     assert office.left_programs.ended == ["call-9"]
+
+
+async def test_the_next_question_tells_a_person_what_was_left_running() -> None:
+    office, console = Office(), piped()
+    office.left_programs.calls = {"call-9": LEFT}
+    console.end_input()
+    assert await office.run(console, "ask", "Hello?") == 0
+    assert "Note: `atmos terraform apply vpc -s prod` is still running" in console.err
+    assert "Note" not in console.out

@@ -27,6 +27,7 @@ async def ask(context: CommandContext, question: tuple[str, ...], session: str, 
     text = await question_text(context, " ".join(question), appends_input=True)
     async with context.open_workspace() as workspace:
         found, _ = await workspace.sessions.resume_or_create(session)
+        context.tell_left_calls(workspace, found.id)
         request = TurnRequest(session=found, text=text, model=context.options.model, with_tools=not no_tools)
         answer = Answer(context.writer)
         record = await run_turn(context.console, workspace, request, answer.show)

@@ -369,12 +369,8 @@ async def test_a_warden_ignores_the_signals_of_a_closing_terminal() -> None:
 
 
 def wardens() -> set[int]:
-    found = set()
-    for child in psutil.Process().children():
-        with suppress(psutil.NoSuchProcess):
-            if "warden.py" in " ".join(child.cmdline()):
-                found.add(child.pid)
-    return found
+    """The children of this process; a new one is a warden, because nothing else is started here."""
+    return {child.pid for child in psutil.Process().children()}
 
 
 @pytest.fixture
@@ -387,7 +383,7 @@ def prepared() -> Iterator[WardenedRunner]:
 async def test_nothing_is_started_before_it_is_needed(prepared: WardenedRunner) -> None:
     before = wardens()
     runner().prepare()
-    assert wardens() == before
+    assert wardens() <= before
     prepared.prepare()
     prepared.prepare()
     assert len(wardens() - before) == 1
