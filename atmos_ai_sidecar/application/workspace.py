@@ -8,6 +8,7 @@ from typing import Protocol
 from atmos_ai_sidecar.application.approvals import Approvals
 from atmos_ai_sidecar.application.archive import Archive
 from atmos_ai_sidecar.application.chat import Chat
+from atmos_ai_sidecar.application.drafts import Drafts
 from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.sessions import Sessions
@@ -40,6 +41,8 @@ class RunOptions:
     no_color: bool = False
     atmos_flags: Sequence[str] = ()
     """Atmos' own global flags as they were given, passed on to every call of Atmos."""
+    stores_all: bool = False
+    """Also where `ai.sessions.auto_save` is false: for programs, which say themselves what is to be stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,8 @@ class WorkspaceDescription:
     """prompt, allow, deny, yolo or read-only."""
     is_ephemeral: bool
     """Sessions live in memory only."""
+    saves_on_request: bool = False
+    """Sessions are stored by ``Drafts.save`` only."""
     warnings: Sequence[str] = field(default_factory=tuple)
 
 
@@ -86,11 +91,13 @@ class Workspace:
     describe: Callable[[], WorkspaceDescription]
     prepare_model: Callable[[], Awaitable[None]]
     """Loads the model's library ahead of the first turn; slow, in a thread, harmless to call twice."""
-    check_model: Callable[[], None]
+    check_model: Callable[[], Awaitable[None]]
     """Raises ModelNotConfiguredError when a turn could not ask the model."""
     left_calls: LeftCalls
     undo: Undo | None = None
     """None where there are no tools that change files."""
+    drafts: Drafts | None = None
+    """None where everything is stored, or nothing."""
 
 
 class OpenWorkspace(Protocol):

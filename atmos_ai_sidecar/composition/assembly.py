@@ -1,7 +1,6 @@
 """Assembles the use cases of one workspace from what its run brought and what the process shares."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, partial
@@ -13,6 +12,7 @@ from atmos_ai_sidecar.application.approvals import Approvals, WorkspaceApprover
 from atmos_ai_sidecar.application.archive import Archive
 from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.compaction import Compactor
+from atmos_ai_sidecar.application.drafts import Drafts
 from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.clock import Clock
@@ -25,17 +25,14 @@ from atmos_ai_sidecar.application.workspace import Run, RunOptions, Workspace, W
 from atmos_ai_sidecar.composition.built_in_tools import BuiltInTools, built_in_tools
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
 from atmos_ai_sidecar.composition.engine import Engine
+from atmos_ai_sidecar.composition.instructions import system_prompt
 from atmos_ai_sidecar.composition.left_calls import left_calls
 from atmos_ai_sidecar.composition.tool_sources import tool_sources
 from atmos_ai_sidecar.configuration import Config
-from atmos_ai_sidecar.domain.prompts import system_blocks
 from atmos_ai_sidecar.domain.redaction import Redactor, secret_values
 from atmos_ai_sidecar.domain.requests import canonical_json, digest
 from atmos_ai_sidecar.domain.tools import ToolRegistry
 from atmos_ai_sidecar.domain.turn import TurnLimits
-
-_OTHER_INSTRUCTIONS = "AGENTS.md"
-"""What the project tells any assistant; read where it has no instructions of its own for this one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +48,8 @@ class Assembly:
     approvals: Approvals
     instance_id: str
     has_tools: bool
+    kept: Engine | None = None
+    """Where sessions are stored when somebody says so; None where ``engine`` is the only place."""
 
     def workspace(self) -> Workspace:
         """The finished workspace.
@@ -70,6 +69,7 @@ class Assembly:
             left_calls=self.left_calls,
             describe=self.describe,
             prepare_model=self.prepare,
+            drafts=self.drafts,
             check_model=self.model.check,
         )
 
@@ -149,7 +149,15 @@ class Assembly:
             redact=self.redactor.redact,
             is_busy=self.engine.turns.is_running,
             after_create=partial(self.archive.retain, timedelta(days=days)) if days else None,
+            drafts=self.drafts,
+            listed=self.config.sessions.max_sessions,
         )
+
+    @cached_property
+    def drafts(self) -> Drafts | None:
+        if self.kept is None:
+            return None
+        return Drafts(self.engine.store, kept=self.kept.store, project_path=self.project_path)
 
     @cached_property
     def chat(self) -> Chat:
@@ -174,6 +182,7 @@ class Assembly:
             endpoint=self.model.endpoint,
             permission_mode=self.permissions.mode,
             is_ephemeral=not self.config.sessions.enabled,
+            saves_on_request=self.kept is not None,
             warnings=(*self.config.warnings, *map(self.left_calls.sentence, self.left_calls.list())),
         )
 
@@ -203,19 +212,8 @@ class Assembly:
             permissions=self.permissions,
             left_calls=self.left_calls,
             clock=self.clock,
-            system=lambda: _system(config, self.redactor),
+            system=lambda: system_prompt(config, self.redactor),
             max_tokens=self.model.max_tokens,
             timeout_seconds=config.timeout_seconds,
             prices=config.prices,
         )
-
-
-def _system(config: Config, redactor: Redactor) -> Sequence[str]:
-    """The system prompt with the project's instructions as they are now."""
-    if not config.instructions.enabled:
-        return system_blocks("", source="")
-    for path in (config.instructions.file, config.directory / _OTHER_INSTRUCTIONS):
-        if path.is_file():
-            text = path.read_text(encoding="utf-8", errors="replace")
-            return system_blocks(redactor.redact(text), source=path.name)
-    return system_blocks("", source="")
