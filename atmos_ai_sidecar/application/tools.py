@@ -103,10 +103,6 @@ class ToolExecutor:
         """
         await self._sources.load()
 
-    async def close(self) -> None:
-        """Ends what the sources of tools have started; for whoever opened the workspace, after its turns have ended."""
-        await self._sources.close()
-
     def offered(self, policy: PermissionSettings) -> Sequence[Tool]:
         """The tools that the model is told of, sorted by name: all but those whose every call would be denied."""
         return tuple(tool for tool in self._registry.list() if not is_hidden(tool, policy))

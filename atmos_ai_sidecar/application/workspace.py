@@ -11,6 +11,7 @@ from atmos_ai_sidecar.application.audit import Audit
 from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.drafts import Drafts
 from atmos_ai_sidecar.application.grants import Grants
+from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.project_files import ProjectFiles
 from atmos_ai_sidecar.application.sessions import Sessions
@@ -102,6 +103,7 @@ class Workspace:
     """Loads the model's library ahead of the first turn; slow, in a thread, harmless to call twice."""
     check_model: Callable[[], Awaitable[None]]
     """Raises ModelNotConfiguredError when a turn could not ask the model."""
+    left_calls: LeftCalls
     undo: Undo | None = None
     """None where there are no tools that change files."""
     drafts: Drafts | None = None

@@ -15,6 +15,7 @@ from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.compaction import Compactor
 from atmos_ai_sidecar.application.drafts import Drafts
 from atmos_ai_sidecar.application.grants import Grants
+from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.sessions import Sessions
@@ -28,6 +29,7 @@ from atmos_ai_sidecar.composition.built_in_tools import BuiltInTools, built_in_t
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
 from atmos_ai_sidecar.composition.engine import Engine
 from atmos_ai_sidecar.composition.instructions import system_prompt
+from atmos_ai_sidecar.composition.left_calls import left_calls
 from atmos_ai_sidecar.composition.records import audit_of, grants_of
 from atmos_ai_sidecar.composition.run_options import with_allowances
 from atmos_ai_sidecar.composition.surroundings import Surroundings
@@ -72,11 +74,18 @@ class Assembly:
             grants=self.grants,
             audit=self.audit,
             undo=self._built_in.undo if self._built_in else None,
+            left_calls=self.left_calls,
             describe=self.describe,
             prepare_model=self.prepare,
             drafts=self.drafts,
             check_model=self.model.check,
         )
+
+    async def close(self) -> None:
+        """Ends what the tools have started and what waits for their next call; after the workspace's turns."""
+        if self._built_in is not None:
+            self._built_in.runner.close()
+        await self.tool_sources.close()
 
     @property
     def project_path(self) -> str:
@@ -145,6 +154,10 @@ class Assembly:
         )
 
     @cached_property
+    def left_calls(self) -> LeftCalls:
+        return left_calls(self.run, self.project_path, self.clock, self.redactor)
+
+    @cached_property
     def archive(self) -> Archive:
         return Archive(
             self.engine.store,
@@ -200,11 +213,17 @@ class Assembly:
             permission_mode=self.permissions.mode,
             is_ephemeral=not self.config.sessions.enabled,
             saves_on_request=self.kept is not None,
-            warnings=(*self.config.warnings, *self.permissions.warnings),
+            warnings=(
+                *self.config.warnings,
+                *self.permissions.warnings,
+                *map(self.left_calls.sentence, self.left_calls.list()),
+            ),
         )
 
     async def prepare(self) -> None:
         """Imports what the first turn needs, in a thread, while the person still reads."""
+        if self._built_in is not None:
+            self._built_in.runner.prepare()
         await asyncio.to_thread(prepare_validation)
         await self.model.prepare()
 
@@ -225,6 +244,7 @@ class Assembly:
             ),
             tools=self.executor,
             permissions=self.permissions,
+            left_calls=self.left_calls,
             clock=self.clock,
             system=lambda: system_prompt(config, self.redactor),
             max_tokens=self.model.max_tokens,

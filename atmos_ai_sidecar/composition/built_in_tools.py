@@ -18,6 +18,7 @@ from atmos_ai_sidecar.application.ports.file_changes import FileChanges
 from atmos_ai_sidecar.application.ports.tool_outputs import ToolOutputs
 from atmos_ai_sidecar.application.undo import Undo
 from atmos_ai_sidecar.application.workspace import Run, RunOptions
+from atmos_ai_sidecar.composition.left_calls import left_programs
 from atmos_ai_sidecar.composition.own_settings import own_settings
 from atmos_ai_sidecar.configuration import Config
 from atmos_ai_sidecar.domain.paths import Territory
@@ -30,6 +31,8 @@ _POLICY = "ATMOS_AI_POLICY"
 class BuiltInTools:
     tools: Sequence[Tool]
     undo: Undo
+    runner: WardenedRunner
+    """Runs their programs; to be closed after the last call."""
     switched_off: Sequence[Tool] = ()
     """What the settings keep from the model; decisions about it can be explained."""
 
@@ -40,7 +43,7 @@ def built_in_tools(run: Run, options: RunOptions, config: Config, outputs: ToolO
     Raises:
         AtmosNotFoundError: There is no atmos to run.
     """
-    runner = WardenedRunner(clock=clock)
+    runner = WardenedRunner(clock=clock, keeps_spare=True, records=left_programs(run, str(config.directory)))
     environment = tool_environment(run.environment, config.secret_variables)
     parse = TreeSitterCommandParser().parse
     command_line = AtmosCommandLine(
@@ -64,6 +67,7 @@ def built_in_tools(run: Run, options: RunOptions, config: Config, outputs: ToolO
             *([shell] if has_shell else []),
         ),
         undo=Undo(changes, files.restorer),
+        runner=runner,
         switched_off=() if has_shell else (shell,),
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from atmos_ai_sidecar.adapters.tool_plugins import PluginTools
 from atmos_ai_sidecar.application.ports.tool_source import ToolSource
 from atmos_ai_sidecar.application.workspace import Run
 from atmos_ai_sidecar.configuration import Config
@@ -9,4 +10,4 @@ from atmos_ai_sidecar.configuration import Config
 
 def tool_sources(_run: Run, _config: Config) -> Sequence[ToolSource]:
     """Sources for one run of a trusted project. Building one starts and imports nothing yet."""
-    return ()
+    return (PluginTools(),)

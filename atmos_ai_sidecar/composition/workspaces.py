@@ -14,6 +14,7 @@ from atmos_ai_sidecar.composition.chosen_model import ChosenModel
 from atmos_ai_sidecar.composition.configurations import configuration_of
 from atmos_ai_sidecar.composition.engine import Engines
 from atmos_ai_sidecar.composition.evaluation import evaluated
+from atmos_ai_sidecar.composition.left_calls import left_calls
 from atmos_ai_sidecar.composition.run_options import check_servers
 from atmos_ai_sidecar.configuration import Config, Storage
 from atmos_ai_sidecar.domain.trust import TrustSubject
@@ -59,7 +60,8 @@ class Workspaces:
             raise config.unevaluated[0].error()
         config = await evaluated(config, run, options, self._clock)
         async with AsyncExitStack() as stack:
-            kept = await self._engines.at(config) if config.sessions.enabled else None
+            left = left_calls(run, "", self._clock)
+            kept = await self._engines.at(config, left) if config.sessions.enabled else None
             # Commands that run nothing work on what is stored.
             has_drafts = not config.sessions.auto_save and needs_trust and not options.stores_all
             engine = kept
@@ -69,7 +71,7 @@ class Workspaces:
                 config, run.environment, provider=options.provider, model=options.model, clock=self._clock
             )
             stack.push_async_callback(model.close)
-            workspace = Assembly(
+            assembly = Assembly(
                 run=run,
                 options=options,
                 config=config,
@@ -80,8 +82,9 @@ class Workspaces:
                 approvals=self._approvals,
                 instance_id=self._instance_id,
                 has_tools=is_trusted and config.tools.enabled,
-            ).workspace()
-            stack.push_async_callback(workspace.tools.close)
+            )
+            stack.push_async_callback(assembly.close)
+            workspace = assembly.workspace()
             stack.push_async_callback(workspace.audit.close)
             stack.push_async_callback(workspace.chat.close)
             yield workspace

@@ -93,6 +93,7 @@ class NoticeKind(StrEnum):
     BUDGET_WARNING = "budget_warning"
     COMPACTED = "compacted"
     COMPACTION_FAILED = "compaction_failed"
+    CALL_LEFT = "call_left"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

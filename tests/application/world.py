@@ -10,6 +10,7 @@ from atmos_ai_sidecar.application.approver import WorkspaceApprover
 from atmos_ai_sidecar.application.broadcast import Broadcast
 from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.compaction import Compactor
+from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.model import Model
 from atmos_ai_sidecar.application.sessions import Sessions
@@ -27,6 +28,7 @@ from atmos_ai_sidecar.domain.tools import Effect, Execution, OutputPiece, Result
 from atmos_ai_sidecar.domain.turn import TurnLimits
 from tests.fakes.clock import FakeClock
 from tests.fakes.grants import FakeGrantStore, fake_grants
+from tests.fakes.left_programs import FakeLeftPrograms
 from tests.fakes.model import FakeModel
 
 READ = ToolCall(id="r", name="read", input={})
@@ -88,6 +90,8 @@ class World:
             is_busy=self.turns.is_running,
         )
         executor = ToolExecutor(registry=registry, approver=approver, redactor=redactor, clock=clock)
+        self.left_programs = FakeLeftPrograms()
+        self.left_calls = LeftCalls(self.left_programs, clock=clock, redact=redactor.redact)
         self.parts = TurnParts(
             store=store,
             broadcast=self.broadcast,
@@ -101,6 +105,7 @@ class World:
             ),
             tools=executor,
             permissions=self.permissions,
+            left_calls=self.left_calls,
             clock=clock,
             system=lambda: ("system",),
             max_tokens=max_tokens,

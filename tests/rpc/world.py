@@ -21,6 +21,7 @@ from atmos_ai_sidecar.application.archive import Archive
 from atmos_ai_sidecar.application.broadcast import Broadcast
 from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.compaction import Compactor
+from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.console import Console
 from atmos_ai_sidecar.application.sessions import Sessions
@@ -38,6 +39,7 @@ from atmos_ai_sidecar.rpc.server import Server, start_server
 from tests.fakes.audit_log import fake_audit
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.grants import FakeGrantStore, fake_grants
+from tests.fakes.left_programs import FakeLeftPrograms
 from tests.fakes.model import FakeModel
 
 if TYPE_CHECKING:
@@ -170,6 +172,7 @@ class World:
             redact=redactor.redact,
             is_busy=self.turns.is_running,
         )
+        left_calls = LeftCalls(FakeLeftPrograms(), clock=clock, redact=redactor.redact)
         parts = TurnParts(
             store=self.store,
             broadcast=Broadcast(self.store),
@@ -183,6 +186,7 @@ class World:
             ),
             tools=executor,
             permissions=permissions,
+            left_calls=left_calls,
             clock=clock,
             system=lambda: ("system",),
             max_tokens=100,
@@ -216,6 +220,7 @@ class World:
             files=cast("Any", None),
             grants=grants,
             audit=fake_audit(),
+            left_calls=left_calls,
             describe=lambda: WorkspaceDescription(
                 project_path="/project/opened",
                 model="m",

@@ -5,10 +5,13 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from atmos_ai_sidecar.application.approvals import Approvals
+from atmos_ai_sidecar.application.approver import WorkspaceApprover
 from atmos_ai_sidecar.application.doctor import CheckedFinding
+from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.console import Console
 from atmos_ai_sidecar.application.sessions import Sessions
+from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.application.workspace import (
     ConfirmTrust,
     Run,
@@ -19,15 +22,18 @@ from atmos_ai_sidecar.application.workspace import (
 )
 from atmos_ai_sidecar.domain.attachments import Attachments, Selection
 from atmos_ai_sidecar.domain.permissions import PermissionSettings
+from atmos_ai_sidecar.domain.redaction import Redactor
 from atmos_ai_sidecar.domain.tools import Effect, Execution, Parameter, Result, Tool, ToolRegistry
 from atmos_ai_sidecar.errors import ProjectUntrustedError, SidecarError
 from atmos_ai_sidecar.terminal.main import run_command
 from atmos_ai_sidecar.terminal.services import CommandServices, DemoSetup, OpenQuestion, StayingSidecar
+from tests.fakes.approval_store import FakeApprovalStore
 from tests.fakes.audit_log import FakeAuditLog, fake_audit
 from tests.fakes.chat import Script, ScriptedChat, ScriptedTurn
 from tests.fakes.clock import FakeClock
 from tests.fakes.console import FakeConsole
 from tests.fakes.grants import FakeGrantStore, fake_grants
+from tests.fakes.left_programs import FakeLeftPrograms
 from tests.fakes.session_store import FakeSessionStore
 
 
@@ -139,6 +145,17 @@ class Office:
         self.audit_log = FakeAuditLog()
         self.audit = fake_audit(self.audit_log)
         self.permissions = Permissions(PermissionSettings(), fake_grants(self.grants), self.registry)
+        self.left_programs = FakeLeftPrograms()
+        approver = WorkspaceApprover(
+            approvals=self.approvals,
+            store=FakeApprovalStore(),
+            clock=FakeClock(),
+            remember=fake_grants(self.grants).remember,
+            directory="/project",
+            policy=PermissionSettings,
+            surroundings=lambda tool, values: "",
+        )
+        self.executor = ToolExecutor(registry=self.registry, approver=approver, redactor=Redactor(), clock=FakeClock())
         self.sessions = Sessions(
             self.store,
             project_path="/project",
@@ -154,7 +171,6 @@ class Office:
         self.foreground_roles: list[str] = []
         self.staying_sidecars = FakeStayingSidecars()
         self.has_prepared_model = False
-        self.has_loaded_tools = False
         self.selections: list[Selection] = []
         self.attachments = Attachments()
         self.questions: Sequence[OpenQuestion] = ()
@@ -207,12 +223,13 @@ class Office:
             sessions=self.sessions,
             archive=cast("Any", self),
             chat=cast("Any", self.chat),
-            tools=cast("Any", self),
+            tools=self.executor,
             approvals=self.approvals,
             permissions=self.permissions,
             files=cast("Any", self),
             grants=fake_grants(self.grants, self.clock),
             audit=self.audit,
+            left_calls=LeftCalls(self.left_programs, clock=FakeClock(), redact=str),
             describe=lambda: WorkspaceDescription(
                 project_path="/project",
                 model="fake-model",
@@ -233,9 +250,6 @@ class Office:
 
     async def _check_model(self) -> None:
         return
-
-    async def load(self) -> None:
-        self.has_loaded_tools = True
 
     async def attach(self, selection: Selection) -> Attachments:
         self.selections.append(selection)

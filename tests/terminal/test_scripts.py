@@ -159,7 +159,6 @@ class TestAllow:
         office = Office()
         assert await office.run(piped(), "exec", "x", "--allow", "atmos_*", "--allow=atmos_terraform_plan") == 0
         assert office.opened[0][1].allow == ("atmos_*", "atmos_terraform_plan")
-        assert office.has_loaded_tools
 
     @pytest.mark.parametrize("output_format", ["text", "json", "stream-json"])
     async def test_a_pattern_that_matches_no_tool_is_a_usage_error_with_the_nearest(self, output_format: str) -> None:

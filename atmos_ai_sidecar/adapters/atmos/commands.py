@@ -36,7 +36,7 @@ async def execute(parse: Parse, atmos: AtmosCommandLine, values: Mapping[str, An
     if not arguments or any("\0" in argument for argument in arguments):
         raise InvalidFieldError("arguments", "must be the words of an atmos command.")
     execution_class = execution_class_of(_assess(arguments, parse))
-    completion = await atmos.run(arguments, execution_class=execution_class, emit=execution.emit)
+    completion = await atmos.run(arguments, execution_class=execution_class, emit=execution.emit, execution=execution)
     return spoken(completion, f"atmos {shlex.join(arguments)}")
 
 

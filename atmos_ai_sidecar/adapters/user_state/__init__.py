@@ -3,7 +3,7 @@
 from atmos_ai_sidecar.adapters.user_state.audit_seal import AuditSealFile, AuditSealInMemory
 from atmos_ai_sidecar.adapters.user_state.file_changes import FileChangesFolder, FileChangesInMemory
 from atmos_ai_sidecar.adapters.user_state.grants_file import GrantsFile
-from atmos_ai_sidecar.adapters.user_state.state_directory import state_directory
+from atmos_ai_sidecar.adapters.user_state.state_directory import make_private, state_directory
 from atmos_ai_sidecar.adapters.user_state.trust_file import TrustFile
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "FileChangesInMemory",
     "GrantsFile",
     "TrustFile",
+    "make_private",
     "state_directory",
 ]

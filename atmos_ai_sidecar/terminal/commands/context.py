@@ -8,6 +8,7 @@ from pathlib import Path
 from atmos_ai_sidecar.application.ports.console import Console
 from atmos_ai_sidecar.application.workspace import ConfirmTrust, Run, RunOptions, TrustQuestion, Workspace
 from atmos_ai_sidecar.terminal.line_reader import LineReader
+from atmos_ai_sidecar.terminal.render.palette import visible
 from atmos_ai_sidecar.terminal.services import CommandServices
 from atmos_ai_sidecar.terminal.writer import Writer
 
@@ -56,6 +57,12 @@ class CommandContext:
         if line is None:
             self.writer.say("")
         return (line or "").strip().lower() in {"y", "yes"}
+
+    def tell_left_calls(self, workspace: Workspace, session_id: str) -> None:
+        """Says what became of changes that were left to finish; the session itself hears of its own in its turn."""
+        for call in workspace.left_calls.list():
+            if call.session_id != session_id:
+                self.writer.say(visible(f"Note: {workspace.left_calls.sentence(call)}"))
 
     async def _confirm_trust(self, question: TrustQuestion) -> bool:
         for line in question.lines:

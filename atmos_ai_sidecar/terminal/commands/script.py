@@ -90,6 +90,7 @@ class _Script:
                 workspace.permissions.require_known(map(_entry, self._options.allow), "--allow")
             files = await self._attached(workspace)
             session, _ = await workspace.sessions.resume_or_create(self._options.session)
+            self._context.tell_left_calls(workspace, session.id)
             self._begin(session)
             text = question_with(question, files)
             try:

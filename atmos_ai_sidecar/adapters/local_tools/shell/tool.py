@@ -86,7 +86,7 @@ class _Calls:
             command,
             directory=directory,
             execution_class=execution_class_of(assess(command, self.parse)),
-            emit=execution.emit,
+            execution=execution,
         )
         return _result(completion)
 
