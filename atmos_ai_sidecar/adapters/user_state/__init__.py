@@ -3,6 +3,7 @@
 from atmos_ai_sidecar.adapters.user_state.file_changes import FileChangesFolder, FileChangesInMemory
 from atmos_ai_sidecar.adapters.user_state.grants_file import GrantsFile
 from atmos_ai_sidecar.adapters.user_state.state_directory import state_directory
+from atmos_ai_sidecar.adapters.user_state.tool_pins_file import ToolPinsFile
 from atmos_ai_sidecar.adapters.user_state.trust_file import TrustFile
 
-__all__ = ["FileChangesFolder", "FileChangesInMemory", "GrantsFile", "TrustFile", "state_directory"]
+__all__ = ["FileChangesFolder", "FileChangesInMemory", "GrantsFile", "ToolPinsFile", "TrustFile", "state_directory"]

@@ -1,0 +1,152 @@
+"""The two ways to a server: a program of ours under the warden, or streamable HTTP. The streams are the SDK's."""
+
+import ssl
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+import httpx2
+import mcp_types
+import truststore
+from mcp.client import Transport
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.message import SessionMessage
+
+from atmos_ai_sidecar.adapters.local_tools.kept_program import KeptProgram
+from atmos_ai_sidecar.application.ports.program_runner import Program
+
+if TYPE_CHECKING:
+    from mcp.client._transport import TransportStreams
+
+OpenStreams = Callable[[], Transport]
+
+MAX_LINE_BYTES = 16 * 1024 * 1024
+LADDER_SECONDS = (2.0, 2.0)
+_FAREWELL_SECONDS = 2.0
+"""How long a server may take to end after its input has ended, before it is signalled."""
+_LAST_WORDS_BYTES = 2_048
+
+
+class LastWords:
+    """The end of what a server wrote on its error output."""
+
+    def __init__(self) -> None:
+        self._pieces: deque[bytes] = deque()
+        self._length = 0
+        self.end = ""
+        """Why it speaks no more; empty while it does."""
+
+    def add(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._length += len(piece)
+        while self._length - len(self._pieces[0]) >= _LAST_WORDS_BYTES:
+            self._length -= len(self._pieces.popleft())
+
+    def __str__(self) -> str:
+        return b"".join(self._pieces)[-_LAST_WORDS_BYTES:].decode("utf-8", "replace").strip()
+
+
+@asynccontextmanager
+async def program_streams(
+    program: Program, words: LastWords, on_lost: Callable[[], None]
+) -> AsyncGenerator["TransportStreams", None]:
+    """Starts a server and speaks with it, a message a line.
+
+    Leaving the context ends its input, gives it a moment, and leaves the rest to the warden.
+
+    Args:
+        program: The server.
+        words: Gets what it writes on its error output, and how it ended.
+        on_lost: Called when it speaks no more.
+
+    Raises:
+        ToolExecutionFailedError: There can be no warden.
+    """
+    kept = KeptProgram(program, ladder_seconds=LADDER_SECONDS)
+    heard_in, heard = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+    said, said_out = anyio.create_memory_object_stream[SessionMessage](0)
+    ended = anyio.Event()
+
+    async def hear() -> None:
+        async with heard_in:
+            async for line in _lines(kept, words):
+                try:
+                    await heard_in.send(_message(line))
+                except (anyio.ClosedResourceError, anyio.BrokenResourceError):
+                    return
+            on_lost()
+
+    async def say() -> None:
+        async with said_out:
+            async for message in said_out:
+                data = message.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n"
+                try:
+                    await kept.write(data)
+                except OSError:
+                    on_lost()
+                    await heard_in.aclose()
+                    return
+
+    async def keep_words() -> None:
+        while piece := await kept.read_error():
+            words.add(piece)
+
+    async def await_end() -> None:
+        end = await kept.wait_end()
+        words.end = words.end or end
+        ended.set()
+
+    try:
+        await kept.start()
+        async with anyio.create_task_group() as tasks:
+            for task in (hear, say, keep_words, await_end):
+                tasks.start_soon(task)
+            try:
+                yield heard, said
+            finally:
+                with anyio.CancelScope(shield=True), anyio.move_on_after(_FAREWELL_SECONDS):
+                    kept.end_input()
+                    heard.close()
+                    said.close()
+                    await ended.wait()
+                kept.stop()
+                tasks.cancel_scope.cancel()
+    finally:
+        kept.close()
+
+
+@asynccontextmanager
+async def http_streams(url: str, headers: Mapping[str, str]) -> AsyncGenerator["TransportStreams", None]:
+    """Speaks with a server over streamable HTTP, through the caller's proxies and with the system's certificates."""
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    timeout = httpx2.Timeout(30.0, read=None)
+    async with (
+        httpx2.AsyncClient(headers=dict(headers), verify=context, timeout=timeout) as client,
+        streamable_http_client(url, http_client=client, max_sse_event_size=MAX_LINE_BYTES) as streams,
+    ):
+        yield streams
+
+
+async def _lines(kept: KeptProgram, words: LastWords) -> AsyncGenerator[bytes, None]:
+    """Whole lines, until the end or a line that is longer than any message."""
+    pieces: list[bytes] = []
+    length = 0
+    while data := await kept.read():
+        *whole, rest = data.split(b"\n")
+        for line in whole:
+            yield b"".join((*pieces, line))
+            pieces, length = [], 0
+        pieces.append(rest)
+        length += len(rest)
+        if length > MAX_LINE_BYTES:
+            words.end = f"it sent a line of more than {MAX_LINE_BYTES:,} bytes"
+            return
+
+
+def _message(line: bytes) -> SessionMessage | Exception:
+    try:
+        return SessionMessage(mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False))
+    except ValueError as error:  # no JSON-RPC: the session passes over it
+        return error
