@@ -57,7 +57,7 @@ async def test_a_server_gets_only_the_environment_that_it_was_given(
 
 async def test_a_cancelled_call_is_cancelled_at_the_server_which_lives_on(world: World) -> None:
     tools = await world.tools()
-    call = asyncio.create_task(tools["ask"].execute({}, world.execution()))
+    call = asyncio.create_task(world.run(tools["ask"]))
     await until(lambda: world.notes("called"))
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
