@@ -37,6 +37,8 @@ class RunOptions:
     debug: bool = False
     plain: bool = False
     no_color: bool = False
+    mcp_servers: Sequence[str] = ()
+    """The names of the MCP servers to use; empty: all that the project names."""
     atmos_flags: Sequence[str] = ()
     """Atmos' own global flags as they were given, passed on to every call of Atmos."""
 

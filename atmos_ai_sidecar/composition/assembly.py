@@ -15,6 +15,7 @@ from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.compaction import Compactor
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.application.ports.tool_source import ToolSource
 from atmos_ai_sidecar.application.sessions import Sessions
 from atmos_ai_sidecar.application.tool_sources import ToolSources
 from atmos_ai_sidecar.application.tools import ToolExecutor
@@ -85,7 +86,10 @@ class Assembly:
     @cached_property
     def tool_sources(self) -> ToolSources:
         """Where tools come from that are found while the workspace is in use; of two with one name the first stays."""
-        return ToolSources(self.registry, tool_sources(self.run, self.config) if self.has_tools else ())
+        return ToolSources(self.registry, self._sources() if self.has_tools else ())
+
+    def _sources(self) -> Sequence[ToolSource]:
+        return tool_sources(self.run, self.options, self.config, self.clock)
 
     @cached_property
     def permissions(self) -> Permissions:

@@ -1,7 +1,7 @@
 """The settings of Atmos that decide what this assistant may do and which programs run: for people only to change."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -25,6 +25,14 @@ def own_settings(text: str) -> str:
     if is_empty(root):
         root = empty_map(root.origin)
     return json.dumps(sorted(_own(root)) if isinstance(root, MapNode) else _form(root), sort_keys=True)
+
+
+def is_own_setting(keys: Sequence[str]) -> bool:
+    """Whether a path of keys leads to one of those settings, to something in one, or to what holds one."""
+    text: Any = "changed"
+    for key in reversed(keys):
+        text = {key: text}
+    return own_settings(json.dumps(text)) != own_settings("{}")
 
 
 def _own(root: MapNode) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from atmos_ai_sidecar.configuration.claims import claims_of
+from atmos_ai_sidecar.configuration.folders import folders_of
 from atmos_ai_sidecar.configuration.layers import Layers, read_layers
+from atmos_ai_sidecar.configuration.mcp import mcp_servers
 from atmos_ai_sidecar.configuration.nodes import Origin, Scalar
 from atmos_ai_sidecar.configuration.project import AtmosFlags, Project, find_project
 from atmos_ai_sidecar.configuration.reader import Reading, Section
@@ -13,7 +15,6 @@ from atmos_ai_sidecar.configuration.settings import (
     Budget,
     Config,
     InstructionSettings,
-    McpServer,
     ProviderSettings,
     SessionSettings,
     Storage,
@@ -58,12 +59,14 @@ def _config(project: Project, layers: Layers, environment: Mapping[str, str], fl
     ai = Section(united(layers.root.get("settings.ai"), layers.root.get("ai")), "ai", reading)
     mcp = Section(layers.root.get("mcp"), "mcp", reading)
     permissions = _permissions(ai)
-    servers = tuple(_server(name, section) for name, section in mcp.section("servers").sections().items())
+    servers = tuple(mcp_servers(mcp, reading))
+    base_path = _base_path(project, layers, environment, flags)
     return Config(
         directory=project.directory,
         file=_main_file(project),
         git_root=project.git_root,
-        base_path=_base_path(project, layers, environment, flags),
+        base_path=base_path,
+        folders=folders_of(layers.root, base_path, environment),
         enabled=ai.boolean("enabled", default=False),
         provider=ai.text("provider"),
         providers=MappingProxyType(_providers(ai)),
@@ -217,13 +220,4 @@ def _compaction(section: Section) -> CompactionSettings:
         threshold=section.number("threshold", at_most=1) or default.threshold,
         preserve_recent=section.integer("preserve_recent", default.preserve_recent, least=0),
         window_tokens=section.integer("window", default.window_tokens, least=1000),
-    )
-
-
-def _server(name: str, section: Section) -> McpServer:
-    command = section.text("command")
-    arguments = [entry.pattern for entry in section.entries("args")]
-    origin = section.node.origin if section.node else Origin(file="", line=0)
-    return McpServer(
-        name=name, command=(command, *arguments) if command else (), url=section.text("url"), origin=origin
     )

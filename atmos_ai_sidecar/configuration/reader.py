@@ -69,6 +69,12 @@ class Section:
     def text(self, name: str, default: str = "") -> str:
         return self._value(name, default, "text", lambda value: value if isinstance(value, str) else None, weak=False)
 
+    def secret(self, name: str) -> str:
+        """Text, or a number or truth value as text, that is shown to nobody."""
+        text = self._value(name, "", "text", _as_text, weak=False)
+        self._reading.values[self._path(name)] = "(hidden)"
+        return text
+
     def boolean(self, name: str, *, default: bool) -> bool:
         return self._value(name, default, "true or false", lambda value: value if isinstance(value, bool) else None)
 
@@ -104,6 +110,18 @@ class Section:
         entries = tuple(self._entry(item, self._path(name)) for item in items)
         self._reading.values[self._path(name)] = ", ".join(entry.pattern for entry in entries)
         return entries
+
+    def texts(self, name: str) -> Sequence[str]:
+        """A list of words as they were written; numbers and truth values count as words."""
+        node = self._find(name)
+        if node is None:
+            return ()
+        if not isinstance(node, ListNode):
+            raise wrong_type(node, self._path(name), "a list")
+        words = [_as_text(item.value) if isinstance(item, Scalar) and not item.tag else None for item in node.items]
+        if None in words:
+            raise wrong_type(node.items[words.index(None)], self._path(name), "words")
+        return [word for word in words if word is not None]
 
     def only(self, *known: str) -> "Section":
         """The same section, once it is sure that it has no other keys: it is ours alone.
@@ -194,6 +212,12 @@ def wrong_type(node: Node, path: str, expected: str) -> ConfigurationInvalidErro
     return ConfigurationInvalidError(
         f"{path}: expected {expected}, found {found}.", file=node.origin.file, line=node.origin.line
     )
+
+
+def _as_text(value: Value) -> str | None:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return None if value is None else str(value)
 
 
 def _whole(value: Value) -> int | None:

@@ -33,6 +33,8 @@ class ServerSettings:
     program: Program | None = None
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The caller's, for proxies and certificates on the way to a URL."""
     timeout_seconds: float = 30.0
     """Of one call."""
     is_read_only: bool = False
@@ -182,7 +184,7 @@ def _load(settings: ServerSettings) -> "tuple[Callable[[Callable[[], None]], Con
         program = settings.program
         if program is not None:
             return lambda: program_streams(program, words, connection.lose)
-        return lambda: http_streams(settings.url, settings.headers)
+        return lambda: http_streams(settings.url, settings.headers, settings.environment)
 
     return (lambda on_tools_changed: Connection(streams, on_tools_changed)), words
 

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import anyio
 import httpx2
@@ -15,6 +16,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
 
 from atmos_ai_sidecar.adapters.local_tools.kept_program import KeptProgram
+from atmos_ai_sidecar.adapters.model.proxies import proxy_for
 from atmos_ai_sidecar.application.ports.program_runner import Program
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ MAX_LINE_BYTES = 16 * 1024 * 1024
 LADDER_SECONDS = (2.0, 2.0)
 _FAREWELL_SECONDS = 2.0
 """How long a server may take to end after its input has ended, before it is signalled."""
+_CONNECT_SECONDS = 10.0
 _LAST_WORDS_BYTES = 2_048
 
 
@@ -118,15 +121,35 @@ async def program_streams(
 
 
 @asynccontextmanager
-async def http_streams(url: str, headers: Mapping[str, str]) -> AsyncGenerator["TransportStreams", None]:
-    """Speaks with a server over streamable HTTP, through the caller's proxies and with the system's certificates."""
-    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    timeout = httpx2.Timeout(30.0, read=None)
+async def http_streams(
+    url: str, headers: Mapping[str, str], environment: Mapping[str, str]
+) -> AsyncGenerator["TransportStreams", None]:
+    """Speaks with a server over streamable HTTP, by the caller's proxies and with the system's certificates.
+
+    Raises:
+        OSError: SSL_CERT_FILE or SSL_CERT_DIR cannot be read.
+    """
+    parts = urlsplit(url)
+    transport = httpx2.AsyncHTTPTransport(
+        verify=_trust(environment),
+        trust_env=False,
+        proxy=proxy_for(parts.scheme, parts.hostname or "", environment) or None,
+    )
+    timeout = httpx2.Timeout(_CONNECT_SECONDS, read=None)
     async with (
-        httpx2.AsyncClient(headers=dict(headers), verify=context, timeout=timeout) as client,
+        httpx2.AsyncClient(headers=dict(headers), transport=transport, trust_env=False, timeout=timeout) as client,
         streamable_http_client(url, http_client=client, max_sse_event_size=MAX_LINE_BYTES) as streams,
     ):
         yield streams
+
+
+def _trust(environment: Mapping[str, str]) -> ssl.SSLContext:
+    """The operating system's trust, and what SSL_CERT_FILE and SSL_CERT_DIR add to it."""
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    file, directory = environment.get("SSL_CERT_FILE"), environment.get("SSL_CERT_DIR")
+    if file or directory:
+        context.load_verify_locations(file or None, directory or None)
+    return context
 
 
 async def _lines(kept: KeptProgram, words: LastWords) -> AsyncGenerator[bytes, None]:

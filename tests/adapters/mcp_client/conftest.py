@@ -24,7 +24,6 @@ class World:
         self.log = directory / "log"
         self.pins = ToolPinsFile(directory / "state", "/project")
         self.pieces: list[OutputPiece] = []
-        self.changes = 0
         self._stack = stack
 
     def settings(self, mode: str, **more: Any) -> ServerSettings:
@@ -37,10 +36,7 @@ class World:
         return ServerSettings(**{"name": mode, "program": program, **more})
 
     def servers(self, *settings: ServerSettings, clock: Any = None) -> McpServers:
-        def changed() -> None:
-            self.changes += 1
-
-        servers = McpServers(settings, clock=clock or SystemClock(), pins=self.pins, on_change=changed)
+        servers = McpServers(settings, clock=clock or SystemClock(), pins=self.pins)
         self._stack.push_async_callback(servers.close)
         return servers
 

@@ -182,9 +182,27 @@ async def test_a_changed_description_asks_until_somebody_agrees(world: World, de
     assert not (await world.tools("changing"))["echo"].demand({}).must_ask
 
 
-async def test_a_server_can_say_that_its_tools_changed(world: World) -> None:
-    await world.run((await world.tools())["write"])
-    await until(lambda: world.changes)
+async def test_what_a_server_listed_is_kept_until_it_says_that_it_changed(world: World) -> None:
+    servers = world.servers(world.settings("good"))
+    first = await servers.tools()
+    assert await servers.tools() == first
+    write = next(tool for tool in first if tool.name == "good__write")
+    await world.run(write)
+    async with asyncio.timeout(20):
+        while (await servers.tools())[0] is first[0]:  # noqa: ASYNC110 - another process says so
+            await asyncio.sleep(0.01)
+    assert len(world.notes("started")) == 1
+
+
+async def test_a_server_that_was_left_out_is_tried_again_after_a_minute(world: World, describe: Describe) -> None:
+    clock = FakeClock()
+    servers = world.servers(world.settings("changing"), clock=clock)
+    assert await servers.tools() == ()
+    describe("adds")
+    assert await servers.tools() == ()
+    clock.advance(61)
+    assert len(await servers.tools()) == 9
+    assert servers.problems == ()
 
 
 async def test_closing_ends_the_servers_also_a_stubborn_one(world: World) -> None:
