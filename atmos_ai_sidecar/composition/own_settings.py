@@ -5,13 +5,16 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from atmos_ai_sidecar.configuration.nodes import ListNode, MapNode, Node, empty_map, is_empty
+from atmos_ai_sidecar.configuration.nodes import ListNode, MapNode, Node, Origin, Scalar, empty_map, is_empty
 from atmos_ai_sidecar.configuration.yaml_file import parse
 
 _FILE = "the change"
 _TOP_LEVEL = frozenset({"ai", "mcp", "commands", "import", "profiles", "base_path"})
 """``import`` and ``profiles`` too, because what they bring in can set all the others; and ``base_path``, because it
 says where tools may write."""
+
+_DEPTH = 4
+"""Keys that decide; what is further below belongs to them."""
 
 
 @lru_cache(maxsize=16)
@@ -29,10 +32,11 @@ def own_settings(text: str) -> str:
 
 def is_own_setting(keys: Sequence[str]) -> bool:
     """Whether a path of keys leads to one of those settings, to something in one, or to what holds one."""
-    text: Any = "changed"
-    for key in reversed(keys):
-        text = {key: text}
-    return own_settings(json.dumps(text)) != own_settings("{}")
+    origin = Origin(file=_FILE, line=1)
+    node: Node = Scalar(value="changed", text="changed", origin=origin)
+    for key in reversed(keys[:_DEPTH]):
+        node = MapNode(entries={key: node}, origin=origin)
+    return not isinstance(node, MapNode) or any(True for _ in _own(node))
 
 
 def _own(root: MapNode) -> Iterator[tuple[str, str]]:
