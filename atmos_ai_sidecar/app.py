@@ -82,6 +82,7 @@ class Sidecar:
             find_project=find_project_file,
             list_settings=list_settings,
             run_foreground_sidecar=self._run_foreground,
+            serve_mcp=self._serve_mcp,
             clock=self.clock,
             version=__version__,
         )
@@ -93,6 +94,11 @@ class Sidecar:
             return await self.start(launch, lambda: self.open_workspace(run, options))
 
         return await run_foreground(console, role, start, self.approvals)
+
+    async def _serve_mcp(self, console: "Console", run: "Run", options: "RunOptions") -> int:
+        from atmos_ai_sidecar.mcp_server import serve_mcp
+
+        return await serve_mcp(console, lambda: self.open_workspace(run, options), self.approvals, version=__version__)
 
     async def start(
         self, launch: "Launch", open_workspace: "Callable[[], AbstractAsyncContextManager[Workspace]]"

@@ -21,6 +21,7 @@ from atmos_ai_sidecar.terminal.commands.context import CommandContext
 from atmos_ai_sidecar.terminal.commands.demo import demo
 from atmos_ai_sidecar.terminal.commands.exec import execute
 from atmos_ai_sidecar.terminal.commands.init import init
+from atmos_ai_sidecar.terminal.commands.mcp import mcp
 from atmos_ai_sidecar.terminal.commands.permissions import permissions
 from atmos_ai_sidecar.terminal.commands.sessions import sessions
 from atmos_ai_sidecar.terminal.commands.sidecar import sidecar
@@ -57,7 +58,7 @@ def root(click_context: click.Context) -> Awaitable[int] | None:
     return start_chat(click_context.obj, can_resume=True)
 
 
-for _command in (chat, ask, execute, sessions, tools, permissions, config, init, demo, sidecar, version):
+for _command in (chat, ask, execute, sessions, tools, permissions, config, init, demo, mcp, sidecar, version):
     root.add_command(_command)
 
 

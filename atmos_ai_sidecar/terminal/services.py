@@ -36,6 +36,9 @@ ListSettings = Callable[[Run, RunOptions], Sequence[Setting]]
 RunForegroundSidecar = Callable[[Console, str, Run, RunOptions], Awaitable[int]]
 """Serves one run's project until a signal, prints a token of the role owner or client, and returns the exit code."""
 
+ServeMcp = Callable[[Console, Run, RunOptions], Awaitable[int]]
+"""Serves one run's tools over MCP on a console until its input ends, and returns the exit code."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandServices:
@@ -44,5 +47,6 @@ class CommandServices:
     find_project: FindProject
     list_settings: ListSettings
     run_foreground_sidecar: RunForegroundSidecar
+    serve_mcp: ServeMcp
     clock: Clock
     version: str
