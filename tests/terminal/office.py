@@ -151,6 +151,7 @@ class Office:
             find_project=lambda run, options: self.project_file,
             list_settings=lambda run, options: self.settings,
             run_foreground_sidecar=self._run_foreground,
+            serve_mcp=self._serve_mcp,
             clock=self.clock,
             version="1.2.3",
         )
