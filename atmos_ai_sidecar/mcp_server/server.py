@@ -92,19 +92,18 @@ async def _execute(
 @asynccontextmanager
 async def _progress(context: Context) -> "AsyncGenerator[Any, None]":
     """An ``emit`` that tells a client that wants to know what a tool prints."""
-    pieces: asyncio.Queue[OutputPiece] = asyncio.Queue()
+    pieces: asyncio.Queue[OutputPiece | None] = asyncio.Queue()
 
     async def tell() -> None:
         number = 0
-        while True:
-            piece = await pieces.get()
+        while (piece := await pieces.get()) is not None:
             number += 1
             await context.session.report_progress(number, message=piece.text.strip()[-_PROGRESS_CHARACTERS:])
 
     async with asyncio.TaskGroup() as tasks:
-        telling = tasks.create_task(tell())
+        tasks.create_task(tell())
         yield pieces.put_nowait
-        telling.cancel()
+        pieces.put_nowait(None)
 
 
 def _described(tool: Tool) -> mcp_types.Tool:

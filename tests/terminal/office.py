@@ -136,6 +136,7 @@ class Office:
         self.error: SidecarError | None = None
         self.project_file = ""
         self.opened: list[tuple[Run, RunOptions]] = []
+        self.mcp_runs: list[Run] = []
         self.foreground_roles: list[str] = []
         self.has_prepared_model = False
 
@@ -211,6 +212,10 @@ class Office:
 
     async def _run_foreground(self, console: Console, role: str, run: Run, options: RunOptions) -> int:
         self.foreground_roles.append(role)
+        return 0
+
+    async def _serve_mcp(self, console: Console, run: Run, options: RunOptions) -> int:
+        self.mcp_runs.append(run)
         return 0
 
 
