@@ -23,7 +23,7 @@ MAX_FILES = 500
 ANSWERS_OF_ATMOS = ".atmos/ai.settings.local.json"
 """Where Atmos itself remembers what was allowed."""
 
-_SECTIONS = ("ai", "mcp", "import", "base_path", "profiles")
+_SECTIONS = ("ai", "mcp", "import", "base_path", "profiles", "stacks", "components", "workflows")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

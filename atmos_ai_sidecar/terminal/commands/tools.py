@@ -35,6 +35,8 @@ async def print_tools(context: CommandContext, output_format: str) -> int:
     async with context.open_workspace() as workspace:
         await workspace.tools.load()
         found = workspace.tools.registry.list()
+        for problem in workspace.tools.problems:
+            context.writer.say(problem)
     if output_format == "json":
         context.writer.line(json.dumps([_fields(tool) for tool in found], ensure_ascii=False, indent=2))
         return exit_codes.DONE
