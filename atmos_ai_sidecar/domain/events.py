@@ -93,6 +93,7 @@ class NoticeKind(StrEnum):
     BUDGET_WARNING = "budget_warning"
     COMPACTED = "compacted"
     COMPACTION_FAILED = "compaction_failed"
+    TOOLS_LEFT_OUT = "tools_left_out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

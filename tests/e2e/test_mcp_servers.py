@@ -61,6 +61,9 @@ def test_the_model_is_offered_the_tools_and_a_call_asks(served: Project, model: 
     offered = {tool["name"] for tool in model.requests()[0]["json"]["tools"]}
     assert {"good__echo", "readonly__echo", "atmos_config_get", "atmos_describe_component"} <= offered
     assert not any(name.startswith("broken__") for name in offered)
+    (notice,) = json.loads(done.stdout)["notices"]
+    assert notice["kind"] == "tools_left_out"
+    assert "The MCP server broken is left out: it ended with exit code 3" in notice["message"]
 
 
 def test_a_call_that_is_allowed_answers(served: Project, model: OfflineModelProcess) -> None:
