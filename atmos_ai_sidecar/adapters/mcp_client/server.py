@@ -184,7 +184,7 @@ def _load(settings: ServerSettings) -> "tuple[Callable[[Callable[[], None]], Con
         program = settings.program
         if program is not None:
             return lambda: program_streams(program, words, connection.lose)
-        return lambda: http_streams(settings.url, settings.headers, settings.environment)
+        return lambda: http_streams(settings.url, settings.headers, settings.environment, words)
 
     return (lambda on_tools_changed: Connection(streams, on_tools_changed)), words
 

@@ -29,6 +29,7 @@ LADDER_SECONDS = (2.0, 2.0)
 _FAREWELL_SECONDS = 2.0
 """How long a server may take to end after its input has ended, before it is signalled."""
 _CONNECT_SECONDS = 10.0
+_NOT_ALLOWED = frozenset({401, 403})
 _LAST_WORDS_BYTES = 2_048
 
 
@@ -122,13 +123,21 @@ async def program_streams(
 
 @asynccontextmanager
 async def http_streams(
-    url: str, headers: Mapping[str, str], environment: Mapping[str, str]
+    url: str, headers: Mapping[str, str], environment: Mapping[str, str], words: LastWords
 ) -> AsyncGenerator["TransportStreams", None]:
     """Speaks with a server over streamable HTTP, by the caller's proxies and with the system's certificates.
+
+    ``words`` gets the status of a refusal.
 
     Raises:
         OSError: SSL_CERT_FILE or SSL_CERT_DIR cannot be read.
     """
+
+    async def note(response: httpx2.Response) -> None:
+        if response.is_error and response.request.method == "POST":
+            hint = ": is there a right token in its `headers`?" if response.status_code in _NOT_ALLOWED else ""
+            words.end = f"it answered with HTTP {response.status_code}{hint}"
+
     parts = urlsplit(url)
     transport = httpx2.AsyncHTTPTransport(
         verify=_trust(environment),
@@ -136,8 +145,12 @@ async def http_streams(
         proxy=proxy_for(parts.scheme, parts.hostname or "", environment) or None,
     )
     timeout = httpx2.Timeout(_CONNECT_SECONDS, read=None)
+    hooks = {"response": [note]}
+    client = httpx2.AsyncClient(
+        headers=dict(headers), transport=transport, trust_env=False, timeout=timeout, event_hooks=hooks
+    )
     async with (
-        httpx2.AsyncClient(headers=dict(headers), transport=transport, trust_env=False, timeout=timeout) as client,
+        client,
         streamable_http_client(url, http_client=client, max_sse_event_size=MAX_LINE_BYTES) as streams,
     ):
         yield streams
