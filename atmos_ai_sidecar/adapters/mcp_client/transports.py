@@ -69,56 +69,65 @@ async def program_streams(
         ToolExecutionFailedError: There can be no warden.
     """
     kept = KeptProgram(program, ladder_seconds=LADDER_SECONDS)
-    heard_in, heard = anyio.create_memory_object_stream[SessionMessage | Exception](0)
-    said, said_out = anyio.create_memory_object_stream[SessionMessage](0)
-    ended = anyio.Event()
-
-    async def hear() -> None:
-        async with heard_in:
-            async for line in _lines(kept, words):
-                try:
-                    await heard_in.send(_message(line))
-                except (anyio.ClosedResourceError, anyio.BrokenResourceError):
-                    return
-            on_lost()
-
-    async def say() -> None:
-        async with said_out:
-            async for message in said_out:
-                data = message.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n"
-                try:
-                    await kept.write(data)
-                except OSError:
-                    on_lost()
-                    await heard_in.aclose()
-                    return
-
-    async def keep_words() -> None:
-        while piece := await kept.read_error():
-            words.add(piece)
-
-    async def await_end() -> None:
-        end = await kept.wait_end()
-        words.end = words.end or end
-        ended.set()
-
+    talk = _Talk(kept, words, on_lost)
     try:
         await kept.start()
         async with anyio.create_task_group() as tasks:
-            for task in (hear, say, keep_words, await_end):
+            for task in (talk.hear, talk.say, talk.keep_words, talk.await_end):
                 tasks.start_soon(task)
             try:
-                yield heard, said
+                yield talk.heard, talk.said
             finally:
                 with anyio.CancelScope(shield=True), anyio.move_on_after(_FAREWELL_SECONDS):
                     kept.end_input()
-                    heard.close()
-                    said.close()
-                    await ended.wait()
+                    talk.heard.close()
+                    talk.said.close()
+                    await talk.ended.wait()
                 kept.stop()
                 tasks.cancel_scope.cancel()
     finally:
         kept.close()
+
+
+class _Talk:
+    """What goes on at once while a server runs: each method is a task of its own."""
+
+    def __init__(self, kept: KeptProgram, words: LastWords, on_lost: Callable[[], None]) -> None:
+        self._kept = kept
+        self._words = words
+        self._on_lost = on_lost
+        self._heard_in, self.heard = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+        self.said, self._said_out = anyio.create_memory_object_stream[SessionMessage](0)
+        self.ended = anyio.Event()
+
+    async def hear(self) -> None:
+        async with self._heard_in:
+            async for line in _lines(self._kept, self._words):
+                try:
+                    await self._heard_in.send(_message(line))
+                except (anyio.ClosedResourceError, anyio.BrokenResourceError):
+                    return
+            self._on_lost()
+
+    async def say(self) -> None:
+        async with self._said_out:
+            async for message in self._said_out:
+                data = message.message.model_dump_json(by_alias=True, exclude_unset=True).encode()
+                try:
+                    await self._kept.write(data + b"\n")
+                except OSError:
+                    self._on_lost()
+                    await self._heard_in.aclose()
+                    return
+
+    async def keep_words(self) -> None:
+        while piece := await self._kept.read_error():
+            self._words.add(piece)
+
+    async def await_end(self) -> None:
+        end = await self._kept.wait_end()
+        self._words.end = self._words.end or end
+        self.ended.set()
 
 
 @asynccontextmanager
