@@ -34,18 +34,6 @@ def tools() -> list[dict[str, object]]:
         return [tool(f"tool{number}", description="x" * 5000) for number in range(1000)]
     if MODE == "ansi":
         return [tool("paint", description="\x1b[2J\x1b]0;owned\x07 calm \u202egnp.exe\u202c\u200b")]
-    if MODE == "odd-tools":
-        return [
-            tool("far", inputSchema={"type": "object", "properties": {"a": {"$ref": "http://127.0.0.1:9/x.json"}}}),
-            tool("deep", inputSchema=deep(60)),
-            tool("wide", inputSchema={"type": "object", "description": "x" * 60_000}),
-            tool("list", inputSchema={"type": "array"}),
-            tool("broken", inputSchema={"type": "object", "properties": {"a": {"type": "no such type"}}}),
-            tool("dotted.name"),
-            tool("dotted_name"),
-            tool("slow-pattern", inputSchema={"type": "object", "properties": {"text": {"pattern": "^(a+)+$"}}}),
-            {"inputSchema": {"type": "object"}, "name": ""},
-        ]
     description = "says what it is told"
     if MODE == "changing":
         path = Path(os.environ["MCP_TEST_DESCRIPTION"])
@@ -61,13 +49,6 @@ def tools() -> list[dict[str, object]]:
         tool("environment", description="shows its environment"),
         tool("write", description="writes", annotations={"readOnlyHint": False}),
     ]
-
-
-def deep(levels: int) -> dict[str, object]:
-    schema: dict[str, object] = {"type": "string"}
-    for _ in range(levels):
-        schema = {"type": "object", "properties": {"a": schema}}
-    return schema
 
 
 def text(value: str, **more: object) -> dict[str, object]:
