@@ -1,6 +1,7 @@
 import pytest
 
-from atmos_ai_sidecar.configuration import Config
+from atmos_ai_sidecar.configuration import Config, load_configuration
+from atmos_ai_sidecar.errors import ConfigurationInvalidError
 from tests.configuration.conftest import ProjectFolder
 
 
@@ -60,7 +61,6 @@ def test_trust_is_asked_about_what_a_server_is_given(project: ProjectFolder) -> 
         ("a: {command: [x]}", "expected text"),
         ("a: {command: x, args: y}", "expected a list"),
         ("a: {command: x, args: [[y]]}", "expected words"),
-        ("a: {command: x, env: {K: !exec date}}", "is not evaluated here"),
         ("a: {command: x, timeout: soon}", "expected seconds"),
     ],
 )
@@ -72,6 +72,17 @@ def test_a_server_that_cannot_be_used_is_left_out_with_file_and_line(
     (warning,) = [warning for warning in config.warnings if "left out" in warning]
     assert warning.startswith("atmos.yaml:4: ")
     assert problem in warning
+
+
+def test_functions_of_atmos_in_a_server_are_left_to_atmos(project: ProjectFolder) -> None:
+    server = "mcp: {servers: {a: {command: x, args: [!repo-root , y], env: {K: !exec date}}}}\n"
+    project.write(f"ai: {{enabled: true}}\n{server}")
+    with pytest.raises(ConfigurationInvalidError, match=r"atmos\.yaml:2: mcp\.servers\.a"):
+        project.load()
+    answers = {"mcp": {"servers": {"a": {"command": "x", "args": ["/repo", "y"], "env": {"K": "today"}}}}}
+    (found,) = load_configuration(str(project.directory), project.environment, answers=answers).mcp_servers
+    assert found.command == ("x", "/repo", "y")
+    assert found.environment == {"K": "today"}
 
 
 def test_a_server_can_be_switched_off(project: ProjectFolder) -> None:

@@ -222,8 +222,11 @@ class Office:
                 warnings=("a warning of the workspace",),
             ),
             prepare_model=self._prepare_model,
-            check_model=lambda: None,
+            check_model=self._check_model,
         )
+
+    async def _check_model(self) -> None:
+        return
 
     async def _prepare_model(self) -> None:
         self.has_prepared_model = True

@@ -39,7 +39,7 @@ class Conversation:
 
     @property
     def model(self) -> str:
-        return self.chosen_model or self.session.model
+        return self.chosen_model or self.workspace.sessions.model_of(self.session)
 
     @property
     def is_working(self) -> bool:

@@ -10,6 +10,7 @@ from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.domain.questions import sanitised
 from atmos_ai_sidecar.errors import InvalidFieldError, SidecarError
 from atmos_ai_sidecar.terminal.chat.conversation import Conversation
+from atmos_ai_sidecar.terminal.chat.saving import saved
 from atmos_ai_sidecar.terminal.render.palette import Palette
 from atmos_ai_sidecar.terminal.render.tables import age, table
 
@@ -124,6 +125,7 @@ async def _clear(_conversation: Conversation, view: View, _argument: str) -> Non
 
 async def _model(conversation: Conversation, view: View, argument: str) -> None:
     if argument:
+        conversation.session = await conversation.workspace.sessions.choose_model(conversation.session.id, argument)
         conversation.chosen_model = argument
     view.say(f"{'The next turn asks' if argument else 'This session asks'} {conversation.model}.")
 
@@ -183,6 +185,10 @@ async def _undo(conversation: Conversation, view: View, argument: str) -> None:
     view.say("Infrastructure is not undone." if undone.turn_id else "No turn of this session has changed a file.")
 
 
+async def _save(conversation: Conversation, view: View, _argument: str) -> None:
+    view.say(await saved(conversation))
+
+
 async def _retry(conversation: Conversation, view: View, _argument: str) -> None:
     question = await conversation.last_question()
     if question:
@@ -207,6 +213,7 @@ COMMANDS: Mapping[str, SlashCommand] = {
     "context": SlashCommand(arguments="", help="what fills the model's window", run=_context),
     "compact": SlashCommand(arguments="[FOCUS]", help="summarise the beginning of the session", run=_compact),
     "undo": SlashCommand(arguments="[rest]", help="restore the files that the last turn changed", run=_undo),
+    "save": SlashCommand(arguments="", help="store this session, where nothing is stored by itself", run=_save),
     "retry": SlashCommand(arguments="", help="say the last message again", run=_retry),
     "quit": SlashCommand(arguments="", help="leave", run=_quit),
 }
