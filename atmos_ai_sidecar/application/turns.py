@@ -117,6 +117,8 @@ class SessionMemory:
 
     is_mended: bool = False
     """Its damage was told: once is enough."""
+    told_problems: Sequence[str] = ()
+    """What was told last about tools that are missing."""
     cached: CachedPrompt | None = None
     factor: float = 1.0
     """See ``Conversation``."""
@@ -281,9 +283,17 @@ class RunningTurn:
                 _LOG.warning("the history of session %s was repaired: %s", order.session_id, " ".join(repairs))
                 self._outbox.put(_repair_notice(repairs))
         await parts.tools.load()
+        if order.with_tools:
+            self._tell_problems(parts.tools.problems)
         self._conversation.system = parts.system()
         self._conversation.tools = parts.tools.offered(parts.permissions.pin()) if order.with_tools else ()
         return self._conversation
+
+    def _tell_problems(self, problems: Sequence[str]) -> None:
+        """Tells why tools are missing, when that is news."""
+        if problems and tuple(problems) != self._memory.told_problems:
+            self._outbox.put(Notice(kind=NoticeKind.TOOLS_LEFT_OUT, message=" ".join(problems)))
+        self._memory.told_problems = tuple(problems)
 
     def _charged(self, usage: Usage, request: ModelRequest) -> Usage:
         """Counts a summary on the turn's account."""

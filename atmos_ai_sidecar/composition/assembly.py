@@ -1,6 +1,7 @@
 """Assembles the use cases of one workspace from what its run brought and what the process shares."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, partial
@@ -18,6 +19,7 @@ from atmos_ai_sidecar.application.grants import Grants
 from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.application.ports.tool_source import ToolSource
 from atmos_ai_sidecar.application.sessions import Sessions
 from atmos_ai_sidecar.application.tool_sources import ToolSources
 from atmos_ai_sidecar.application.tools import ToolExecutor
@@ -30,6 +32,7 @@ from atmos_ai_sidecar.composition.chosen_model import ChosenModel
 from atmos_ai_sidecar.composition.engine import Engine
 from atmos_ai_sidecar.composition.instructions import system_prompt
 from atmos_ai_sidecar.composition.left_calls import left_calls
+from atmos_ai_sidecar.composition.mcp_sources import coming_tools
 from atmos_ai_sidecar.composition.records import audit_of, grants_of
 from atmos_ai_sidecar.composition.run_options import with_allowances
 from atmos_ai_sidecar.composition.surroundings import Surroundings
@@ -102,7 +105,10 @@ class Assembly:
     @cached_property
     def tool_sources(self) -> ToolSources:
         """Where tools come from that are found while the workspace is in use; of two with one name the first stays."""
-        return ToolSources(self.registry, tool_sources(self.run, self.config) if self.has_tools else ())
+        return ToolSources(self.registry, self._sources() if self.has_tools else ())
+
+    def _sources(self) -> Sequence[ToolSource]:
+        return tool_sources(self.run, self.options, self.config, self.clock)
 
     @cached_property
     def permissions(self) -> Permissions:
@@ -116,7 +122,7 @@ class Assembly:
             self.registry,
             switched_off=switched_off,
             answers_problem=self.config.answers_problem,
-            coming_tools=[f"{server.name}__" for server in self.config.mcp_servers],
+            coming_tools=coming_tools(self.config) if self.has_tools else (),
         )
 
     @cached_property

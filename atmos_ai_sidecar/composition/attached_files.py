@@ -16,4 +16,4 @@ def attached_files(run: Run, config: Config, clock: Clock) -> ProjectFiles:
     """The files of the project of one run."""
     guard = Guard(territory=territory_of(run, config), own_settings=own_settings)
     finding = Finding(guard=guard, runner=WardenedRunner(clock=clock))
-    return AttachedFiles(finding=finding, stacks=str(config.stacks_path))
+    return AttachedFiles(finding=finding, stacks=str(config.folders["stacks"]))

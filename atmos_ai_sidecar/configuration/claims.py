@@ -100,4 +100,7 @@ def _shown(node: Scalar) -> str:
 
 
 def _target(server: McpServer) -> str:
-    return _PASSWORD.sub("://", server.url) or f"runs {' '.join(server.command)}"
+    target = _PASSWORD.sub("://", server.url) or f"runs {' '.join(server.command)}"
+    if server.identity:
+        target += f", as the identity {server.identity}"
+    return f"{target}, given {', '.join(server.variables)}" if server.variables else target

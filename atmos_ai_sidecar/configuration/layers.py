@@ -22,7 +22,7 @@ from atmos_ai_sidecar.errors import ConfigurationInvalidError
 MAX_IMPORT_DEPTH = 10
 MAX_FILES = 500
 
-_SECTIONS = ("ai", "mcp", "import", "base_path", "profiles", "stacks")
+_SECTIONS = ("ai", "mcp", "import", "base_path", "profiles", "stacks", "components", "workflows")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

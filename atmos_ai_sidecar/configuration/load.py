@@ -9,8 +9,10 @@ from typing import Any
 from atmos_ai_sidecar.configuration.answers import Unevaluated, with_answers
 from atmos_ai_sidecar.configuration.atmos_answers import AtmosAnswers, read_atmos_answers
 from atmos_ai_sidecar.configuration.claims import claims_of
+from atmos_ai_sidecar.configuration.folders import folders_of
 from atmos_ai_sidecar.configuration.layers import Layers, read_layers
-from atmos_ai_sidecar.configuration.nodes import MapNode, Origin, Scalar
+from atmos_ai_sidecar.configuration.mcp import mcp_servers
+from atmos_ai_sidecar.configuration.nodes import Origin, Scalar
 from atmos_ai_sidecar.configuration.policy import read_policy
 from atmos_ai_sidecar.configuration.project import AtmosFlags, Project, find_project
 from atmos_ai_sidecar.configuration.reader import Reading, Section
@@ -19,7 +21,6 @@ from atmos_ai_sidecar.configuration.settings import (
     Budget,
     Config,
     InstructionSettings,
-    McpServer,
     ProviderSettings,
     SessionSettings,
     Storage,
@@ -87,14 +88,14 @@ def _config(project: Project, layers: Layers, environment: Mapping[str, str], fl
     rules = _rules(ai, environment, project.directory)
     answers = read_atmos_answers(project.directory)
     permissions = _permissions(ai, rules, answers)
-    servers = tuple(_server(name, section) for name, section in mcp.section("servers").sections().items())
+    servers = tuple(mcp_servers(mcp, reading))
     base_path = _base_path(project, layers, environment, flags)
     return Config(
         directory=project.directory,
         file=_main_file(project),
         git_root=project.git_root,
         base_path=base_path,
-        stacks_path=_stacks_path(base_path, layers, environment),
+        folders=folders_of(layers.root, base_path, environment),
         enabled=ai.boolean("enabled", default=False),
         provider=ai.text("provider"),
         providers=MappingProxyType(_providers(ai)),
@@ -135,13 +136,6 @@ def _base_path(project: Project, layers: Layers, environment: Mapping[str, str],
         return project.git_root
     written = node.text if isinstance(node, Scalar) and not node.tag else ""
     return (project.directory / written).resolve()
-
-
-def _stacks_path(base_path: Path, layers: Layers, environment: Mapping[str, str]) -> Path:
-    stacks = layers.root.get("stacks")
-    node = stacks.get("base_path") if isinstance(stacks, MapNode) else None
-    written = node.text if isinstance(node, Scalar) and not node.tag else ""
-    return (base_path / (environment.get("ATMOS_STACKS_BASE_PATH") or written or "stacks")).resolve()
 
 
 def _providers(ai: Section) -> dict[str, ProviderSettings]:
@@ -273,13 +267,4 @@ def _compaction(section: Section) -> CompactionSettings:
         threshold=section.number("threshold", at_most=1) or default.threshold,
         preserve_recent=section.integer("preserve_recent", default.preserve_recent, least=0),
         window_tokens=section.integer("window", default.window_tokens, least=1000),
-    )
-
-
-def _server(name: str, section: Section) -> McpServer:
-    command = section.text("command")
-    arguments = [entry.pattern for entry in section.entries("args")]
-    origin = section.node.origin if section.node else Origin(file="", line=0)
-    return McpServer(
-        name=name, command=(command, *arguments) if command else (), url=section.text("url"), origin=origin
     )

@@ -82,6 +82,12 @@ class Section:
     def text(self, name: str, default: str = "") -> str:
         return self._value(name, default, "text", lambda value: value if isinstance(value, str) else None, weak=False)
 
+    def secret(self, name: str) -> str:
+        """Text, or a number or truth value as text, that is shown to nobody."""
+        text = self._value(name, "", "text", _as_text, weak=False)
+        self._reading.values[self._path(name)] = "(hidden)"
+        return text
+
     def boolean(self, name: str, *, default: bool) -> bool:
         return self._value(name, default, "true or false", lambda value: value if isinstance(value, bool) else None)
 
@@ -121,6 +127,25 @@ class Section:
         entries = tuple(self._entry(item, self._path(name)) for item in items if not item.tag)
         self._reading.values[self._path(name)] = ", ".join(entry.pattern for entry in entries)
         return entries
+
+    def texts(self, name: str) -> Sequence[str]:
+        """A list of words as they were written; numbers and truth values count as words."""
+        node = self._find(name)
+        if node is None:
+            return ()
+        if not isinstance(node, ListNode):
+            raise wrong_type(node, self._path(name), "a list")
+        words: list[str] = []
+        for item in node.items:
+            word = _as_text(item.value) if isinstance(item, Scalar) else None
+            if item.tag:
+                found = Unevaluated(setting=self._path(name), tag=item.tag, origin=item.origin)
+                self._reading.unevaluated.append(found)
+            elif word is None:
+                raise wrong_type(item, self._path(name), "words")
+            else:
+                words.append(word)
+        return words
 
     def only(self, *known: str) -> "Section":
         """The same section, once it is sure that it has no other keys: it is ours alone.
@@ -193,6 +218,12 @@ def wrong_type(node: Node, path: str, expected: str) -> ConfigurationInvalidErro
     return ConfigurationInvalidError(
         f"{path}: expected {expected}, found {described(node)}.", file=node.origin.file, line=node.origin.line
     )
+
+
+def _as_text(value: Value) -> str | None:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return None if value is None else str(value)
 
 
 def _whole(value: Value) -> int | None:

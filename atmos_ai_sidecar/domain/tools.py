@@ -174,6 +174,8 @@ class Tool:
     """Name of the parameter that ``Demand.prefix`` is about."""
     path_parameters: Sequence[str] = ()
     """Parameters that name files; ``Demand.target`` is what the first one leads to."""
+    schema: Mapping[str, Any] | None = None
+    """The JSON Schema of the input, where its source gives one; else it is made of the parameters."""
     title: str = "{name}"
     """One line for people; ``{parameter}`` is replaced by the call's input, ``[…]`` left out when its input is."""
     demand_of: Callable[[Mapping[str, Any]], Demand] | None = None
@@ -197,7 +199,9 @@ class Tool:
 
     @property
     def input_schema(self) -> dict[str, Any]:
-        """The JSON Schema (2020-12) of the input; unknown fields are not allowed."""
+        """The JSON Schema (2020-12) of the input; made of parameters, it allows no unknown fields."""
+        if self.schema is not None:
+            return dict(self.schema)
         schema: dict[str, Any] = {
             "type": "object",
             "properties": {parameter.name: _property(parameter) for parameter in self.parameters},

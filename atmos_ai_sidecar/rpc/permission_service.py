@@ -78,6 +78,7 @@ class PermissionService:
     async def explain_permission(self, request: Any, _context: object) -> Any:
         values = json_from_struct(request.input, "input")
         workspace = await self._workspace.get()
+        await workspace.tools.load_for(request.tool)
         validate_input(workspace.tools.registry.get(request.tool), values)
         return proto_decision(workspace.permissions.explain(request.tool, values))
 

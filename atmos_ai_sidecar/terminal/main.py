@@ -23,6 +23,7 @@ from atmos_ai_sidecar.terminal.commands.demo import demo
 from atmos_ai_sidecar.terminal.commands.doctor import doctor
 from atmos_ai_sidecar.terminal.commands.exec import execute
 from atmos_ai_sidecar.terminal.commands.init import init
+from atmos_ai_sidecar.terminal.commands.mcp import mcp
 from atmos_ai_sidecar.terminal.commands.permissions import permissions
 from atmos_ai_sidecar.terminal.commands.sessions import sessions
 from atmos_ai_sidecar.terminal.commands.sidecar import sidecar
@@ -72,6 +73,7 @@ _COMMANDS = (
     init,
     demo,
     completion,
+    mcp,
     sidecar,
     version,
 )

@@ -42,6 +42,9 @@ ExamineRun = Callable[[Run, RunOptions], Awaitable[Sequence[CheckedFinding]]]
 RunForegroundSidecar = Callable[[Console, str, Run, RunOptions], Awaitable[int]]
 """Serves one run's project until a signal, prints a token of the role owner or client, and returns the exit code."""
 
+ServeMcp = Callable[[Console, Run, RunOptions], Awaitable[int]]
+"""Serves one run's tools over MCP on a console until its input ends, and returns the exit code."""
+
 
 class OpenQuestion(Protocol):
     """A question that another sidecar asks."""
@@ -99,6 +102,7 @@ class CommandServices:
     examine_run: ExamineRun
     run_foreground_sidecar: RunForegroundSidecar
     open_questions: OpenQuestions
+    serve_mcp: ServeMcp
     staying_sidecars: StayingSidecars
     clock: Clock
     version: str

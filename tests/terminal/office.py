@@ -168,6 +168,7 @@ class Office:
         self.error: SidecarError | None = None
         self.project_file = ""
         self.opened: list[tuple[Run, RunOptions]] = []
+        self.mcp_runs: list[Run] = []
         self.foreground_roles: list[str] = []
         self.staying_sidecars = FakeStayingSidecars()
         self.has_prepared_model = False
@@ -190,6 +191,7 @@ class Office:
             examine_run=self._examine,
             run_foreground_sidecar=self._run_foreground,
             open_questions=self._open_questions,
+            serve_mcp=self._serve_mcp,
             staying_sidecars=self.staying_sidecars,
             clock=self.clock,
             version="1.2.3",
@@ -269,6 +271,10 @@ class Office:
 
     async def _run_foreground(self, console: Console, role: str, run: Run, options: RunOptions) -> int:
         self.foreground_roles.append(role)
+        return 0
+
+    async def _serve_mcp(self, console: Console, run: Run, options: RunOptions) -> int:
+        self.mcp_runs.append(run)
         return 0
 
 

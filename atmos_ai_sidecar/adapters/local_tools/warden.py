@@ -5,7 +5,8 @@ standard library only and leaves out what is slow to load (json, signal and subp
 
 On descriptor 0 is a socket. Over it comes a decimal length, a line feed and that many bytes of `marshal` (both ends
 are the same interpreter): a dictionary with `arguments`, `directory`, `environment`, `umask`, `is_killable` and
-`ladder` (seconds to wait after SIGINT and after SIGTERM). Then perhaps the word `stop`. Back goes one line of JSON when
+`ladder` (seconds to wait after SIGINT and after SIGTERM); perhaps `input`, an inherited descriptor that the program
+reads instead of nothing. Then perhaps the word `stop`. Back goes one line of JSON when
 the program has ended or could not be started. The program's output passes through to descriptors 1 and 2; when they
 are closed at the other end it is thrown away, so that the program never gets SIGPIPE because the sidecar is gone.
 
@@ -275,6 +276,8 @@ def start(program: dict[str, Any], record: Record | None) -> tuple[int, list[Cha
     os.close(failure_target)
     for _, target in pipes:
         os.close(target)
+    if "input" in program:
+        os.close(program["input"])
     number = os.read(failure_source, 16)
     os.close(failure_source)
     if number:
@@ -293,7 +296,11 @@ def become(program: dict[str, Any], outputs: list[int]) -> None:
     os.setsid()
     for number in (SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, signal.SIGCHLD, signal.SIGXFSZ, signal.SIGUSR1):
         signal.signal(number, signal.SIG_DFL)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    if "input" in program:
+        os.set_inheritable(program["input"], False)
+        os.dup2(program["input"], 0)
+    else:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, output in enumerate(outputs, start=1):
         os.dup2(output, number)
     os.chdir(program["directory"])

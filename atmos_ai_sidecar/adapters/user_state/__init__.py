@@ -4,6 +4,7 @@ from atmos_ai_sidecar.adapters.user_state.audit_seal import AuditSealFile, Audit
 from atmos_ai_sidecar.adapters.user_state.file_changes import FileChangesFolder, FileChangesInMemory
 from atmos_ai_sidecar.adapters.user_state.grants_file import GrantsFile
 from atmos_ai_sidecar.adapters.user_state.state_directory import make_private, state_directory
+from atmos_ai_sidecar.adapters.user_state.tool_pins_file import ToolPinsFile
 from atmos_ai_sidecar.adapters.user_state.trust_file import TrustFile
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "FileChangesFolder",
     "FileChangesInMemory",
     "GrantsFile",
+    "ToolPinsFile",
     "TrustFile",
     "make_private",
     "state_directory",

@@ -42,6 +42,8 @@ async def explain(
     first = {} if is_many else {**json_object(input_json, "--input"), **named}
     as_json = output_format == "json"
     async with context.open_workspace() as workspace:
+        if not workspace.permissions.is_switched_off(tool):
+            await workspace.tools.load_for(tool)
         for warning in workspace.permissions.warnings:
             context.writer.say(warning)
         if workspace.permissions.is_switched_off(tool):
