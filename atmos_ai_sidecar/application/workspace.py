@@ -9,6 +9,8 @@ from atmos_ai_sidecar.application.approvals import Approvals
 from atmos_ai_sidecar.application.archive import Archive
 from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.permissions import Permissions
+from atmos_ai_sidecar.application.ports.input_history import InputHistory
+from atmos_ai_sidecar.application.ports.project_index import ProjectIndex
 from atmos_ai_sidecar.application.sessions import Sessions
 from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.application.undo import Undo
@@ -89,6 +91,10 @@ class Workspace:
     """Raises ModelNotConfiguredError when a turn could not ask the model."""
     undo: Undo | None = None
     """None where there are no tools that change files."""
+    history: InputHistory | None = None
+    """None where nothing is to be remembered."""
+    index: ProjectIndex | None = None
+    """None where the project is not trusted."""
 
 
 class OpenWorkspace(Protocol):

@@ -8,7 +8,7 @@ from functools import cached_property, partial
 
 from atmos_ai_sidecar.adapters.atmos_sessions import AtmosSessions
 from atmos_ai_sidecar.adapters.checkpoint_files import CheckpointFiles
-from atmos_ai_sidecar.adapters.user_state import GrantsFile, state_directory
+from atmos_ai_sidecar.adapters.user_state import GrantsFile, InputHistoryFile, state_directory
 from atmos_ai_sidecar.application.approvals import Approvals, WorkspaceApprover
 from atmos_ai_sidecar.application.archive import Archive
 from atmos_ai_sidecar.application.chat import Chat
@@ -66,6 +66,8 @@ class Assembly:
             describe=self.describe,
             prepare_model=self.prepare,
             check_model=self.model.check,
+            history=self._history,
+            index=self._built_in.index if self._built_in else None,
         )
 
     @property
@@ -143,6 +145,13 @@ class Assembly:
             limits=TurnLimits(max_steps=self.config.budget.max_steps),
             budgets=self.config.budget.by_scope,
         )
+
+    @property
+    def _history(self) -> InputHistoryFile | None:
+        if not self.config.sessions.enabled:
+            return None
+        state = state_directory(self.run.environment)
+        return InputHistoryFile(state, self.project_path, redact=self.redactor.redact)
 
     def describe(self) -> WorkspaceDescription:
         """What a header shows now."""

@@ -1,14 +1,18 @@
 import asyncio
 import dataclasses
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 from atmos_ai_sidecar.application.approvals import Approvals
+from atmos_ai_sidecar.application.compaction import ContextUse
 from atmos_ai_sidecar.application.ports.approver import Attendance
+from atmos_ai_sidecar.domain.budgets import Spent
 from atmos_ai_sidecar.domain.events import (
+    Notice,
+    NoticeKind,
     PermissionRequested,
     PermissionResolved,
     SessionEvent,
@@ -144,6 +148,8 @@ class ScriptedChat:
         self.error: Exception | None = None
         self.grants: list[Grant] = []
         self.turns: list[ScriptedTurn] = []
+        self.foci: list[str] = []
+        self.may_compact = asyncio.Event()
         self._listeners: dict[SessionId, list[asyncio.Queue[SessionEvent]]] = {}
         self._tasks: dict[SessionId, asyncio.Task[None]] = {}
         self._seq = itertools.count(1)
@@ -186,6 +192,20 @@ class ScriptedChat:
     def is_running(self, session_id: SessionId) -> bool:
         task = self._tasks.get(session_id)
         return task is not None and not task.done()
+
+    async def context(self, session_id: SessionId) -> ContextUse:
+        count = len(await self.store.newest_messages(session_id, 0))
+        return ContextUse(window=1000, limit=800, system=100, tools=50, messages=count * 10, tool_outputs=0, summary=0)
+
+    async def spent(self, session_id: SessionId) -> Spent:
+        stored = await self.store.newest_messages(session_id, 0)
+        used = [message.usage for message in stored if message.usage is not None]
+        return sum((Spent(steps=1, usage=usage) for usage in used), Spent())
+
+    async def compact(self, session_id: SessionId, *, focus: str = "", model: str = "") -> Sequence[Notice]:
+        self.foci.append(focus)
+        await self.may_compact.wait()
+        return [Notice(kind=NoticeKind.COMPACTED, message="Made it shorter.")]
 
     async def last_seq(self, session_id: SessionId) -> int:
         return 0

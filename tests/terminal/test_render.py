@@ -170,7 +170,7 @@ class TestPainter:
 class TestPanel:
     def panel(self) -> tuple[ApprovalPanel, FakeClock, list[tuple[str, str]]]:
         clock, answers = FakeClock(), list[tuple[str, str]]()
-        panel = ApprovalPanel(clock, on_change=lambda: None)
+        panel = ApprovalPanel(clock, on_change=lambda: None, show_whole=lambda question: None)
         choices = (
             Choice(id="yes", key="y", label="Yes"),
             Choice(id="always", key="a", label="Always", preview="always allow this very long rule " * 3),

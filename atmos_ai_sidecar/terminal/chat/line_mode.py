@@ -1,6 +1,8 @@
 """The chat line by line: for pipes, dumb terminals and screen readers. The cursor never moves."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.domain.requests import Answer, Option, PermissionRequest
@@ -105,6 +107,14 @@ class LineMode:
                     self.say(visible(entry.markdown))
                 case ToolRan():
                     self.say(card(entry.title, entry.result, self.palette, width=self._console.size.columns - 1))
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        self._writer.say(f"{what[:1].upper()}{what[1:]}…")
+        yield
+
+    def pick_session(self) -> bool:
+        return False
 
     def clear(self) -> None:
         """There is nothing to empty where the cursor does not move."""

@@ -7,6 +7,7 @@ from atmos_ai_sidecar.application.workspace import WorkspaceDescription
 from atmos_ai_sidecar.domain.messages import Message, Role, Text, ToolCall, ToolResult
 from atmos_ai_sidecar.domain.sessions import Session
 from atmos_ai_sidecar.domain.tools import Result
+from atmos_ai_sidecar.terminal.render.outputs import language_of
 from atmos_ai_sidecar.terminal.render.palette import Palette, visible
 
 
@@ -24,6 +25,8 @@ class AssistantSaid:
 class ToolRan:
     title: str
     result: Result
+    language: str = ""
+    """Of the output; empty when it is plain text."""
 
 
 Entry = UserSaid | AssistantSaid | ToolRan
@@ -42,7 +45,8 @@ def entries(messages: Sequence[Message], title: Callable[[ToolCall], str]) -> It
                 case ToolCall():
                     calls[block.id] = block
                 case ToolResult() if block.tool_call_id in calls:
-                    yield ToolRan(title=title(calls[block.tool_call_id]), result=block.result)
+                    call, result = calls[block.tool_call_id], block.result
+                    yield ToolRan(title=title(call), result=result, language=language_of(call.input, result))
 
 
 def _destination(endpoint: str, palette: Palette) -> str:

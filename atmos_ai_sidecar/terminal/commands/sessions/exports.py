@@ -12,9 +12,9 @@ from atmos_ai_sidecar.errors import InvalidFieldError, SessionNotFoundError
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
 from atmos_ai_sidecar.terminal.commands.sessions.changes import messages_text
-from atmos_ai_sidecar.terminal.commands.sessions.files import write_private
 from atmos_ai_sidecar.terminal.commands.sessions.listing import PAGE
 from atmos_ai_sidecar.terminal.commands.sessions.options import Option, SwitchCommand, always_on
+from atmos_ai_sidecar.terminal.files import write_private
 from atmos_ai_sidecar.terminal.render.palette import visible
 
 _WHOLE = "An export is the whole session, so that it comes back as it was."
