@@ -7,7 +7,7 @@ GO_SOURCES := $(shell find go-shim -name '*.go') go-shim/go.mod go-shim/go.sum
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format typecheck proto bench lock clean go-test cross-compile
+.PHONY: help setup demo test lint format typecheck proto bench lock dist clean go-test cross-compile
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -32,10 +32,15 @@ $(VENV)/.go: $(VENV)/.runtime requirements/go.txt
 	fi
 	@touch $@
 
-$(BIN)/atmos-ai: $(VENV)/.go $(GO_SOURCES)
-	cd go-shim && CGO_ENABLED=0 GOTOOLCHAIN=local ../$(BIN)/go-for-shim build -trimpath -ldflags='-s -w' -o ../$(BIN)/atmos-ai ./cmd/atmos-ai
+GO_BUILD = cd go-shim && CGO_ENABLED=0 GOTOOLCHAIN=local ../$(BIN)/go-for-shim build -trimpath -ldflags='-s -w'
 
-setup: $(VENV)/.runtime $(BIN)/atmos-ai ## create .venv and .venv/bin/atmos-ai
+$(BIN)/atmos-ai: $(VENV)/.go $(GO_SOURCES)
+	$(GO_BUILD) -o ../$@ ./cmd/atmos-ai
+
+$(BIN)/atmos-ai-wrapper: $(VENV)/.go $(GO_SOURCES)
+	$(GO_BUILD) -o ../$@ ./cmd/atmos-wrapper
+
+setup: $(VENV)/.runtime $(BIN)/atmos-ai $(BIN)/atmos-ai-wrapper ## create .venv and .venv/bin/atmos-ai
 
 demo: setup ## chat about the demo project, offline; without a terminal, ask three questions
 	@$(BIN)/atmos-ai demo
@@ -70,7 +75,7 @@ go-test: $(VENV)/.go ## vet and test the shim
 
 cross-compile: $(VENV)/.go ## the shim compiles for every platform
 	cd go-shim && for target in linux/arm64 darwin/arm64 windows/amd64; do \
-	  CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} ../$(BIN)/go-for-shim build -o /dev/null ./cmd/atmos-ai || exit 1; \
+	  CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} ../$(BIN)/go-for-shim build ./cmd/... || exit 1; \
 	done
 
 proto: $(VENV)/.dev $(VENV)/.go ## generate the Python and Go code of the contract
@@ -78,6 +83,9 @@ proto: $(VENV)/.dev $(VENV)/.go ## generate the Python and Go code of the contra
 
 bench: setup $(VENV)/.dev ## measure against the budgets; writes bench-results.json
 	$(BIN)/python -m tests.bench
+
+dist: $(VENV)/.dev $(VENV)/.go ## build dist/: a wheel per platform with the shim, the source distribution, checksums
+	$(BIN)/python scripts/dist.py --go $(CURDIR)/$(BIN)/go-for-shim
 
 lock: ## pin every dependency with its hashes
 	$(BIN)/python scripts/lock.py

@@ -19,6 +19,7 @@ from atmos_ai_sidecar.application.approvals import Approvals
 
 if TYPE_CHECKING:
     from atmos_ai_sidecar.adapters.console import LocalConsole
+    from atmos_ai_sidecar.application.doctor import CheckedFinding
     from atmos_ai_sidecar.application.ports.console import Console
     from atmos_ai_sidecar.application.workspace import ConfirmTrust, Run, RunOptions, Workspace
     from atmos_ai_sidecar.composition.workspaces import Workspaces
@@ -81,10 +82,16 @@ class Sidecar:
             start_demo=start_demo,
             find_project=find_project_file,
             list_settings=list_settings,
+            examine_run=self._examine,
             run_foreground_sidecar=self._run_foreground,
             clock=self.clock,
             version=__version__,
         )
+
+    async def _examine(self, run: "Run", options: "RunOptions") -> "Sequence[CheckedFinding]":
+        from atmos_ai_sidecar.composition.doctor import examine_run
+
+        return await examine_run(run, options, self.open_workspace, self.clock)
 
     async def _run_foreground(self, console: "Console", role: str, run: "Run", options: "RunOptions") -> int:
         from atmos_ai_sidecar.sidecar.foreground import run_foreground

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
+from atmos_ai_sidecar.application.tool_sources import ToolSources
 from atmos_ai_sidecar.application.validation import validate_input
 from atmos_ai_sidecar.domain.messages import ToolCall, ToolResult
 from atmos_ai_sidecar.domain.outputs import cap
@@ -60,6 +61,7 @@ class ToolExecutor:
         clock: "Clock",
         timeouts: Mapping[str, float] | None = None,
         outputs: "ToolOutputs | None" = None,
+        sources: ToolSources | None = None,
     ) -> None:
         """Wires the executor.
 
@@ -70,6 +72,7 @@ class ToolExecutor:
             clock: Measures durations.
             timeouts: Seconds by tool name, over the tools' own; calls without a limit keep having none.
             outputs: Keeps what is too long for the model; None: what is cut is lost.
+            sources: Where more tools come from, see ``load``.
         """
         self._registry = registry
         self._approver = approver
@@ -77,10 +80,27 @@ class ToolExecutor:
         self._clock = clock
         self._timeouts = dict(timeouts or {})
         self._outputs = outputs
+        self._sources = sources or ToolSources(registry)
 
     @property
     def registry(self) -> ToolRegistry:
         return self._registry
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """What was left out of the registry and why, one line each; known after ``load``."""
+        return self._sources.problems
+
+    async def load(self) -> None:
+        """Brings the registry up to date with the sources that find their tools while the workspace is in use.
+
+        Before it the registry has the built-in tools only. Quick when nothing has changed.
+        """
+        await self._sources.load()
+
+    async def close(self) -> None:
+        """Ends what the sources of tools have started; for whoever opened the workspace, after its turns have ended."""
+        await self._sources.close()
 
     def offered(self, policy: PermissionSettings) -> Sequence[Tool]:
         """The tools that the model is told of, sorted by name: all but those whose every call would be denied."""

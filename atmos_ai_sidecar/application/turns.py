@@ -120,6 +120,7 @@ class SessionMemory:
 
 async def load_conversation(parts: TurnParts, session_id: SessionId, model: str, memory: SessionMemory) -> Conversation:
     """The session as it is stored, with the system prompt and the tools of this moment."""
+    await parts.tools.load()
     conversation = Conversation(
         session_id=session_id,
         model=model,
@@ -273,6 +274,7 @@ class RunningTurn:
                 self._memory.is_mended = True
                 _LOG.warning("the history of session %s was repaired: %s", order.session_id, " ".join(repairs))
                 self._outbox.put(_repair_notice(repairs))
+        await parts.tools.load()
         self._conversation.system = parts.system()
         self._conversation.tools = parts.tools.offered(parts.permissions.pin()) if order.with_tools else ()
         return self._conversation

@@ -16,6 +16,7 @@ from atmos_ai_sidecar.application.compaction import Compactor
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.sessions import Sessions
+from atmos_ai_sidecar.application.tool_sources import ToolSources
 from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.application.turns import TurnParts
 from atmos_ai_sidecar.application.validation import prepare_validation
@@ -23,6 +24,7 @@ from atmos_ai_sidecar.application.workspace import Run, RunOptions, Workspace, W
 from atmos_ai_sidecar.composition.built_in_tools import BuiltInTools, built_in_tools
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
 from atmos_ai_sidecar.composition.engine import Engine
+from atmos_ai_sidecar.composition.tool_sources import tool_sources
 from atmos_ai_sidecar.configuration import Config
 from atmos_ai_sidecar.domain.prompts import system_blocks
 from atmos_ai_sidecar.domain.redaction import Redactor, secret_values
@@ -83,6 +85,11 @@ class Assembly:
         return ToolRegistry(self._built_in.tools if self._built_in else ())
 
     @cached_property
+    def tool_sources(self) -> ToolSources:
+        """Where tools come from that are found while the workspace is in use; of two with one name the first stays."""
+        return ToolSources(self.registry, tool_sources(self.run, self.config) if self.has_tools else ())
+
+    @cached_property
     def permissions(self) -> Permissions:
         settings = self.config.permissions(yolo=self.options.yolo, read_only=self.options.read_only)
         grants = GrantsFile(state_directory(self.run.environment), self.project_path)
@@ -106,6 +113,7 @@ class Assembly:
             clock=self.clock,
             timeouts=self.config.tools.timeouts,
             outputs=self.engine.store,
+            sources=self.tool_sources,
         )
 
     @cached_property

@@ -58,6 +58,16 @@ class ChosenModel:
             with suppress(ModelNotConfiguredError):
                 await self._model.load()
 
+    async def reach(self) -> str:
+        """What the endpoint says to a request that costs nothing, in a few words.
+
+        Raises:
+            ModelNotConfiguredError, ModelUnavailableError, ModelFailedError
+        """
+        self.check()
+        assert self._model is not None  # noqa: S101 - check() has just said so
+        return await self._model.reach()
+
     async def close(self) -> None:
         """Closes the connections; turns must have ended before."""
         if self._model is not None:

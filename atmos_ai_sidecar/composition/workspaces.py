@@ -68,6 +68,7 @@ class Workspaces:
                 instance_id=self._instance_id,
                 has_tools=is_trusted and config.tools.enabled,
             ).workspace()
+            stack.push_async_callback(workspace.tools.close)
             stack.push_async_callback(workspace.chat.close)
             yield workspace
 

@@ -16,9 +16,11 @@ from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.argv import CommandLine, defaults_from, normalised
 from atmos_ai_sidecar.terminal.commands.ask import ask
 from atmos_ai_sidecar.terminal.commands.chat import chat, start_chat
+from atmos_ai_sidecar.terminal.commands.completion import completion
 from atmos_ai_sidecar.terminal.commands.config import config
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
 from atmos_ai_sidecar.terminal.commands.demo import demo
+from atmos_ai_sidecar.terminal.commands.doctor import doctor
 from atmos_ai_sidecar.terminal.commands.exec import execute
 from atmos_ai_sidecar.terminal.commands.init import init
 from atmos_ai_sidecar.terminal.commands.permissions import permissions
@@ -57,7 +59,22 @@ def root(click_context: click.Context) -> Awaitable[int] | None:
     return start_chat(click_context.obj, can_resume=True)
 
 
-for _command in (chat, ask, execute, sessions, tools, permissions, config, init, demo, sidecar, version):
+_COMMANDS = (
+    chat,
+    ask,
+    execute,
+    sessions,
+    tools,
+    permissions,
+    config,
+    doctor,
+    init,
+    demo,
+    completion,
+    sidecar,
+    version,
+)
+for _command in _COMMANDS:
     root.add_command(_command)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
+from atmos_ai_sidecar.application.doctor import CheckedFinding
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.console import Console
 from atmos_ai_sidecar.application.settings import Setting
@@ -33,6 +34,9 @@ FindProject = Callable[[Run, RunOptions], str]
 ListSettings = Callable[[Run, RunOptions], Sequence[Setting]]
 """What the files of a run's project set; it reads files, so callers on an event loop use a thread."""
 
+ExamineRun = Callable[[Run, RunOptions], Awaitable[Sequence[CheckedFinding]]]
+"""Checks whether everything is in place for a run."""
+
 RunForegroundSidecar = Callable[[Console, str, Run, RunOptions], Awaitable[int]]
 """Serves one run's project until a signal, prints a token of the role owner or client, and returns the exit code."""
 
@@ -43,6 +47,7 @@ class CommandServices:
     start_demo: StartDemo
     find_project: FindProject
     list_settings: ListSettings
+    examine_run: ExamineRun
     run_foreground_sidecar: RunForegroundSidecar
     clock: Clock
     version: str

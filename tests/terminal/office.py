@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from atmos_ai_sidecar.application.approvals import Approvals
+from atmos_ai_sidecar.application.doctor import CheckedFinding
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.console import Console
 from atmos_ai_sidecar.application.sessions import Sessions
@@ -119,6 +120,7 @@ class Office:
     def __init__(self, script: Script = answer_plainly) -> None:
         self.clock = FakeClock(jumps=True)
         self.settings: Sequence[Any] = ()
+        self.findings: Sequence[CheckedFinding] = ()
         self.store = FakeSessionStore(self.clock)
         self.approvals = Approvals(clock=FakeClock(), owner="owner-1")
         self.chat = ScriptedChat(self.store, self.approvals, script)
@@ -150,10 +152,14 @@ class Office:
             start_demo=self._start_demo,
             find_project=lambda run, options: self.project_file,
             list_settings=lambda run, options: self.settings,
+            examine_run=self._examine,
             run_foreground_sidecar=self._run_foreground,
             clock=self.clock,
             version="1.2.3",
         )
+
+    async def _examine(self, _run: Run, _options: RunOptions) -> Sequence[CheckedFinding]:
+        return self.findings
 
     @asynccontextmanager
     async def open_workspace(

@@ -54,6 +54,19 @@ class AnthropicModel:
         async with aclosing(self._events(request)) as events:
             yield events
 
+    async def reach(self) -> str:
+        """What the endpoint says to a request that costs nothing, in a few words.
+
+        Raises:
+            ModelNotConfiguredError: Something is missing before the request.
+            ModelUnavailableError, ModelFailedError: The endpoint cannot be reached, or refuses the key.
+        """
+        wire = await self._loaded()
+        try:
+            return await wire.reach()
+        except Failure as failure:
+            raise failure.error from failure
+
     def describe(self) -> Mapping[str, Any]:
         """See ``Model.describe``."""
         settings = self._settings

@@ -67,6 +67,33 @@ class Wire:
             # JSON or UTF-8 that was cut in the middle.
             raise failures.broken(self._settings, f"it is not readable ({error})") from error
 
+    async def reach(self) -> str:
+        """Asks for the list of models, which costs nothing; a server that has no such list is reached all the same.
+
+        Raises:
+            Failure: There is no connection, or the key is refused.
+        """
+        settings = self._settings
+        seconds = settings.connect_timeout_seconds
+        headers = {"anthropic-version": "2023-06-01", "x-api-key": settings.api_key}
+        if settings.auth_token:
+            headers = {"authorization": f"Bearer {settings.auth_token}"}
+        try:
+            async with _http_client(settings) as client:
+                answer = await client.get(f"{settings.url}/v1/models", headers=headers, timeout=seconds)
+        except httpx2.TransportError as error:
+            raise self._of_transport(error, seconds) from error
+        if answer.status_code in {401, 403}:
+            raise failures.of_status(
+                settings,
+                answer.status_code,
+                kind="authentication_error",
+                message="the key is refused",
+                headers=answer.headers,
+                now=self._clock.now(),
+            )
+        return f"reached (HTTP {answer.status_code})"
+
     async def close(self) -> None:
         await self._client.close()
 

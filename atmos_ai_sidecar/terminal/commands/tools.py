@@ -33,6 +33,7 @@ async def list_tools(context: CommandContext, output_format: str) -> int:
 async def print_tools(context: CommandContext, output_format: str) -> int:
     """Prints the tools of this project by name."""
     async with context.open_workspace() as workspace:
+        await workspace.tools.load()
         found = workspace.tools.registry.list()
     if output_format == "json":
         context.writer.line(json.dumps([_fields(tool) for tool in found], ensure_ascii=False, indent=2))
