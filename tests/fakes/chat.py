@@ -23,12 +23,13 @@ from atmos_ai_sidecar.domain.events import (
     TurnEvent,
     TurnFinished,
     TurnStarted,
+    UsageReported,
 )
 from atmos_ai_sidecar.domain.grants import Grant, smallest_grant
-from atmos_ai_sidecar.domain.messages import Message, Role, Text, ToolCall, ToolResult
+from atmos_ai_sidecar.domain.messages import Message, Role, Text, ToolCall, ToolResult, Usage
 from atmos_ai_sidecar.domain.permissions import Decision, DecisionKind, Rule
 from atmos_ai_sidecar.domain.questions import options_for, question_lines, title_for
-from atmos_ai_sidecar.domain.requests import PermissionRequest
+from atmos_ai_sidecar.domain.requests import PermissionRequest, canonical_json
 from atmos_ai_sidecar.domain.sessions import SessionId
 from atmos_ai_sidecar.domain.tools import Result, Tool
 from tests.fakes.approval_store import FakeApprovalStore
@@ -47,9 +48,12 @@ class ScriptedTurn:
         self._session_id = session_id
         self._turn_id = turn_id
         self._said = ""
+        self._usage: Usage | None = None
         self._calls = itertools.count(1)
 
     def put(self, event: TurnEvent) -> None:
+        if isinstance(event, UsageReported):
+            self._usage = event.usage
         self._chat.publish(self._session_id, self._turn_id, event)
 
     async def say(self, text: str) -> None:
@@ -72,7 +76,7 @@ class ScriptedTurn:
         self.finished = TurnFinished(stop_reason=StopReason.ERROR, reason=reason, message=message)
 
     async def end(self) -> None:
-        await self._store(Role.ASSISTANT, Text(text=self._said))
+        await self._store(Role.ASSISTANT, Text(text=self._said), usage=self._usage)
 
     async def _run(self, tool: Tool, call: ToolCall) -> Result:
         if tool.requires_permission:
@@ -98,7 +102,7 @@ class ScriptedTurn:
             run_id=self.arguments["run_id"],
             tool=tool.name,
             effect=tool.effect,
-            canonical_input="{}",
+            canonical_input=canonical_json(dict(call.input)),
             title=title_for(tool, call),
             stack=str(call.input.get("stack", "")),
             lines=question_lines(tool, call, decision),
@@ -127,10 +131,10 @@ class ScriptedTurn:
         )
         return settled
 
-    async def _store(self, role: Role, *blocks: Any) -> None:
+    async def _store(self, role: Role, *blocks: Any, usage: Usage | None = None) -> None:
         kept = tuple(block for block in blocks if not (isinstance(block, Text) and not block.text))
         if kept:
-            message = Message(role=role, blocks=kept, turn_id=self._turn_id)
+            message = Message(role=role, blocks=kept, turn_id=self._turn_id, usage=usage)
             await self._chat.store.append_messages(self._session_id, (message,))
 
 

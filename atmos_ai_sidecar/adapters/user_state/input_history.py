@@ -11,7 +11,9 @@ from atmos_ai_sidecar.adapters.user_state.state_directory import project_folder,
 KEPT = 500
 KEPT_CHARACTERS = 8192
 """Of one entry: a longer one was pasted and is not typed again."""
-_TOO_LARGE = 4 << 20
+_READ_BYTES = 4 << 20
+_SHORTENED_BYTES = 1 << 20
+"""From here on the file loses its older half."""
 _OPEN = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
@@ -34,7 +36,7 @@ class InputHistoryFile:
         with os.fdopen(descriptor, "rb") as stream:
             status = os.fstat(descriptor)
             is_ours = stat.S_ISREG(status.st_mode) and status.st_uid == os.getuid()
-            lines = stream.read(_TOO_LARGE).splitlines() if is_ours else []
+            lines = stream.read(_READ_BYTES).splitlines() if is_ours else []
         newest = dict.fromkeys(text for line in reversed(lines) if (text := _text(line)))
         return [*newest][:KEPT][::-1]
 
@@ -50,7 +52,7 @@ class InputHistoryFile:
                     os.fchmod(descriptor, 0o600)
                     stream.write(line)
                     size = stream.tell()
-                if size > _TOO_LARGE // 4:
+                if size > _SHORTENED_BYTES:
                     self._shorten()
             except OSError as error:
                 raise unavailable(self.path, error) from error
@@ -60,9 +62,12 @@ class InputHistoryFile:
         temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
+        lines = [json.dumps(text).encode() + b"\n" for text in self.load()]
+        while sum(map(len, lines)) > _SHORTENED_BYTES // 2:
+            lines = lines[len(lines) // 8 + 1 :]
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OPEN, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
-            stream.writelines(json.dumps(text).encode() + b"\n" for text in self.load())
+            stream.writelines(lines)
         temporary.replace(self.path)
 
 

@@ -14,6 +14,7 @@ from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.terminal.render.cards import cut, folded
 
 GUARD_SECONDS = 0.3
+MOST_KEY_ROWS, ROOMY_ROWS = 3, 16
 FOLDING_COLUMNS = 60
 """On a narrower screen a choice is one row; what it would remember stands in the question."""
 WHOLE_KEY = "v"
@@ -160,7 +161,8 @@ class ApprovalPanel:
         title = question.title
         if self.count > 1:
             title = f"Question {self._selected + 1} of {self.count} (1-{self.count} chooses): {title}"
-        keys = [] if self.is_reasoning else self._keys(question, columns)
+        most = MOST_KEY_ROWS if limit >= ROOMY_ROWS else 1
+        keys = [] if self.is_reasoning else self._keys(question, columns, most)
         body = [piece for line in question.lines for piece in folded(line, columns)]
         room = limit - len(keys) - 1
         if len(body) > room:
@@ -169,12 +171,15 @@ class ApprovalPanel:
         head: Row = [("class:question", cut(title, columns))]
         return [*([head] if room >= 0 else []), *([(_style(line), line)] for line in body), *keys]
 
-    def _keys(self, question: PanelQuestion, columns: int) -> list[Row]:
+    def _keys(self, question: PanelQuestion, columns: int, most: int) -> list[Row]:
         rows: list[Row] = []
         for choice in question.choices:
             text = f" {choice.label}" + (f": {choice.preview}" if choice.preview else "")
             room = columns - 3
-            first, *more = folded(text, room, then="") if columns >= FOLDING_COLUMNS else [cut(text, room)]
+            pieces = folded(text, room, then="") if columns >= FOLDING_COLUMNS else [text]
+            hidden = pieces[most:]  # the question itself says what would be remembered
+            first, *more = [*pieces[: most - 1], cut("".join(pieces[most - 1 :]), room)] if hidden else pieces
+            first = cut(first, room)
             rows.append([("class:key", f" {choice.key} "), ("", first)])
             rows += [[("", f"    {line}")] for line in more]
         if question.whole:

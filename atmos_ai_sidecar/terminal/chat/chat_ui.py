@@ -2,7 +2,7 @@
 
 import asyncio
 import shlex
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
@@ -26,6 +26,7 @@ from atmos_ai_sidecar.terminal.chat.settings import ChatSettings, resume_token
 from atmos_ai_sidecar.terminal.chat.slash_commands import COMMANDS, is_slash_command, run_slash_command
 from atmos_ai_sidecar.terminal.chat.stage import Stage
 from atmos_ai_sidecar.terminal.chat.transcript import UserSaid, entries, header
+from atmos_ai_sidecar.terminal.render.health import health_lines
 from atmos_ai_sidecar.terminal.render.palette import Palette, visible
 
 TWICE_SECONDS = 2.0
@@ -51,7 +52,7 @@ class ChatUI:
         self._console = settings.context.console
         self._picking = Picking(self)
         self._stage = Stage(
-            settings.context, self._actions(), self._picking.picker, send=self._send, wants_names=self._want_files
+            settings.context, self._actions(), self._picking.picker, send=self.submit, wants_names=self._want_files
         )
         self._asking = Asking(self._stage, show_error=self.show_error, spawn=self.spawn)
         self._turn = self._stage.turn
@@ -88,6 +89,10 @@ class ChatUI:
 
     def wake(self) -> None:
         self._stage.wake()
+
+    async def examine(self) -> Sequence[str]:
+        findings = await self._context.services.examine_run(self._context.run, self._context.options)
+        return health_lines(findings, self.palette)
 
     def pick_session(self) -> bool:
         self._picking.open()
@@ -220,6 +225,7 @@ class ChatUI:
             await workspace.prepare_model()
         finally:
             status.is_loading_model = False
+            self._stage.wake()
 
     async def _learn(self, workspace: Workspace) -> None:
         """Tells how big the project is, as soon as Atmos has said it, unless somebody is talking already."""
@@ -315,7 +321,7 @@ class ChatUI:
             toggle_read_only=self._toggle_read_only,
         )
 
-    def _send(self, text: str) -> None:
+    def submit(self, text: str) -> None:
         if is_slash_command(text):
             self._commands.append(text)
         else:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from prompt_toolkit.buffer import Buffer
 
+from atmos_ai_sidecar.domain.questions import columns
 from atmos_ai_sidecar.terminal.chat.live_turn import Row
 from atmos_ai_sidecar.terminal.render.cards import cut
 from atmos_ai_sidecar.terminal.render.palette import visible
@@ -126,11 +127,13 @@ class Completion:
     def rows(self, width: int) -> list[Row]:
         """The menu, with the selected word in sight."""
         start = max(0, min(self._selected - SHOWN // 2, len(self._found) - SHOWN))
+        shown = self._found[start : start + SHOWN]
+        names = [f"  {'/' if each.is_command else ''}{visible(each.word.text)}" for each in shown]
+        longest = max(map(columns, names), default=0)
         rows: list[Row] = []
-        for number, candidate in enumerate(self._found[start : start + SHOWN], start):
-            mark = "/" if candidate.is_command else ""
-            name = cut(f"  {mark}{visible(candidate.word.text)}", width)
-            about = cut(f"  {candidate.word.about}", width - len(name)) if candidate.word.about else ""
+        for number, (candidate, text) in enumerate(zip(shown, names, strict=True), start):
+            name = cut(text + " " * (longest - columns(text)), width)
+            about = cut(f"  {candidate.word.about}", width - columns(name)) if candidate.word.about else ""
             style = "class:chosen" if number == self._selected else "class:dim"
             rows.append([(style, name), ("class:dim", about)])
         return rows

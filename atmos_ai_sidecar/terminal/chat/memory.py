@@ -10,13 +10,14 @@ from atmos_ai_sidecar.application.workspace import Workspace
 from atmos_ai_sidecar.errors import SidecarError
 from atmos_ai_sidecar.terminal.chat.completion import Word
 from atmos_ai_sidecar.terminal.chat.composer import Composer
+from atmos_ai_sidecar.terminal.chat.live_turn import Note
 
 FRESH_SECONDS = 10.0
 """Files come and go; the list of them is made again when it is older and somebody asks."""
 
 
 class _Teller(Protocol):
-    def hint(self, text: str) -> None: ...
+    def add(self, piece: Note) -> None: ...
     def wake(self) -> None: ...
 
 
@@ -77,7 +78,7 @@ class Memory:
     def _complain(self, error: SidecarError) -> None:
         if not self._has_complained:
             self._has_complained = True
-            self._teller.hint(str(error))
+            self._teller.add(Note(text=str(error), tone="warning"))
 
 
 def _words(names: Iterable[str], about: str) -> list[Word]:

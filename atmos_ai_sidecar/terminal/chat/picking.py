@@ -28,7 +28,8 @@ class Office(Protocol):
     def conversation(self) -> Conversation | None: ...
     def spawn(self, work: Coroutine[Any, Any, None]) -> None: ...
     def wake(self) -> None: ...
-    async def show_session(self) -> None: ...
+    def submit(self, text: str) -> None:
+        """Takes a line as if it had been typed."""
 
 
 class Picking:
@@ -39,7 +40,7 @@ class Picking:
         self._is_looking = False
         self.picker = SessionPicker(
             actions=PickerActions(
-                go_on=lambda session: self._do(lambda it: self._go_on(it, session)),
+                go_on=lambda session: office.submit(f"/sessions {session.name}"),
                 rename=lambda session, name: self._do(lambda it: self._rename(it, session, name)),
                 delete=lambda session: self._do(lambda it: self._delete(it, session)),
                 count_old=lambda text: self._do(lambda it: self._count_old(it, text)),
@@ -67,16 +68,6 @@ class Picking:
     async def _show(self, conversation: Conversation) -> None:
         page = await conversation.workspace.sessions.list(limit=LISTED)
         self.picker.show(page.sessions, current=conversation.session.id, now=self._office.clock.now())
-
-    async def _go_on(self, conversation: Conversation, session: Session) -> None:
-        if session.id == conversation.session.id:
-            return
-        try:
-            await conversation.switch(session.name)
-        except SidecarError:
-            await self._show(conversation)  # so that the error has a place to stand
-            raise
-        await self._office.show_session()
 
     async def _rename(self, conversation: Conversation, session: Session, name: str) -> None:
         if session.id == conversation.session.id:

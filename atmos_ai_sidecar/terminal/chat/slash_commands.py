@@ -79,6 +79,8 @@ async def _permissions(conversation: Conversation, view: View, _argument: str) -
 
 
 async def _tools(conversation: Conversation, view: View, _argument: str) -> None:
+    with view.waiting("finding the tools"):
+        await conversation.workspace.tools.load()
     rows = [
         (tool.name, tool.effect.value, "asks" if tool.requires_permission else "")
         for tool in conversation.workspace.tools.registry.list()
@@ -100,6 +102,13 @@ async def _undo(conversation: Conversation, view: View, argument: str) -> None:
     if undone.conflicts and not (undone.restored or undone.removed):
         view.say("Nothing was restored. /undo rest restores the others.")
     view.say("Infrastructure is not undone." if undone.turn_id else "No turn of this session has changed a file.")
+
+
+async def _doctor(_conversation: Conversation, view: View, _argument: str) -> None:
+    with view.waiting("checking that everything is in place"):
+        lines = await view.examine()
+    for line in lines:
+        view.say(line)
 
 
 async def _retry(conversation: Conversation, view: View, _argument: str) -> None:
@@ -135,5 +144,6 @@ COMMANDS: Mapping[str, SlashCommand] = {
     ),
     "undo": SlashCommand(arguments="[rest]", help="restore the files that the last turn changed", run=_undo),
     "retry": SlashCommand(arguments="", help="say the last message again", run=_retry),
+    "doctor": SlashCommand(arguments="", help="check that everything is in place", run=_doctor),
     "quit": SlashCommand(arguments="", help="leave", run=_quit),
 }

@@ -1,5 +1,6 @@
 """What a slash command may do to the chat that it was typed in."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -24,6 +25,9 @@ class View(Protocol):
 
     def waiting(self, what: str) -> AbstractContextManager[None]:
         """Says what is waited for while the context is open."""
+
+    async def examine(self) -> Sequence[str]:
+        """What `doctor` says about this run, as lines."""
 
     async def show_session(self) -> None:
         """Shows the session that the conversation is in now, with what was said in it."""
