@@ -227,6 +227,30 @@ class TestPainter:
         assert "nothing of this is stored" in lines[3]
         assert lines[4] == "careful"
 
+    @pytest.mark.parametrize(
+        ("home", "shown"), [("/home/me", "~/fleet"), ("/home/m", "/home/me/fleet"), ("", "/home/me/fleet")]
+    )
+    def test_the_header_writes_the_project_from_home_on(self, home: str, shown: str) -> None:
+        session = Session(
+            id=SessionId("1"),
+            name="s",
+            project_path="/p",
+            model="m",
+            provider="p",
+            create_time=START,
+            update_time=START,
+        )
+        description = WorkspaceDescription(
+            project_path="/home/me/fleet",
+            model="m",
+            provider="p",
+            endpoint="",
+            permission_mode="prompt",
+            is_ephemeral=False,
+        )
+        lines = header(description, session, PLAIN, version="1", is_new=True, model="m", home=home)
+        assert lines[0].endswith(f" · {shown}")
+
     def test_the_header_says_when_no_model_can_be_asked(self) -> None:
         session = Session(
             id=SessionId("1"),

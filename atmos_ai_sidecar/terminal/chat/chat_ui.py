@@ -130,6 +130,7 @@ class ChatUI:
                 version=self._context.services.version,
                 is_new=conversation.is_new,
                 model=conversation.model,
+                home=self._console.environment.get("HOME", ""),
             )
         )
         if not conversation.is_new:

@@ -93,6 +93,7 @@ class LineMode:
             version=self._context.services.version,
             is_new=conversation.is_new,
             model=conversation.model,
+            home=self._console.environment.get("HOME", ""),
         )
         for line in lines:
             self.say(line)

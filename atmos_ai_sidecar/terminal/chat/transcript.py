@@ -55,8 +55,20 @@ def _destination(endpoint: str, palette: Palette) -> str:
     return palette.yellow("No model can be asked yet; the first message says what is missing.")
 
 
+def _short(path: str, home: str) -> str:
+    """The path as people write it, from their home on."""
+    return f"~{path[len(home) :]}" if home.startswith("/") and path.startswith(f"{home.rstrip('/')}/") else path
+
+
 def header(
-    description: WorkspaceDescription, session: Session, palette: Palette, *, version: str, is_new: bool, model: str
+    description: WorkspaceDescription,
+    session: Session,
+    palette: Palette,
+    *,
+    version: str,
+    is_new: bool,
+    model: str,
+    home: str = "",
 ) -> list[str]:
     """The lines that stand above a chat: where it is, what it talks to, and what may happen."""
     count = session.message_count
@@ -64,7 +76,7 @@ def header(
     mode = description.permission_mode
     shown_mode = palette.alarm("YOLO: nothing asks") if mode == "yolo" else mode
     lines = [
-        f"{palette.bold('Atmos AI')} {version} · {visible(description.project_path)}",
+        f"{palette.bold('Atmos AI')} {version} · {visible(_short(description.project_path, home))}",
         f"session {palette.cyan(visible(session.name))} ({state}) · {visible(model)} · permissions: {shown_mode}",
         _destination(description.endpoint, palette),
     ]
