@@ -68,6 +68,10 @@ class Sidecar:
 
         return await run_command(arguments, console, self._services())
 
+    def is_busy(self) -> bool:
+        """Whether a turn runs, perhaps one that nobody listens to."""
+        return self._workspaces is not None and self._workspaces.is_busy
+
     async def close(self) -> None:
         """Closes the stores; runs must have ended before."""
         if self._workspaces is not None:
@@ -75,6 +79,7 @@ class Sidecar:
 
     def _services(self) -> "CommandServices":
         from atmos_ai_sidecar.composition.projects import find_project_file, list_settings
+        from atmos_ai_sidecar.composition.staying_sidecars import OwnStayingSidecars
         from atmos_ai_sidecar.terminal.services import CommandServices
 
         return CommandServices(
@@ -84,6 +89,7 @@ class Sidecar:
             list_settings=list_settings,
             examine_run=self._examine,
             run_foreground_sidecar=self._run_foreground,
+            staying_sidecars=OwnStayingSidecars(),
             clock=self.clock,
             version=__version__,
         )
@@ -132,6 +138,7 @@ class Sidecar:
             run_command=self.run_command,
             resume_command=_resume_command,
             request_shutdown=launch.request_shutdown,
+            is_busy=self.is_busy,
         )
         try:
             server = await start_server(parts, launch.socket_path, tokens)
@@ -151,6 +158,13 @@ class _Running:
         self._server = server
         self.instance_id = sidecar.instance_id
         self.client_token = client_token
+
+    async def wait_unused(self, seconds: float) -> None:
+        """Returns when nobody has called and no turn has run for so long."""
+        await self._server.wait_unused(seconds)
+        while self._sidecar.is_busy():
+            await self._sidecar.clock.sleep(1)
+            await self._server.wait_unused(seconds)
 
     async def stop(self, grace_seconds: float) -> None:
         """Ends the server in order and closes what it opened."""

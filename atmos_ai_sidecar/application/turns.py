@@ -436,6 +436,11 @@ class Turns:
         """What this process knows of the session beside what is stored."""
         return self._memories.setdefault(session_id, SessionMemory())
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether any turn runs."""
+        return bool(self._running)
+
     def is_running(self, session_id: SessionId) -> bool:
         return session_id in self._running
 

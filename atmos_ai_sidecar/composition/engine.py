@@ -36,6 +36,11 @@ class Engines:
         self._opened: list[OpenedStore] = []
         self._opening = asyncio.Lock()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a turn runs on one of them."""
+        return any(engine.turns.is_busy for engine in self._engines.values())
+
     async def at(self, config: Config) -> Engine:
         """The engine on the store that the configuration chooses.
 

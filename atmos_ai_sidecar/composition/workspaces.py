@@ -26,6 +26,11 @@ class Workspaces:
         self._instance_id = instance_id
         self._engines = Engines(clock=clock, approvals=approvals, owner=instance_id)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a turn runs in a store of this process."""
+        return self._engines.is_busy
+
     async def close(self) -> None:
         """Closes the stores; every workspace must have been closed before."""
         await self._engines.close()

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from typing import Protocol
 
 from atmos_ai_sidecar.application.doctor import CheckedFinding
 from atmos_ai_sidecar.application.ports.clock import Clock
@@ -42,6 +43,29 @@ RunForegroundSidecar = Callable[[Console, str, Run, RunOptions], Awaitable[int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StayingSidecar:
+    """A sidecar that stays warm for later runs of a project."""
+
+    project: str
+    """The project's directory, absolute and real."""
+    process_id: int
+    version: str
+
+
+class StayingSidecars(Protocol):
+    """The user's sidecars that stay warm."""
+
+    def list(self, environment: Mapping[str, str]) -> Sequence[StayingSidecar]:
+        """Those that live, by project."""
+
+    def instructions(self, sidecar: StayingSidecar) -> str:
+        """How to call one, to be pasted into a shell."""
+
+    async def stop(self, sidecar: StayingSidecar, *, force: bool) -> bool:
+        """Ends one; whether it is gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommandServices:
     open_workspace: OpenWorkspace
     start_demo: StartDemo
@@ -49,5 +73,6 @@ class CommandServices:
     list_settings: ListSettings
     examine_run: ExamineRun
     run_foreground_sidecar: RunForegroundSidecar
+    staying_sidecars: StayingSidecars
     clock: Clock
     version: str

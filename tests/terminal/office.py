@@ -26,7 +26,7 @@ from atmos_ai_sidecar.domain.sessions import Session, SessionId
 from atmos_ai_sidecar.domain.tools import Effect, Execution, Parameter, Result, Tool, ToolRegistry
 from atmos_ai_sidecar.errors import ProjectUntrustedError, SidecarError
 from atmos_ai_sidecar.terminal.main import run_command
-from atmos_ai_sidecar.terminal.services import CommandServices, DemoSetup
+from atmos_ai_sidecar.terminal.services import CommandServices, DemoSetup, StayingSidecar
 from tests.fakes.chat import Script, ScriptedChat, ScriptedTurn
 from tests.fakes.clock import FakeClock
 from tests.fakes.console import FakeConsole
@@ -148,6 +148,25 @@ async def answer_plainly(turn: ScriptedTurn) -> None:
     await turn.say(f"You said: {turn.text}")
 
 
+class FakeStayingSidecars:
+    """Sidecars that stay, and those that were ended."""
+
+    def __init__(self) -> None:
+        self.found: list[StayingSidecar] = []
+        self.stopped: list[tuple[str, bool]] = []
+        self.stubborn = False
+
+    def list(self, _environment: Mapping[str, str]) -> Sequence[StayingSidecar]:
+        return self.found
+
+    def instructions(self, sidecar: StayingSidecar) -> str:
+        return f"grpcurl {sidecar.process_id}\n"
+
+    async def stop(self, sidecar: StayingSidecar, *, force: bool) -> bool:
+        self.stopped.append((sidecar.project, force))
+        return not self.stubborn
+
+
 class Office:
     """Everything that commands need, and what they did with it."""
 
@@ -173,6 +192,7 @@ class Office:
         self.project_file = ""
         self.opened: list[tuple[Run, RunOptions]] = []
         self.foreground_roles: list[str] = []
+        self.staying_sidecars = FakeStayingSidecars()
         self.has_prepared_model = False
         self.history = FakeHistory()
         self.index = FakeIndex()
@@ -190,6 +210,7 @@ class Office:
             list_settings=lambda run, options: self.settings,
             examine_run=self._examine,
             run_foreground_sidecar=self._run_foreground,
+            staying_sidecars=self.staying_sidecars,
             clock=self.clock,
             version="1.2.3",
         )

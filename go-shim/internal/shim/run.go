@@ -102,6 +102,8 @@ func (r *runner) run() int {
 			r.terminal.Close()
 			peer.Release()
 			return end.code
+		case end.unserved && peer.IsWarm(): // it was about to leave when this run came
+			peer.Release()
 		case end.lost != nil && r.mayRestart():
 			r.terminal.Reset()
 			r.say(r.describeLoss(peer, end.lost) + "; starting it again")
@@ -134,7 +136,7 @@ func (r *runner) start() (*sidecar.Sidecar, int) {
 	r.guard(func() {
 		peer, err := sidecar.Start(ctx, sidecar.Options{
 			Executable: r.options.Executable, Version: r.options.Version,
-			Directory: r.options.Directory, Environment: r.options.Environment,
+			Directory: r.options.Directory, Environment: r.options.Environment, Arguments: r.arguments,
 		})
 		result <- started{peer, err}
 	})
