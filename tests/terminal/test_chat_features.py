@@ -200,6 +200,17 @@ class TestPicker:
             await person.submit("go on")
             await person.see("You said: go on")
 
+    async def test_a_row_has_everything_on_a_common_terminal(self) -> None:
+        async def costly(turn: ScriptedTurn) -> None:
+            turn.put(UsageReported(usage=Usage(input_tokens=200, output_tokens=50, cost_usd=0.5)))
+            await turn.say("Done.")
+
+        async with sitting(costly, "--session", "alpha", columns=80) as person:
+            await person.submit("first line")
+            await person.see("Done.", "ready")
+            person.console.type(CTRL_L)
+            await person.see("> alpha  just now  2 messages  $0.5000  fake-model  first line")
+
     async def test_the_list_renames_and_deletes_after_asking(self) -> None:
         async with sitting(answer_plainly, "--session", "alpha", columns=120) as person:
             await self.filled(person)

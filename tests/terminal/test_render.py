@@ -96,6 +96,12 @@ class TestOutputs:
         assert self.below(long, "json") == ["5 lines of JSON (ctrl-o to expand)"]
         assert self.below(Result(success=True, output=" \n")) == []
 
+    def test_a_difference_is_shown_whole_when_it_is_short(self) -> None:
+        diff = "Changed a.yaml.\n@@ -1,2 +1,2 @@\n a\n-b\n+c"
+        result = Result(success=True, output=diff)
+        assert language_of({"path": "a.yaml"}, result) == "diff"
+        assert self.below(result, "diff") == diff.split("\n")
+
     def test_a_failure_shows_its_words_and_a_denial_none(self) -> None:
         failed = Result(success=False, error="first", output="first\nsecond\x1b")
         assert self.below(Result(success=False, output="first\nsecond\x1b")) == ["second\\x1b"]

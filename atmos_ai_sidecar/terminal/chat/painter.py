@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from atmos_ai_sidecar.domain.questions import columns
 from atmos_ai_sidecar.terminal.chat.live_turn import Expanded, Note, Piece, Said
 from atmos_ai_sidecar.terminal.chat.transcript import AssistantSaid, Entry, ToolRan, UserSaid
-from atmos_ai_sidecar.terminal.render.cards import card, folded, hidden_cause
+from atmos_ai_sidecar.terminal.render.cards import card, folded, is_cause_cut
 from atmos_ai_sidecar.terminal.render.outputs import below_card, expanded
 from atmos_ai_sidecar.terminal.render.palette import Palette, visible
 from atmos_ai_sidecar.terminal.render.typesetter import Typesetter
@@ -67,9 +67,9 @@ class Painter:
 
     def _card(self, ran: ToolRan) -> str:
         head = card(ran.title, ran.result, self._palette, width=self._width)
-        hidden = hidden_cause(ran.title, ran.result, width=self._width)
-        below = below_card(ran.result, ran.language, self._palette, self._code)
-        return f"{head}\n" + self._indented([*([hidden] if hidden else []), *below])
+        is_cut = is_cause_cut(ran.title, ran.result, width=self._width)
+        below = below_card(ran.result, ran.language, self._palette, self._code, has_cause=not is_cut)
+        return f"{head}\n" + self._indented(below)
 
     def _expanded(self, ran: ToolRan) -> str:
         title = "".join(f"{row}\n" for row in self._fitted(self._palette.bold(ran.title)))

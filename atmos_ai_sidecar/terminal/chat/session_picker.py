@@ -1,6 +1,6 @@
 """A list of sessions to choose from: filtered as one types, with a look into the one that is selected."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -14,8 +14,9 @@ from atmos_ai_sidecar.terminal.render.cards import cut
 from atmos_ai_sidecar.terminal.render.tables import age
 
 PREVIEW_ROWS = 5
-_NAME_COLUMNS, _MODEL_COLUMNS = 24, 20
-_LEGEND = "Enter goes on · Ctrl-R renames · Ctrl-X deletes · Ctrl-T cleans old ones · Esc closes"
+_MOST = (24, 14, 14, 12, 18)
+"""Columns for name, age, messages, cost and model; the first line gets what is left."""
+_LEGEND = "Enter goes on · Ctrl-R renames, Ctrl-X deletes, Ctrl-T cleans · Esc closes"
 _EMPTY = "There are no other sessions. /new NAME starts one; `atmos-ai chat --session NAME` comes back to it."
 
 
@@ -190,27 +191,32 @@ class SessionPicker:
         preview = self._preview(width) if limit > PREVIEW_ROWS * 2 else []
         room = max(1, limit - 2 - len(preview))
         start = max(0, min(self._selected - room // 2, len(found) - room))
-        listed = [
-            self._row(session, number, width) for number, session in enumerate(found[start : start + room], start)
-        ]
+        shown = found[start : start + room]
+        widths = [min(max(map(columns, cells)), most) for cells, most in zip(self._columns(shown), _MOST, strict=True)]
+        listed = [self._row(session, number, widths, width) for number, session in enumerate(shown, start)]
         return [title, *listed, *preview, legend][: max(limit, 0)]
 
-    def _row(self, session: Session, number: int, width: int) -> Row:
-        details = self.details.get(session.id)
+    def _columns(self, shown: Sequence[Session]) -> Iterable[Sequence[str]]:
+        return zip(*map(self._cells, shown), strict=True) if shown else [("",)] * len(_MOST)
+
+    def _row(self, session: Session, number: int, widths: Sequence[int], width: int) -> Row:
         mark = ">" if number == self._selected else "*" if session.id == self._current else " "
-        count = session.message_count
-        cells = [
-            (sanitised(session.name), _NAME_COLUMNS),
-            (age(self._now, session.update_time) if self._now else "", 14),
-            (f"{count} message{'' if count == 1 else 's'}", 13),
-            (sanitised(session.model), _MODEL_COLUMNS),
-            (details.cost if details else "", 8),
-        ]
-        text = f"{mark} " + "  ".join(_cell(cell, room) for cell, room in cells)
+        cells = zip(self._cells(session), widths, strict=True)
+        shown = cut(f"{mark} " + "  ".join(_cell(cell, room) for cell, room in cells), width)
+        details = self.details.get(session.id)
         first = f"  {details.first_line}" if details else ""
         style = "class:chosen" if number == self._selected else ""
-        shown = cut(text, width)
         return [(style, shown), ("class:dim", cut(first, width - columns(shown)))]
+
+    def _cells(self, session: Session) -> Sequence[str]:
+        details, count = self.details.get(session.id), session.message_count
+        return (
+            sanitised(session.name),
+            age(self._now, session.update_time) if self._now else "",
+            f"{count} message{'' if count == 1 else 's'}",
+            details.cost if details else "",
+            sanitised(session.model),
+        )
 
     def _preview(self, width: int) -> list[Row]:
         details = self.details.get(self.selected.id) if self.selected else None

@@ -36,10 +36,9 @@ def card(title: str, result: Result, palette: Palette, *, width: int) -> str:
     return f"{mark} {shown}{palette.dim(cut(f' · {end}', width - 2 - columns(shown)))}"
 
 
-def hidden_cause(title: str, result: Result, *, width: int) -> str:
-    """Why a call did not succeed, where the card of that width has no room for all of it; else empty."""
-    is_whole = result.success or columns(f"✓ {title} · {_end(result)}") <= width
-    return "" if is_whole else cause(result)
+def is_cause_cut(title: str, result: Result, *, width: int) -> bool:
+    """Whether the card of that width has no room for all of why a call did not succeed."""
+    return not result.success and columns(f"✓ {title} · {_end(result)}") > width
 
 
 def cause(result: Result) -> str:

@@ -1,12 +1,13 @@
 """What a tool printed, below its card: as much as one looks at in passing, and all of it on demand."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 from atmos_ai_sidecar.domain.questions import sanitised
 from atmos_ai_sidecar.domain.tools import Result
-from atmos_ai_sidecar.terminal.render.cards import is_denied
+from atmos_ai_sidecar.terminal.render.cards import cause, is_denied
 from atmos_ai_sidecar.terminal.render.palette import Palette, visible
 
 EXPAND = "ctrl-o to expand"
@@ -16,6 +17,9 @@ FIRST_LINES = 2
 """Of a longer one; of data, whose first lines say nothing, none."""
 FAILURE_LINES = 6
 PLAN_LINES = 8
+DIFF_LINES = 12
+_SAME = 40
+"""A first line that begins so is the cause itself."""
 EXPANDED_LINES = 400
 
 Highlight = Callable[[str, str], Sequence[str]]
@@ -31,12 +35,15 @@ _LANGUAGES = {
     ".rego": "rego",
     ".sh": "bash",
 }
+_HUNK = re.compile(r"^@@ -\d+(,\d+)? \+\d+(,\d+)? @@", re.MULTILINE)
 _MARKS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "forget": "-"}
 
 
 def language_of(values: Mapping[str, Any], result: Result) -> str:
     """The language of an output: by its look, else by the extension of the file that the call names."""
     text = result.output.strip()
+    if _HUNK.search(text):
+        return "diff"
     if text[:1] + text[-1:] in {"{}", "[]"}:
         return "json"
     path = values.get("path")
@@ -53,16 +60,21 @@ def plan_of(result: Result) -> Mapping[str, Any] | None:
     return data if is_plan else None
 
 
-def below_card(result: Result, language: str, palette: Palette, highlight: Highlight) -> list[str]:
-    """The lines below the card of a call that has ended, which are not yet folded."""
+def below_card(
+    result: Result, language: str, palette: Palette, highlight: Highlight, *, has_cause: bool = True
+) -> list[str]:
+    """The lines below the card of a call that has ended, which are not yet folded.
+
+    ``has_cause`` says that the card had room for why a call did not succeed.
+    """
     plan = plan_of(result)
     if plan is not None:
         return _plan_lines(plan, palette)
     if not result.success:
-        return _failure_lines(result, palette)
+        return _failure_lines(result, palette, has_cause=has_cause)
     text = result.output.strip("\n")
     lines = visible(text).replace("\t", "    ").split("\n") if text.strip() else []
-    if len(lines) <= WHOLE_LINES:
+    if len(lines) <= (DIFF_LINES if language == "diff" else WHOLE_LINES):
         return [*highlight("\n".join(lines), language)] if language else [palette.dim(line) for line in lines]
     if language:
         return [palette.dim(f"{len(lines)} lines of {language.upper()} ({EXPAND})")]
@@ -103,11 +115,13 @@ def _resource(resource: Mapping[str, Any], palette: Palette) -> str:
     return colors.get(action, palette.red)(f"{_MARKS[action]} {sanitised(resource['address'])}")
 
 
-def _failure_lines(result: Result, palette: Palette) -> list[str]:
-    """What stands below a failure: all but its first line, which the card has; of a denial nothing."""
+def _failure_lines(result: Result, palette: Palette, *, has_cause: bool) -> list[str]:
+    """What stands below a failure: what the card has not said; of a denial its cause at most."""
     if is_denied(result):
-        return []
-    lines = visible((result.output or result.error).strip()).replace("\t", "    ").split("\n")[1:]
+        return [] if has_cause else [palette.dim(cause(result))]
+    first, *lines = visible((result.output or result.error).strip()).replace("\t", "    ").split("\n")
+    if not has_cause:
+        lines = [first if first[:_SAME] in cause(result) else cause(result), *lines]
     if len(lines) <= FAILURE_LINES:
         return [palette.dim(line) for line in lines]
     return [*map(palette.dim, lines[: FAILURE_LINES - 1]), _more(len(lines) - FAILURE_LINES + 1, palette)]
