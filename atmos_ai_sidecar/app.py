@@ -10,6 +10,7 @@ import secrets
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,7 +61,7 @@ class Sidecar:
         from atmos_ai_sidecar.application.workspace import Run, RunOptions
 
         run = Run(run_id="", directory=str(Path.cwd()), environment=dict(os.environ))
-        return self.open_workspace(run, RunOptions())
+        return self.open_workspace(run, RunOptions(stores_all=True))
 
     async def run_command(self, arguments: Sequence[str], console: "Console") -> int:
         """Runs one command on a console and returns its exit code."""
@@ -103,7 +104,7 @@ class Sidecar:
         from atmos_ai_sidecar.sidecar.foreground import run_foreground
 
         async def start(launch: "Launch") -> "RunningSidecar":
-            return await self.start(launch, lambda: self.open_workspace(run, options))
+            return await self.start(launch, lambda: self.open_workspace(run, replace(options, stores_all=True)))
 
         return await run_foreground(console, role, start, self.approvals)
 

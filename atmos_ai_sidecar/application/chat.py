@@ -2,15 +2,14 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
 from atmos_ai_sidecar.application.compaction import CompactionOrder, ContextUse
 from atmos_ai_sidecar.application.ports.approver import Attendance, CallContext
 from atmos_ai_sidecar.application.ports.journal import Journal
-from atmos_ai_sidecar.application.ports.session_store import SessionChange
-from atmos_ai_sidecar.application.sessions import Sessions, checked_text
+from atmos_ai_sidecar.application.sessions import Sessions, checked_model, checked_text
 from atmos_ai_sidecar.application.turns import TurnOrder, TurnParts, Turns, load_conversation, patiently, priced
 from atmos_ai_sidecar.domain.budgets import Budget, Limits, Meter, Scope, Spent
 from atmos_ai_sidecar.domain.events import Notice, SessionEvent, StopReason, TurnStarted
@@ -43,7 +42,7 @@ class Chat:
         turns: Turns,
         owner: str,
         redact: Callable[[str], str],
-        check_model: Callable[[], None],
+        check_model: Callable[[], Awaitable[None]],
         limits: TurnLimits,
         budgets: Mapping[Scope, Limits] | None = None,
     ) -> None:
@@ -88,23 +87,24 @@ class Chat:
         if self._turns.is_running(session_id):
             raise TurnInProgressError(session.name)
         try:
-            self._check_model()
+            await self._check_model()
         except ModelNotConfiguredError:
             await self._keep_question(session, "", text)  # what was typed is not lost
             raise
-        budgets = await self._checked_budgets(session, model or session.model, max_cost_usd)
+        model = checked_model(model) if model else self._sessions.model_of(session)
+        budgets = await self._checked_budgets(session, model, max_cost_usd)
         turn_id = str(uuid.uuid4())
         clock = self._parts.clock
         await patiently(clock, lambda: self._journal.begin_turn(session_id, turn_id, self._owner))
         try:
-            asked = await self._record_question(session, turn_id, text, model)
+            await self._record_question(session, turn_id, text, model)
         except BaseException:
             await asyncio.shield(self._journal.finish_turn(session_id, turn_id))
             raise
         order = TurnOrder(
             session_id=session_id,
             turn_id=turn_id,
-            model=asked,
+            model=model,
             context=CallContext(session_id=session_id, turn_id=turn_id, run_id=run_id, attendance=attendance),
             limits=TurnLimits(max_steps=max_steps) if max_steps is not None else self._limits,
             with_tools=with_tools,
@@ -162,14 +162,12 @@ class Chat:
         summaries = Spent(usage=await self._parts.compactor.spent(session_id))
         return sum((Spent(steps=1, usage=usage) for usage in used), summaries)
 
-    async def _record_question(self, session: Session, turn_id: str, text: str, model: str) -> str:
+    async def _record_question(self, session: Session, turn_id: str, text: str, model: str) -> None:
         clock = self._parts.clock
         await self._keep_question(session, turn_id, text)
-        if model and model != session.model:
-            await self._sessions.update(session.id, SessionChange(model=model))
-        started = TurnStarted(user_message=text, model=model or session.model)
+        await self._sessions.choose_model(session.id, model)
+        started = TurnStarted(user_message=text, model=model)
         await patiently(clock, lambda: self._parts.broadcast.publish(session.id, turn_id, (started,)))
-        return model or session.model
 
     async def _keep_question(self, session: Session, turn_id: str, text: str) -> None:
         store, clock = self._parts.store, self._parts.clock
@@ -194,8 +192,8 @@ class Chat:
             SessionNotFoundError, TurnInProgressError, ModelNotConfiguredError, BudgetExhaustedError
         """
         session = await self._sessions.get(session_id)
-        self._check_model()
-        asked = model or session.model
+        await self._check_model()
+        asked = model or self._sessions.model_of(session)
         await self._checked_budgets(session, asked, None)
         if self._turns.is_running(session_id):
             raise TurnInProgressError(session.name)
@@ -224,7 +222,8 @@ class Chat:
         """
         session = await self._sessions.get(session_id)
         memory = self._turns.memory(session_id)
-        return self._parts.compactor.use(await load_conversation(self._parts, session_id, session.model, memory))
+        model = self._sessions.model_of(session)
+        return self._parts.compactor.use(await load_conversation(self._parts, session_id, model, memory))
 
     async def spent(self, session_id: SessionId) -> Spent:
         """What the turns and summaries of a session used; its cost is None when a model had no price.

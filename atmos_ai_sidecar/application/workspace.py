@@ -8,6 +8,7 @@ from typing import Protocol
 from atmos_ai_sidecar.application.approvals import Approvals
 from atmos_ai_sidecar.application.archive import Archive
 from atmos_ai_sidecar.application.chat import Chat
+from atmos_ai_sidecar.application.drafts import Drafts
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.input_history import InputHistory
 from atmos_ai_sidecar.application.ports.project_index import ProjectIndex
@@ -41,6 +42,8 @@ class RunOptions:
     no_color: bool = False
     atmos_flags: Sequence[str] = ()
     """Atmos' own global flags as they were given, passed on to every call of Atmos."""
+    stores_all: bool = False
+    """Also where `ai.sessions.auto_save` is false: for programs, which say themselves what is to be stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,8 @@ class WorkspaceDescription:
     """prompt, allow, deny, yolo or read-only."""
     is_ephemeral: bool
     """Sessions live in memory only."""
+    saves_on_request: bool = False
+    """Sessions are stored by ``Drafts.save`` only."""
     warnings: Sequence[str] = field(default_factory=tuple)
 
 
@@ -87,7 +92,7 @@ class Workspace:
     describe: Callable[[], WorkspaceDescription]
     prepare_model: Callable[[], Awaitable[None]]
     """Loads the model's library ahead of the first turn; slow, in a thread, harmless to call twice."""
-    check_model: Callable[[], None]
+    check_model: Callable[[], Awaitable[None]]
     """Raises ModelNotConfiguredError when a turn could not ask the model."""
     undo: Undo | None = None
     """None where there are no tools that change files."""
@@ -95,6 +100,8 @@ class Workspace:
     """None where nothing is to be remembered."""
     index: ProjectIndex | None = None
     """None where the project is not trusted."""
+    drafts: Drafts | None = None
+    """None where everything is stored, or nothing."""
 
 
 class OpenWorkspace(Protocol):

@@ -1,7 +1,6 @@
 """Assembles the use cases of one workspace from what its run brought and what the process shares."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, partial
@@ -13,6 +12,7 @@ from atmos_ai_sidecar.application.approvals import Approvals, WorkspaceApprover
 from atmos_ai_sidecar.application.archive import Archive
 from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.compaction import Compactor
+from atmos_ai_sidecar.application.drafts import Drafts
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.sessions import Sessions
@@ -24,16 +24,13 @@ from atmos_ai_sidecar.application.workspace import Run, RunOptions, Workspace, W
 from atmos_ai_sidecar.composition.built_in_tools import BuiltInTools, built_in_tools
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
 from atmos_ai_sidecar.composition.engine import Engine
+from atmos_ai_sidecar.composition.instructions import system_prompt
 from atmos_ai_sidecar.composition.tool_sources import tool_sources
 from atmos_ai_sidecar.configuration import Config
-from atmos_ai_sidecar.domain.prompts import system_blocks
 from atmos_ai_sidecar.domain.redaction import Redactor, secret_values
 from atmos_ai_sidecar.domain.requests import canonical_json, digest
 from atmos_ai_sidecar.domain.tools import ToolRegistry
 from atmos_ai_sidecar.domain.turn import TurnLimits
-
-_OTHER_INSTRUCTIONS = "AGENTS.md"
-"""What the project tells any assistant; read where it has no instructions of its own for this one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +46,8 @@ class Assembly:
     approvals: Approvals
     instance_id: str
     has_tools: bool
+    kept: Engine | None = None
+    """Where sessions are stored when somebody says so; None where ``engine`` is the only place."""
 
     def workspace(self) -> Workspace:
         """The finished workspace.
@@ -67,6 +66,7 @@ class Assembly:
             undo=self._built_in.undo if self._built_in else None,
             describe=self.describe,
             prepare_model=self.prepare,
+            drafts=self.drafts,
             check_model=self.model.check,
             history=self._history,
             index=self._built_in.index if self._built_in else None,
@@ -138,7 +138,15 @@ class Assembly:
             redact=self.redactor.redact,
             is_busy=self.engine.turns.is_running,
             after_create=partial(self.archive.retain, timedelta(days=days)) if days else None,
+            drafts=self.drafts,
+            listed=self.config.sessions.max_sessions,
         )
+
+    @cached_property
+    def drafts(self) -> Drafts | None:
+        if self.kept is None:
+            return None
+        return Drafts(self.engine.store, kept=self.kept.store, project_path=self.project_path)
 
     @cached_property
     def chat(self) -> Chat:
@@ -156,7 +164,7 @@ class Assembly:
 
     @property
     def _history(self) -> InputHistoryFile | None:
-        if not self.config.sessions.enabled:
+        if not self.config.sessions.enabled or not self.config.sessions.auto_save:
             return None
         state = state_directory(self.run.environment)
         return InputHistoryFile(state, self.project_path, redact=self.redactor.redact)
@@ -170,6 +178,7 @@ class Assembly:
             endpoint=self.model.endpoint,
             permission_mode=self.permissions.mode,
             is_ephemeral=not self.config.sessions.enabled,
+            saves_on_request=self.kept is not None,
             warnings=self.config.warnings,
         )
 
@@ -196,19 +205,8 @@ class Assembly:
             tools=self.executor,
             permissions=self.permissions,
             clock=self.clock,
-            system=lambda: _system(config, self.redactor),
+            system=lambda: system_prompt(config, self.redactor),
             max_tokens=self.model.max_tokens,
             timeout_seconds=config.timeout_seconds,
             prices=config.prices,
         )
-
-
-def _system(config: Config, redactor: Redactor) -> Sequence[str]:
-    """The system prompt with the project's instructions as they are now."""
-    if not config.instructions.enabled:
-        return system_blocks("", source="")
-    for path in (config.instructions.file, config.directory / _OTHER_INSTRUCTIONS):
-        if path.is_file():
-            text = path.read_text(encoding="utf-8", errors="replace")
-            return system_blocks(redactor.redact(text), source=path.name)
-    return system_blocks("", source="")

@@ -100,6 +100,6 @@ def territory_of(run: Run, config: Config) -> Territory:
 
 
 def _changes(run: Run, config: Config, clock: Clock) -> FileChanges:
-    if not config.sessions.enabled:
+    if not config.sessions.enabled or not config.sessions.auto_save:
         return FileChangesInMemory()
     return FileChangesFolder(state_directory(run.environment), str(config.directory), clock)

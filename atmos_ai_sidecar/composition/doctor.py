@@ -20,10 +20,11 @@ from atmos_ai_sidecar.application.ports.program_runner import Completion, Progra
 from atmos_ai_sidecar.application.trust import Trust, is_run_trusted
 from atmos_ai_sidecar.application.workspace import OpenWorkspace, Run, RunOptions, Workspace
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
+from atmos_ai_sidecar.composition.evaluation import evaluated
 from atmos_ai_sidecar.configuration import AtmosFlags, Config, Storage, load_configuration
 from atmos_ai_sidecar.domain.tools import ExecutionClass
 from atmos_ai_sidecar.domain.trust import TrustSubject
-from atmos_ai_sidecar.errors import AtmosNotFoundError, ConfigurationInvalidError
+from atmos_ai_sidecar.errors import AIDisabledError, AtmosNotFoundError, ConfigurationInvalidError, SidecarError
 from atmos_ai_sidecar.sidecar.directory import DirectoryError, make_directory, remove_directory
 
 _SHIM = "atmos-ai"
@@ -38,14 +39,19 @@ async def examine_run(
     flags = AtmosFlags.parsed(options.atmos_flags)
     installation = _Installation(run=run, clock=clock)
     try:
-        config = await asyncio.to_thread(load_configuration, run.directory, run.environment, flags, allow_disabled=True)
-    except ConfigurationInvalidError as error:
+        config = await asyncio.to_thread(
+            load_configuration, run.directory, run.environment, flags, allow_disabled=True, allow_unevaluated=True
+        )
+        if config.unevaluated and not _is_trusted(run, options, config, clock):
+            raise config.unevaluated[0].error()
+        config = await evaluated(config, run, options, clock)
+    except (AIDisabledError, AtmosNotFoundError, ConfigurationInvalidError) as error:
         return await examine({**installation.checks, **_unusable(error)}, clock)
     project = _Project(run=run, options=options, open_workspace=open_workspace, clock=clock, config=config)
     return await examine({**installation.checks, **project.checks}, clock)
 
 
-def _unusable(error: ConfigurationInvalidError) -> Mapping[str, Check]:
+def _unusable(error: SidecarError) -> Mapping[str, Check]:
     """The checks of a project whose configuration cannot be used."""
 
     async def configuration() -> Finding:
@@ -190,7 +196,7 @@ class _Project:
             self.config, self.run.environment, provider=options.provider, model=options.model, clock=self.clock
         )
         try:
-            chosen.check()
+            await chosen.check()
             if not self._is_trusted:
                 return Finding(
                     health=Health.SKIPPED,
@@ -206,7 +212,11 @@ class _Project:
 
     @cached_property
     def _is_trusted(self) -> bool:
-        run, config = self.run, self.config
-        for_this_run = is_run_trusted(run.environment, flag=self.options.trust_project)
-        trust = Trust(TrustFile(state_directory(run.environment)), self.clock, for_this_run=for_this_run)
-        return trust.is_trusted(TrustSubject(directory=str(config.directory), files=config.files, claims=config.claims))
+        return _is_trusted(self.run, self.options, self.config, self.clock)
+
+
+def _is_trusted(run: Run, options: RunOptions, config: Config, clock: Clock) -> bool:
+    for_this_run = is_run_trusted(run.environment, flag=options.trust_project)
+    trust = Trust(TrustFile(state_directory(run.environment)), clock, for_this_run=for_this_run)
+    subject = TrustSubject(directory=str(config.directory), files=config.files, claims=config.claims)
+    return trust.question(subject) is None

@@ -28,11 +28,12 @@ def list_settings(run: "Run", options: "RunOptions") -> Sequence[Setting]:
         ConfigurationInvalidError: There is no project, or a file says something that cannot be used.
     """
     flags = AtmosFlags.parsed(options.atmos_flags)
-    config = load_configuration(run.directory, run.environment, flags, allow_disabled=True)
+    config = load_configuration(run.directory, run.environment, flags, allow_disabled=True, allow_unevaluated=True)
+    values = [(key, value, config.origins[key]) for key, value in config.values.items() if key in config.origins]
+    values += [(one.setting, f"({one.tag}, which Atmos evaluates)", one.origin) for one in config.unevaluated]
     return tuple(
-        Setting(key=key, value=value, file=_relative(config.origins[key].file, config.directory), line=origin.line)
-        for key, value in sorted(config.values.items())
-        if (origin := config.origins.get(key)) is not None
+        Setting(key=key, value=value, file=_relative(origin.file, config.directory), line=origin.line)
+        for key, value, origin in sorted(values, key=lambda found: found[0])
     )
 
 

@@ -13,6 +13,8 @@ _PASSWORD = re.compile(r"://[^/@]*@")
 
 Found = tuple[str, str, Origin]
 
+_DESTINATIONS = ("base_url", "project_id")
+_PRICES = ("input", "output", "cache_read", "cache_write")
 _AS_WRITTEN = (
     ("", "provider", ()),
     ("tools", "yolo_mode", (False,)),
@@ -36,6 +38,7 @@ def claims_of(
     found = (
         *_as_written(ai),
         *_of_providers(ai),
+        *_of_prices(ai),
         *((f"mcp.servers.{server.name}", _target(server), server.origin) for server in servers),
         *((tag, "runs programs when Atmos reads it", origin) for tag, origin in running_functions.items()),
     )
@@ -61,9 +64,18 @@ def _as_written(ai: Section) -> Iterator[Found]:
 
 def _of_providers(ai: Section) -> Iterator[Found]:
     for section in (ai, *ai.section("providers").sections().values()):
-        node = section.scalar("base_url")
-        if node is not None and node.value is not None:
-            yield f"{section.path}.base_url", _shown(node), node.origin
+        for name in _DESTINATIONS:
+            node = section.scalar(name)
+            if node is not None and node.value is not None:
+                yield f"{section.path}.{name}", _shown(node), node.origin
+
+
+def _of_prices(ai: Section) -> Iterator[Found]:
+    """A price can make a limit of costs mean nothing."""
+    for section in ai.section("prices").sections().values():
+        if section.node is not None:
+            shown = [f"{name} {node.text}" for name in _PRICES if (node := section.scalar(name)) is not None]
+            yield section.path, ", ".join(shown), section.node.origin
 
 
 def _of_allowed(entries: Sequence[ListEntry]) -> Iterator[Claim]:

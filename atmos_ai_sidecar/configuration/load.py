@@ -1,9 +1,12 @@
 """From the files of a project to its ``Config``."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
+from atmos_ai_sidecar.configuration.answers import Unevaluated, with_answers
 from atmos_ai_sidecar.configuration.claims import claims_of
 from atmos_ai_sidecar.configuration.layers import Layers, read_layers
 from atmos_ai_sidecar.configuration.nodes import Origin, Scalar
@@ -31,15 +34,30 @@ DEFAULT_MAX_STEPS = 25
 _TOOLS = (
     "enabled", "require_confirmation", "allowed", "restricted", "blocked", "yolo_mode", "mode", "timeouts", "shell",
 )  # fmt: skip
+_PROVIDER = ("model", "api_key", "base_url", "max_tokens", "region", "project_id")
 _SESSIONS = ("enabled", "storage", "path", "max_sessions", "auto_save", "retention_days", "url", "project")
 
 
 def load_configuration(
-    directory: str, environment: Mapping[str, str], flags: AtmosFlags | None = None, *, allow_disabled: bool = False
+    directory: str,
+    environment: Mapping[str, str],
+    flags: AtmosFlags | None = None,
+    *,
+    allow_disabled: bool = False,
+    allow_unevaluated: bool = False,
+    answers: Mapping[str, Any] | None = None,
 ) -> Config:
     """Everything that the project around ``directory`` says, read afresh; nothing is run and nothing is written.
 
     It reads files, so callers on an event loop use a thread.
+
+    Args:
+        directory: Where the search for the project begins.
+        environment: Of the run.
+        flags: Atmos' own that decide what is read.
+        allow_disabled: Reads it also where the assistant is switched off.
+        allow_unevaluated: Leaves values that only Atmos can evaluate at their defaults, and lists them.
+        answers: What `atmos describe config` says, for those values.
 
     Raises:
         ConfigurationInvalidError: There is no project, or a file says something that cannot be used.
@@ -47,7 +65,12 @@ def load_configuration(
     """
     flags = flags or AtmosFlags()
     project = find_project(directory, environment, flags)
-    config = _config(project, read_layers(project, environment, flags), environment, flags)
+    layers = read_layers(project, environment, flags)
+    if answers is not None:
+        layers = replace(layers, root=with_answers(layers.root, answers))
+    config = _config(project, layers, environment, flags)
+    if config.unevaluated and not allow_unevaluated:
+        raise config.unevaluated[0].error(was_asked=answers is not None)
     if not allow_disabled:
         config.require_enabled()
     return config
@@ -81,7 +104,12 @@ def _config(project: Project, layers: Layers, environment: Mapping[str, str], fl
         origins=MappingProxyType(reading.origins),
         values=MappingProxyType(reading.values),
         warnings=(*layers.warnings, *reading.warnings),
+        unevaluated=_in_order(reading.unevaluated),
     )
+
+
+def _in_order(found: Iterable[Unevaluated]) -> Sequence[Unevaluated]:
+    return tuple(sorted(set(found), key=lambda one: (one.origin.file, one.origin.line, one.setting)))
 
 
 def _main_file(project: Project) -> Path:
@@ -93,6 +121,8 @@ def _base_path(project: Project, layers: Layers, environment: Mapping[str, str],
     if given:
         return (project.start / given).resolve()
     node = layers.root.get("base_path")
+    if isinstance(node, Scalar) and node.tag == "!repo-root" and project.git_root is not None:
+        return project.git_root
     written = node.text if isinstance(node, Scalar) and not node.tag else ""
     return (project.directory / written).resolve()
 
@@ -101,10 +131,10 @@ def _providers(ai: Section) -> dict[str, ProviderSettings]:
     providers = {
         name.lower(): _provider(name.lower(), section) for name, section in ai.section("providers").sections().items()
     }
-    # The flat spelling of older files speaks of the chosen provider.
-    if any(ai.scalar(name) for name in ("model", "api_key", "base_url", "max_tokens")):
-        name = ai.text("provider", "anthropic")
-        providers.setdefault(name, _provider(name, ai))
+    # The flat spelling of older files speaks of the chosen provider, where its own section says nothing.
+    if any(ai.scalar(name) for name in _PROVIDER):
+        name = ai.text("provider", "anthropic").lower()
+        providers[name] = providers.get(name, ProviderSettings(name=name)).or_else(_provider(name, ai))
     return providers
 
 

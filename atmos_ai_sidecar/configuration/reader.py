@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
+from atmos_ai_sidecar.configuration.answers import Unevaluated
 from atmos_ai_sidecar.configuration.nodes import ListNode, MapNode, Node, Origin, Scalar, described
 from atmos_ai_sidecar.configuration.yaml_file import resolved_plain
 from atmos_ai_sidecar.domain.permissions import ListEntry
@@ -33,6 +34,8 @@ class Reading:
     values: dict[str, str] = field(default_factory=dict)
     """What they are, for people: without keys, and without names and passwords of URLs."""
     warnings: list[str] = field(default_factory=list)
+    unevaluated: list[Unevaluated] = field(default_factory=list)
+    """Values that were needed and stand as functions that only Atmos evaluates; they count as missing."""
 
     def relative(self, file: str) -> str:
         path = Path(file)
@@ -44,6 +47,9 @@ class Section:
 
     def __init__(self, node: Node | None, path: str, reading: Reading) -> None:
         if isinstance(node, Scalar) and node.value is None and not node.tag:
+            node = None
+        if node is not None and node.tag:
+            reading.unevaluated.append(Unevaluated(setting=path, tag=node.tag, origin=node.origin))
             node = None
         if node is not None and not isinstance(node, MapNode):
             raise wrong_type(node, path, "a map")
@@ -64,7 +70,7 @@ class Section:
     def scalar(self, name: str) -> Scalar | None:
         """The value as it is written, also when its variable is not set; None when it is missing or no single value."""
         node = self.node.get(name) if self.node else None
-        return node if isinstance(node, Scalar) and (node.value is not None or node.variable) else None
+        return node if isinstance(node, Scalar) and not node.tag and (node.value is not None or node.variable) else None
 
     def text(self, name: str, default: str = "") -> str:
         return self._value(name, default, "text", lambda value: value if isinstance(value, str) else None, weak=False)
@@ -101,7 +107,11 @@ class Section:
         if node is None:
             return ()
         items = node.items if isinstance(node, ListNode) else [node]
-        entries = tuple(self._entry(item, self._path(name)) for item in items)
+        for item in items:
+            if item.tag:
+                found = Unevaluated(setting=self._path(name), tag=item.tag, origin=item.origin)
+                self._reading.unevaluated.append(found)
+        entries = tuple(self._entry(item, self._path(name)) for item in items if not item.tag)
         self._reading.values[self._path(name)] = ", ".join(entry.pattern for entry in entries)
         return entries
 
@@ -150,12 +160,8 @@ class Section:
             return None
         path = self._path(name)
         if node.tag:
-            raise ConfigurationInvalidError(
-                f"{path}: the function {node.tag} is not evaluated here.",
-                file=node.origin.file,
-                line=node.origin.line,
-                remedy="Write the value itself, or `!env NAME`.",
-            )
+            self._reading.unevaluated.append(Unevaluated(setting=path, tag=node.tag, origin=node.origin))
+            return None
         self._reading.origins[path] = node.origin
         return node
 
@@ -175,7 +181,7 @@ class Section:
         return value
 
     def _entry(self, node: Node, path: str) -> ListEntry:
-        if not isinstance(node, Scalar) or not isinstance(node.value, str) or node.tag:
+        if not isinstance(node, Scalar) or not isinstance(node.value, str):
             raise wrong_type(node, path, "a list of names, in quotes where they start with *")
         return ListEntry(pattern=node.value, file=self._reading.relative(node.origin.file), line=node.origin.line)
 
@@ -190,9 +196,8 @@ def _shown(path: str, value: object) -> str:
 
 def wrong_type(node: Node, path: str, expected: str) -> ConfigurationInvalidError:
     """The error for a value of a wrong type; it does not repeat the value, which may be a secret."""
-    found = f"the function {node.tag}" if node.tag else described(node)
     return ConfigurationInvalidError(
-        f"{path}: expected {expected}, found {found}.", file=node.origin.file, line=node.origin.line
+        f"{path}: expected {expected}, found {described(node)}.", file=node.origin.file, line=node.origin.line
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
+from atmos_ai_sidecar.configuration.answers import Unevaluated
 from atmos_ai_sidecar.configuration.nodes import Origin
 from atmos_ai_sidecar.domain.budgets import Limits, Scope
 from atmos_ai_sidecar.domain.compaction import CompactionSettings
@@ -87,6 +88,15 @@ class ProviderSettings:
     region: str = ""
     project_id: str = ""
 
+    def or_else(self, other: "ProviderSettings") -> "ProviderSettings":
+        """The same with what is empty taken from the other; a key comes whole, with where it is from."""
+        names = [
+            name for name in ("model", "base_url", "max_tokens", "region", "project_id") if not getattr(self, name)
+        ]
+        if self.api_key_origin is None:
+            names += ["api_key", "api_key_variable", "api_key_origin"]
+        return replace(self, **{name: getattr(other, name) for name in names})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McpServer:
@@ -130,14 +140,16 @@ class Config:
     values: Mapping[str, str]
     """The same values for people, without secrets."""
     warnings: Sequence[str]
+    unevaluated: Sequence[Unevaluated] = ()
+    """Values that only Atmos can evaluate; here they have their defaults."""
 
     def require_enabled(self) -> None:
-        """Returns when the project switches the assistant on.
+        """Returns when the project switches the assistant on, or leaves it to a function that is not evaluated.
 
         Raises:
             AIDisabledError: It does not set ``ai.enabled: true``.
         """
-        if not self.enabled:
+        if not self.enabled and not any(found.setting in {"ai", "ai.enabled"} for found in self.unevaluated):
             raise AIDisabledError(str(self.file))
 
     def permissions(
@@ -149,6 +161,6 @@ class Config:
 
     @property
     def secret_variables(self) -> frozenset[str]:
-        """Environment variables that the files take keys from; tools never see them."""
+        """Environment variables with keys of models; tools never see them."""
         names = {provider.api_key_variable for provider in self.providers.values()}
-        return frozenset(names - {""})
+        return frozenset((names | {"AWS_BEARER_TOKEN_BEDROCK"}) - {""})

@@ -127,7 +127,7 @@ class World:
             budgets=budgets,
         )
 
-    def _check_model(self) -> None:
+    async def _check_model(self) -> None:
         if self.problem:
             raise self.problem
 

@@ -178,7 +178,7 @@ def test_variables_of_the_environment_are_read(project: ProjectFolder) -> None:
 
 def test_variables_with_keys_are_named_so_that_tools_do_not_get_them(project: ProjectFolder) -> None:
     project.write("ai: {enabled: true, providers: {anthropic: {api_key: !env MY_KEY}}}")
-    assert project.load().secret_variables == {"MY_KEY"}
+    assert project.load().secret_variables == {"MY_KEY", "AWS_BEARER_TOKEN_BEDROCK"}
 
 
 def test_ai_must_be_switched_on(project: ProjectFolder) -> None:
@@ -262,6 +262,7 @@ def test_the_project_tells_what_matters_for_trust(project: ProjectFolder) -> Non
         "ai.sessions.path: /var/sessions (atmos.yaml:8)",
         "ai.instructions.file: docs/AI.md (atmos.yaml:15)",
         "ai.providers.bedrock.base_url: eu-west-1 (atmos.yaml:7)",
+        "ai.prices.some-model: input 1, output 4, cache_read 0 (atmos.yaml:23)",
         "mcp.servers.docs: runs npx docs-server (atmos.yaml:28)",
         "mcp.servers.web: https://example.com/mcp (atmos.yaml:29)",
         "!exec: runs programs when Atmos reads it (atmos.yaml:30)",

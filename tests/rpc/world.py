@@ -142,7 +142,7 @@ class World:
     async def _no_command(self, arguments: Sequence[str], console: Console) -> int:
         raise NotImplementedError
 
-    def _check_model(self) -> None:
+    async def _check_model(self) -> None:
         if self.model_error:
             raise self.model_error
 

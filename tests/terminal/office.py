@@ -256,7 +256,7 @@ class Office:
                 warnings=("a warning of the workspace",),
             ),
             prepare_model=self._prepare_model,
-            check_model=lambda: None,
+            check_model=self._check_model,
             history=self.history,
             index=self.index,
         )
@@ -275,6 +275,9 @@ class Office:
             if not dry_run:
                 await self.store.delete_session(session.id)
         return page.sessions[1:]
+
+    async def _check_model(self) -> None:
+        return
 
     async def _prepare_model(self) -> None:
         self.has_prepared_model = True

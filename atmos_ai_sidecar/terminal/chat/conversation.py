@@ -40,7 +40,7 @@ class Conversation:
 
     @property
     def model(self) -> str:
-        return self.chosen_model or self.session.model
+        return self.chosen_model or self.workspace.sessions.model_of(self.session)
 
     @property
     def is_working(self) -> bool:
@@ -84,7 +84,7 @@ class Conversation:
 
     async def choose_model(self, name: str) -> None:
         """Asks another model from the next turn on, also when the session is resumed."""
-        self.session = await self.workspace.sessions.update(self.session.id, SessionChange(model=name))
+        self.session = await self.workspace.sessions.choose_model(self.session.id, name)
         self.chosen_model = name
 
     async def cancel(self) -> bool:

@@ -9,6 +9,7 @@ from atmos_ai_sidecar.domain.questions import sanitised
 from atmos_ai_sidecar.errors import InvalidFieldError, SidecarError
 from atmos_ai_sidecar.terminal.chat import session_commands
 from atmos_ai_sidecar.terminal.chat.conversation import Conversation
+from atmos_ai_sidecar.terminal.chat.saving import saved
 from atmos_ai_sidecar.terminal.chat.view import View
 from atmos_ai_sidecar.terminal.render.tables import table
 
@@ -111,6 +112,10 @@ async def _doctor(_conversation: Conversation, view: View, _argument: str) -> No
         view.say(line)
 
 
+async def _save(conversation: Conversation, view: View, _argument: str) -> None:
+    view.say(await saved(conversation))
+
+
 async def _retry(conversation: Conversation, view: View, _argument: str) -> None:
     question = await conversation.last_question()
     if question:
@@ -143,6 +148,7 @@ COMMANDS: Mapping[str, SlashCommand] = {
         arguments="[FOCUS]", help="summarise the beginning of the session", run=session_commands.compact
     ),
     "undo": SlashCommand(arguments="[rest]", help="restore the files that the last turn changed", run=_undo),
+    "save": SlashCommand(arguments="", help="store this session, where nothing is stored by itself", run=_save),
     "retry": SlashCommand(arguments="", help="say the last message again", run=_retry),
     "doctor": SlashCommand(arguments="", help="check that everything is in place", run=_doctor),
     "quit": SlashCommand(arguments="", help="leave", run=_quit),

@@ -82,4 +82,6 @@ def header(
     ]
     if description.is_ephemeral:
         lines.append(palette.yellow("Sessions are switched off: nothing of this is stored."))
+    if description.saves_on_request:
+        lines.append(palette.yellow("Nothing of this is stored until you type /save."))
     return [*lines, *(palette.yellow(visible(warning)) for warning in description.warnings)]
