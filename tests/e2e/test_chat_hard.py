@@ -44,6 +44,7 @@ def test_storm_of_sizes_while_text_streams_and_somebody_types(project: Project, 
         screen.wait_for(READY)
         screen.type("\r")
         screen.wait_for(r"Next\.")
+        screen.wait_for(READY)
         shown = "\n".join(screen.lines)
         assert shown.count(READY.partition(",")[0] + ",") == 1, shown
         assert shown.count("\n>\n") == 1, shown
