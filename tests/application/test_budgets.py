@@ -109,7 +109,8 @@ async def test_what_a_session_has_spent_is_told_and_an_unknown_price_stays_unkno
         await world.run(session)
         await world.run(session)
         spent = await world.chat.spent(session.id)
-        assert (spent.steps, spent.usage.output_tokens, spent.usage.cost_usd) == (2, 100, pytest.approx(0.1))
+        assert (spent.steps, spent.usage.output_tokens) == (2, 100)
+        assert spent.usage.cost_usd == pytest.approx(0.1)
     async with world_with({}, PriceTable()) as (world, session):
         world.model.answers = [spends(60)]
         await world.run(session)
