@@ -7,7 +7,7 @@ GO_SOURCES := $(shell find go-shim -name '*.go') go-shim/go.mod go-shim/go.sum
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format typecheck proto bench lock dist clean go-test cross-compile
+.PHONY: help setup demo test lint format typecheck proto bench screenshots lock dist clean go-test cross-compile
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -91,6 +91,9 @@ bench: setup $(VENV)/.dev ## measure against the budgets; writes bench-results.j
 
 dist: $(VENV)/.dev $(VENV)/.go ## build dist/: a wheel per platform with the shim, the source distribution, checksums
 	$(BIN)/python scripts/dist.py --go $(CURDIR)/$(BIN)/go-for-shim
+
+screenshots: setup $(VENV)/.dev ## draw the pictures of the documents from a real run of the chat
+	$(BIN)/python scripts/screenshots.py
 
 lock: ## pin every dependency with its hashes
 	$(BIN)/python scripts/lock.py

@@ -14,7 +14,7 @@ from atmos_ai_sidecar.application.turns import TurnOrder, TurnParts, Turns, load
 from atmos_ai_sidecar.domain.budgets import Budget, Limits, Meter, Scope, Spent
 from atmos_ai_sidecar.domain.events import Notice, SessionEvent, StopReason, TurnStarted
 from atmos_ai_sidecar.domain.left_calls import LeftCall
-from atmos_ai_sidecar.domain.messages import Message, Role, Text
+from atmos_ai_sidecar.domain.messages import Message, Role, Text, Usage
 from atmos_ai_sidecar.domain.prices import PRICES_DATE
 from atmos_ai_sidecar.domain.sessions import Session, SessionId
 from atmos_ai_sidecar.domain.turn import TurnLimits
@@ -153,11 +153,15 @@ class Chat:
             return Spent()
         if scope is Scope.RUN:
             return self._parts.ledger.spent
+        price = self._parts.prices.find(model)
+        # What was asked of a model without a price counts as if it had been this one.
+        return await self._spent_in(session_id, unpriced=price.cost_usd if price is not None else None)
+
+    async def _spent_in(self, session_id: SessionId, *, unpriced: Callable[[Usage], float] | None = None) -> Spent:
         stored = await self._parts.store.newest_messages(session_id, 0)
         used = [message.usage for message in stored if message.usage is not None]
-        price = self._parts.prices.find(model)
-        if price is not None:  # what was asked of a model without a price counts as if it had been this one
-            used = [u if u.cost_usd is not None else replace(u, cost_usd=price.cost_usd(u)) for u in used]
+        if unpriced is not None:
+            used = [u if u.cost_usd is not None else replace(u, cost_usd=unpriced(u)) for u in used]
         summaries = Spent(usage=await self._parts.compactor.spent(session_id))
         return sum((Spent(steps=1, usage=usage) for usage in used), summaries)
 
@@ -230,6 +234,15 @@ class Chat:
         memory = self._turns.memory(session_id)
         model = self._sessions.model_of(session)
         return self._parts.compactor.use(await load_conversation(self._parts, session_id, model, memory))
+
+    async def spent(self, session_id: SessionId) -> Spent:
+        """What the turns and summaries of a session used; its cost is None when a model had no price.
+
+        Raises:
+            SessionNotFoundError: There is no such session.
+        """
+        await self._sessions.get(session_id)
+        return await self._spent_in(session_id)
 
     def is_running(self, session_id: SessionId) -> bool:
         return self._turns.is_running(session_id)

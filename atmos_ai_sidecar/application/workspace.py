@@ -13,7 +13,9 @@ from atmos_ai_sidecar.application.drafts import Drafts
 from atmos_ai_sidecar.application.grants import Grants
 from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.permissions import Permissions
+from atmos_ai_sidecar.application.ports.input_history import InputHistory
 from atmos_ai_sidecar.application.ports.project_files import ProjectFiles
+from atmos_ai_sidecar.application.ports.project_index import ProjectIndex
 from atmos_ai_sidecar.application.sessions import Sessions
 from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.application.undo import Undo
@@ -106,6 +108,10 @@ class Workspace:
     left_calls: LeftCalls
     undo: Undo | None = None
     """None where there are no tools that change files."""
+    history: InputHistory | None = None
+    """None where nothing is to be remembered."""
+    index: ProjectIndex | None = None
+    """None where the project is not trusted."""
     drafts: Drafts | None = None
     """None where everything is stored, or nothing."""
 

@@ -8,6 +8,7 @@ from functools import cached_property, partial
 
 from atmos_ai_sidecar.adapters.atmos_sessions import AtmosSessions
 from atmos_ai_sidecar.adapters.checkpoint_files import CheckpointFiles
+from atmos_ai_sidecar.adapters.user_state import InputHistoryFile, state_directory
 from atmos_ai_sidecar.application.approvals import Approvals
 from atmos_ai_sidecar.application.approver import WorkspaceApprover
 from atmos_ai_sidecar.application.archive import Archive
@@ -82,6 +83,8 @@ class Assembly:
             prepare_model=self.prepare,
             drafts=self.drafts,
             check_model=self.model.check,
+            history=self._history,
+            index=self._built_in.index if self._built_in else None,
         )
 
     async def close(self) -> None:
@@ -208,6 +211,13 @@ class Assembly:
             limits=TurnLimits(max_steps=self.config.budget.max_steps),
             budgets=self.config.budget.by_scope,
         )
+
+    @property
+    def _history(self) -> InputHistoryFile | None:
+        if not self.config.sessions.enabled or not self.config.sessions.auto_save:
+            return None
+        state = state_directory(self.run.environment)
+        return InputHistoryFile(state, self.project_path, redact=self.redactor.redact)
 
     def describe(self) -> WorkspaceDescription:
         """What a header shows now."""

@@ -2,14 +2,17 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any, cast
 
 from atmos_ai_sidecar.application.approvals import Approvals
 from atmos_ai_sidecar.application.approver import WorkspaceApprover
+from atmos_ai_sidecar.application.archive import ExportFormat
 from atmos_ai_sidecar.application.doctor import CheckedFinding
 from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.console import Console
+from atmos_ai_sidecar.application.ports.project_index import ProjectNames
 from atmos_ai_sidecar.application.sessions import Sessions
 from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.application.workspace import (
@@ -23,6 +26,7 @@ from atmos_ai_sidecar.application.workspace import (
 from atmos_ai_sidecar.domain.attachments import Attachments, Selection
 from atmos_ai_sidecar.domain.permissions import PermissionSettings
 from atmos_ai_sidecar.domain.redaction import Redactor
+from atmos_ai_sidecar.domain.sessions import Session, SessionId
 from atmos_ai_sidecar.domain.tools import Effect, Execution, Parameter, Result, Tool, ToolRegistry
 from atmos_ai_sidecar.errors import ProjectUntrustedError, SidecarError
 from atmos_ai_sidecar.terminal.main import run_command
@@ -107,6 +111,36 @@ BLOCKED = Tool(
 )
 
 
+class FakeHistory:
+    """What was typed, in memory."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.error: SidecarError | None = None
+
+    def load(self) -> Sequence[str]:
+        if self.error is not None:
+            raise self.error
+        return tuple(self.texts)
+
+    def add(self, text: str) -> None:
+        self.texts.append(text)
+
+
+class FakeIndex:
+    """A small project."""
+
+    def __init__(self) -> None:
+        self.stacks: Sequence[str] = ()
+        self.paths: Sequence[str] = ()
+
+    async def names(self) -> ProjectNames:
+        return ProjectNames(stacks=self.stacks, components=("vpc",) if self.stacks else ())
+
+    async def files(self) -> Sequence[str]:
+        return self.paths
+
+
 async def answer_plainly(turn: ScriptedTurn) -> None:
     await turn.say(f"You said: {turn.text}")
 
@@ -176,6 +210,8 @@ class Office:
         self.attachments = Attachments()
         self.questions: Sequence[OpenQuestion] = ()
         self.tokens: list[str] = []
+        self.history = FakeHistory()
+        self.index = FakeIndex()
 
     async def run(self, console: FakeConsole, *arguments: str) -> int:
         """Runs a command to its end."""
@@ -243,12 +279,26 @@ class Office:
             ),
             prepare_model=self._prepare_model,
             check_model=self._check_model,
+            history=self.history,
+            index=self.index,
         )
 
     @asynccontextmanager
     async def _open_questions(self, environment: Mapping[str, str]) -> AsyncIterator[Sequence[OpenQuestion]]:
         self.tokens.append(environment.get("ATMOS_AI_TOKEN", ""))
         yield self.questions
+
+    async def export(self, session_id: SessionId, form: ExportFormat) -> str:
+        """Stands for the archive."""
+        return f"{(await self.store.get_session(session_id)).name} as {form.value}"
+
+    async def clean(self, older_than: timedelta, *, dry_run: bool = False) -> Sequence[Session]:
+        """Stands for the archive: all sessions but the newest are old."""
+        page = await self.store.list_sessions("/project", limit=99)
+        for session in page.sessions[1:]:
+            if not dry_run:
+                await self.store.delete_session(session.id)
+        return page.sessions[1:]
 
     async def _check_model(self) -> None:
         return

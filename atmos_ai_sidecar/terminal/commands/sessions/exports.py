@@ -13,8 +13,8 @@ from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
 from atmos_ai_sidecar.terminal.commands.options import Option, SwitchCommand, switch
 from atmos_ai_sidecar.terminal.commands.sessions.changes import messages_text
-from atmos_ai_sidecar.terminal.commands.sessions.files import write_private
 from atmos_ai_sidecar.terminal.commands.sessions.listing import PAGE
+from atmos_ai_sidecar.terminal.files import write_private
 from atmos_ai_sidecar.terminal.render.palette import visible
 
 _BY_EXTENSION = {

@@ -8,7 +8,7 @@ from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
 from atmos_ai_sidecar.terminal.commands.options import Option, SwitchCommand, switch
 from atmos_ai_sidecar.terminal.commands.sessions.changes import messages_text
-from atmos_ai_sidecar.terminal.commands.sessions.files import read_limited
+from atmos_ai_sidecar.terminal.files import read_limited
 
 
 @click.command("import", cls=SwitchCommand)
