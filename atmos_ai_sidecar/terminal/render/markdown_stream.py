@@ -35,7 +35,8 @@ class Block:
 
 def markdown_parser() -> MarkdownIt:
     """CommonMark with tables and strike-through; HTML is text like any other and never vanishes."""
-    return MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
+    # A definition of a link may come after what it would change, which is in the scrollback by then: it stays text.
+    return MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"]).disable("reference")
 
 
 class MarkdownStream:
