@@ -95,6 +95,7 @@ class Sidecar:
             staying_sidecars=OwnStayingSidecars(),
             clock=self.clock,
             version=__version__,
+            log_path=lambda: self._workspaces.log_path if self._workspaces is not None else "",
         )
 
     async def _examine(self, run: "Run", options: "RunOptions") -> "Sequence[CheckedFinding]":
@@ -194,6 +195,8 @@ def main(arguments: Sequence[str]) -> int:
     reserve_standard_streams()
     hide_process()
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.setLevel(logging.ERROR)  # the project's log has a level of its own
     return asyncio.run(_run_here(arguments))
 
 

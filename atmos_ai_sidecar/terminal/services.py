@@ -108,3 +108,5 @@ class CommandServices:
     staying_sidecars: StayingSidecars
     clock: Clock
     version: str
+    log_path: Callable[[], str]
+    """The log that this process writes; empty when it writes none."""

@@ -231,6 +231,7 @@ class Office:
             staying_sidecars=self.staying_sidecars,
             clock=self.clock,
             version="1.2.3",
+            log_path=lambda: "/project/.atmos/logs/sidecar.log",
         )
 
     async def _examine(self, _run: Run, _options: RunOptions) -> Sequence[CheckedFinding]:
