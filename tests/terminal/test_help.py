@@ -6,6 +6,7 @@ import re
 import click
 import pytest
 
+from atmos_ai_sidecar.errors import InvalidFieldError
 from tests.command_lines import check, leaves, words_of
 
 LEAVES = [(" ".join(path), command) for path, command in leaves()]
@@ -39,3 +40,10 @@ def test_every_example_is_accepted(name: str, command: click.Command) -> None:
 def test_a_line_that_the_program_refuses_is_refused_here(line: str) -> None:
     with pytest.raises(click.ClickException):
         check(words_of(line)[0])
+
+
+def test_an_error_and_what_to_do_are_two_sentences() -> None:
+    ended = InvalidFieldError("name", "is missing.", remedy="Type one.")
+    assert str(ended) == "name: is missing. Type one."
+    assert str(InvalidFieldError("name", "is missing", remedy="Type one.")) == str(ended)
+    assert str(InvalidFieldError("name", "is missing")) == "name: is missing"
