@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
 from atmos_ai_sidecar.application.compaction import CompactionOrder, ContextUse
+from atmos_ai_sidecar.application.neighbours import Neighbours
 from atmos_ai_sidecar.application.ports.approver import Attendance, CallContext
 from atmos_ai_sidecar.application.ports.journal import Journal
 from atmos_ai_sidecar.application.ports.session_store import SessionChange
@@ -46,8 +47,10 @@ class Chat:
         check_model: Callable[[], None],
         limits: TurnLimits,
         budgets: Mapping[Scope, Limits] | None = None,
+        neighbours: Neighbours | None = None,
     ) -> None:
         self._parts = parts
+        self._neighbours = neighbours
         self._sessions = sessions
         self._journal = journal
         self._turns = turns
@@ -94,8 +97,7 @@ class Chat:
             raise
         budgets = await self._checked_budgets(session, model or session.model, max_cost_usd)
         turn_id = str(uuid.uuid4())
-        clock = self._parts.clock
-        await patiently(clock, lambda: self._journal.begin_turn(session_id, turn_id, self._owner))
+        await self._claim(session_id, turn_id)
         try:
             asked = await self._record_question(session, turn_id, text, model)
         except BaseException:
@@ -112,6 +114,20 @@ class Chat:
         )
         self._tasks[session_id] = self._turns.start(self._parts, order)
         return turn_id
+
+    async def _claim(self, session_id: SessionId, turn_id: str) -> None:
+        """Claims the session for a turn. A claim of a process that died meanwhile is ended first.
+
+        Raises:
+            TurnInProgressError: Another process runs a turn in it.
+        """
+        clock = self._parts.clock
+        try:
+            await patiently(clock, lambda: self._journal.begin_turn(session_id, turn_id, self._owner))
+        except TurnInProgressError:
+            if self._neighbours is None or await self._neighbours.is_running(session_id):
+                raise
+            await patiently(clock, lambda: self._journal.begin_turn(session_id, turn_id, self._owner))
 
     async def _checked_budgets(self, session: Session, model: str, max_cost_usd: float | None) -> Sequence[Budget]:
         """The budgets of a turn, none of them used up.
@@ -196,7 +212,7 @@ class Chat:
         if self._turns.is_running(session_id):
             raise TurnInProgressError(session.name)
         parts, claim, notices = self._parts, str(uuid.uuid4()), list[Notice]()
-        await patiently(parts.clock, lambda: self._journal.begin_turn(session_id, claim, self._owner))
+        await self._claim(session_id, claim)
         try:
             memory = self._turns.memory(session_id)
             conversation = await load_conversation(parts, session_id, asked, memory)
@@ -225,18 +241,27 @@ class Chat:
     def is_running(self, session_id: SessionId) -> bool:
         return self._turns.is_running(session_id)
 
+    async def is_running_elsewhere(self, session_id: SessionId) -> bool:
+        """Whether another process runs a turn in the session. One that died in it is told as interrupted."""
+        return self._neighbours is not None and await self._neighbours.is_running(session_id)
+
     async def last_seq(self, session_id: SessionId) -> int:
         """The newest sequence number of the session's journal."""
         return await self._parts.broadcast.last_seq(session_id)
 
+    async def first_seq(self, session_id: SessionId, *, after_seq: int) -> int:
+        """The first number after ``after_seq`` that ``events`` will tell; what lies between was forgotten."""
+        return await self._parts.broadcast.first_seq(session_id, after_seq=after_seq)
+
     def events(
-        self, session_id: SessionId, *, after_seq: int | None = None
+        self, session_id: SessionId, *, after_seq: int | None = None, follows_others: bool = False
     ) -> AbstractAsyncContextManager[AsyncIterator[SessionEvent]]:
         """Events after ``after_seq`` from the journal and then live ones, without gap or duplicate; None: live only.
 
         A listener that is slow reads what it missed from the journal. Entering the context fixes the starting point.
+        ``follows_others`` tells the turns of other processes too.
         """
-        return self._parts.broadcast.events(session_id, after_seq=after_seq)
+        return self._parts.broadcast.events(session_id, after_seq=after_seq, follows_others=follows_others)
 
     async def close(self) -> None:
         """Takes no more turns, cancels those that this workspace started, and waits for their end."""

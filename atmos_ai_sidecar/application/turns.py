@@ -183,6 +183,7 @@ class RunningTurn:
         if failure is not None:
             finished = _failure(failure, finished)
         await self._finish(finished)
+        await self._parts.broadcast.prune(self.order.session_id, self._parts.clock.now())
 
     def _outbox_ended(self) -> None:
         if self._turn.phase is not machine.Phase.FINISHED:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from atmos_ai_sidecar.adapters.sqlite import open_memory_store
 from atmos_ai_sidecar.application.approvals import Approvals
 from atmos_ai_sidecar.application.broadcast import Broadcast
+from atmos_ai_sidecar.application.neighbours import Neighbours
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.store import Store
 from atmos_ai_sidecar.application.recovery import Recovery
@@ -23,6 +24,8 @@ class Engine:
     store: Store
     broadcast: Broadcast
     turns: Turns
+    neighbours: Neighbours | None = None
+    """Who shares the store; a store in memory is nobody else's."""
 
 
 class Engines:
@@ -48,23 +51,26 @@ class Engines:
             if place not in self._engines:
                 opened = await open_store(config, self._clock, self._owner)
                 self._opened.append(opened)
-                engine = self._engines[place] = self._on(opened.store)
-                await Recovery(
+                broadcast = Broadcast(opened.store, self._clock)
+                recovery = Recovery(
                     store=opened.store,
                     journal=opened.store,
                     approvals=opened.store,
-                    broadcast=engine.broadcast,
+                    broadcast=broadcast,
                     owners=opened.owners,
                     owner=self._owner,
                     clock=self._clock,
-                ).recover()
+                )
+                neighbours = Neighbours(opened.store, opened.owners, recovery, owner=self._owner)
+                self._engines[place] = self._on(opened.store, broadcast, neighbours)
+                await recovery.recover()
             return self._engines[place]
 
     @asynccontextmanager
     async def in_memory(self) -> AsyncIterator[Engine]:
         """An engine that forgets everything at the end of the context."""
         store = await open_memory_store(self._clock)
-        engine = self._on(store)
+        engine = self._on(store, Broadcast(store))
         try:
             yield engine
         finally:
@@ -80,8 +86,8 @@ class Engines:
                 opened.locks.release()
         self._opened.clear()
 
-    def _on(self, store: Store) -> Engine:
-        engine = Engine(store=store, broadcast=Broadcast(store), turns=Turns())
+    def _on(self, store: Store, broadcast: Broadcast, neighbours: Neighbours | None = None) -> Engine:
+        engine = Engine(store=store, broadcast=broadcast, turns=Turns(), neighbours=neighbours)
         self._approvals.add_store(store)
         self._approvals.add_listener(engine.turns.hear)
         return engine

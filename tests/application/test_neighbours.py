@@ -1,0 +1,93 @@
+"""Two sidecars on one store: one runs a turn, the other one has a client that wants to see it, or to go on."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from atmos_ai_sidecar.adapters.sqlite import open_memory_store
+from atmos_ai_sidecar.application.neighbours import Neighbours
+from atmos_ai_sidecar.application.recovery import Recovery
+from atmos_ai_sidecar.domain.events import StopReason, TurnFinished
+from atmos_ai_sidecar.domain.sessions import Session
+from atmos_ai_sidecar.errors import TurnInProgressError
+from tests.application.world import World, finished, to_the_end
+from tests.fakes.clock import FakeClock
+from tests.fakes.model import says
+
+
+class Living:
+    """The owners that live."""
+
+    def __init__(self, *owners: str) -> None:
+        self.owners = set(owners)
+
+    def is_alive(self, owner: str) -> bool:
+        return owner in self.owners
+
+
+@pytest.fixture
+def living() -> Living:
+    return Living("me", "neighbour")
+
+
+@pytest.fixture
+async def world(living: Living) -> AsyncIterator[World]:
+    async with asyncio.timeout(5):
+        clock = FakeClock(jumps=True)
+        store = await open_memory_store(clock)
+        world = World(store, clock)
+        recovery = Recovery(
+            store=store,
+            journal=store,
+            approvals=store,
+            broadcast=world.broadcast,
+            owners=living,
+            owner="me",
+            clock=clock,
+        )
+        world.chat._neighbours = Neighbours(store, living, recovery, owner="me")
+        yield world
+        await world.chat.close()
+        await store.close()
+
+
+@pytest.fixture
+async def session(world: World) -> Session:
+    return await world.sessions.create(name="s")
+
+
+async def test_a_living_neighbours_turn_is_seen_and_left_alone(world: World, session: Session) -> None:
+    other = await world.sessions.create(name="other")
+    await world.store.begin_turn(session.id, "turn-1", "neighbour")
+    assert await world.chat.is_running_elsewhere(session.id)
+    assert not await world.chat.is_running_elsewhere(other.id)
+    with pytest.raises(TurnInProgressError):
+        await world.chat.start_turn(session.id, "Hello?")
+    assert [turn.owner for turn in await world.store.open_turns()] == ["neighbour"]
+
+
+async def test_an_own_turn_does_not_run_elsewhere(world: World, session: Session) -> None:
+    await world.store.begin_turn(session.id, "turn-1", "me")
+    assert not await world.chat.is_running_elsewhere(session.id)
+    assert len(await world.store.open_turns()) == 1
+
+
+async def test_a_dead_neighbours_turn_is_told_as_interrupted(world: World, session: Session, living: Living) -> None:
+    await world.store.begin_turn(session.id, "turn-1", "neighbour")
+    living.owners.remove("neighbour")
+    async with world.chat.events(session.id) as events:
+        assert not await world.chat.is_running_elsewhere(session.id)
+        told = (await anext(events)).event
+    assert isinstance(told, TurnFinished)
+    assert told.stop_reason is StopReason.INTERRUPTED
+
+
+async def test_a_session_that_a_dead_neighbour_held_goes_on(world: World, session: Session, living: Living) -> None:
+    await world.store.begin_turn(session.id, "turn-1", "neighbour")
+    living.owners.remove("neighbour")
+    world.model.answers = [(says("Here."),)]
+    async with world.chat.events(session.id) as events:
+        await world.chat.start_turn(session.id, "Hello?")
+        ends = [finished(await to_the_end(events)).stop_reason for _ in range(2)]
+    assert ends == [StopReason.INTERRUPTED, StopReason.END_TURN]
