@@ -31,7 +31,18 @@ DEFAULT_MAX_STEPS = 25
 _TOOLS = (
     "enabled", "require_confirmation", "allowed", "restricted", "blocked", "yolo_mode", "mode", "timeouts", "shell",
 )  # fmt: skip
-_SESSIONS = ("enabled", "storage", "path", "max_sessions", "auto_save", "retention_days", "url", "project")
+_SESSIONS = (
+    "enabled",
+    "storage",
+    "path",
+    "max_sessions",
+    "auto_save",
+    "retention_days",
+    "url",
+    "project",
+    "busy_timeout",
+    "lease",
+)
 
 
 def load_configuration(
@@ -135,6 +146,8 @@ def _sessions(section: Section, directory: Path) -> SessionSettings:
         retention_days=days or None,
         url=section.text("url"),
         project=section.text("project"),
+        busy_timeout_seconds=section.seconds("busy_timeout"),
+        lease_seconds=section.seconds("lease"),
     )
 
 
