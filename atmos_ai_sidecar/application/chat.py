@@ -97,26 +97,27 @@ class Chat:
             raise
         budgets = await self._checked_budgets(session, model or session.model, max_cost_usd)
         turn_id = str(uuid.uuid4())
-        await self._claim(session_id, turn_id)
-        try:
-            asked = await self._record_question(session, turn_id, text, model)
-        except BaseException:
-            await asyncio.shield(self._journal.finish_turn(session_id, turn_id))
-            raise
-        order = TurnOrder(
-            session_id=session_id,
-            turn_id=turn_id,
-            model=asked,
-            context=CallContext(session_id=session_id, turn_id=turn_id, run_id=run_id, attendance=attendance),
-            limits=TurnLimits(max_steps=max_steps) if max_steps is not None else self._limits,
-            with_tools=with_tools,
-            budgets=budgets,
-        )
-        self._tasks[session_id] = self._turns.start(self._parts, order)
+        with self._turns.claiming(turn_id):
+            await self._claim(session_id, turn_id)
+            try:
+                asked = await self._record_question(session, turn_id, text, model)
+            except BaseException:
+                await asyncio.shield(self._journal.finish_turn(session_id, turn_id))
+                raise
+            order = TurnOrder(
+                session_id=session_id,
+                turn_id=turn_id,
+                model=asked,
+                context=CallContext(session_id=session_id, turn_id=turn_id, run_id=run_id, attendance=attendance),
+                limits=TurnLimits(max_steps=max_steps) if max_steps is not None else self._limits,
+                with_tools=with_tools,
+                budgets=budgets,
+            )
+            self._tasks[session_id] = self._turns.start(self._parts, order)
         return turn_id
 
     async def _claim(self, session_id: SessionId, turn_id: str) -> None:
-        """Claims the session for a turn. A claim of a process that died meanwhile is ended first.
+        """Claims the session for a turn. A claim that nobody stands behind any more is ended first.
 
         Raises:
             TurnInProgressError: Another process runs a turn in it.
@@ -212,20 +213,21 @@ class Chat:
         if self._turns.is_running(session_id):
             raise TurnInProgressError(session.name)
         parts, claim, notices = self._parts, str(uuid.uuid4()), list[Notice]()
-        await self._claim(session_id, claim)
-        try:
-            memory = self._turns.memory(session_id)
-            conversation = await load_conversation(parts, session_id, asked, memory)
-            order = CompactionOrder(
-                count=lambda usage, request: priced(parts, usage, request.model),
-                tell=notices.append,
-                focus=self._redact(focus),
-                is_forced=True,
-            )
-            if await parts.compactor.fit(conversation, order):
-                memory.cached = None
-        finally:
-            await asyncio.shield(self._journal.finish_turn(session_id, claim))
+        with self._turns.claiming(claim):
+            await self._claim(session_id, claim)
+            try:
+                memory = self._turns.memory(session_id)
+                conversation = await load_conversation(parts, session_id, asked, memory)
+                order = CompactionOrder(
+                    count=lambda usage, request: priced(parts, usage, request.model),
+                    tell=notices.append,
+                    focus=self._redact(focus),
+                    is_forced=True,
+                )
+                if await parts.compactor.fit(conversation, order):
+                    memory.cached = None
+            finally:
+                await asyncio.shield(self._journal.finish_turn(session_id, claim))
         return notices
 
     async def context(self, session_id: SessionId) -> ContextUse:

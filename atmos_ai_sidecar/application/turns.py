@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
@@ -422,10 +423,25 @@ class Turns:
     def __init__(self) -> None:
         self._running: dict[SessionId, tuple[RunningTurn, asyncio.Task[None]]] = {}
         self._memories: dict[SessionId, SessionMemory] = {}
+        self._claims: set[str] = set()
+
+    @contextmanager
+    def claiming(self, turn_id: str) -> Iterator[None]:
+        """Counts a turn as one of this process while the context lasts; one that ``start`` took, until its end."""
+        self._claims.add(turn_id)
+        try:
+            yield
+        finally:
+            if not any(turn.order.turn_id == turn_id for turn, _ in self._running.values()):
+                self._claims.discard(turn_id)
+
+    def is_claimed(self, turn_id: str) -> bool:
+        """Whether this process still has something to do for that turn."""
+        return turn_id in self._claims
 
     def start(self, parts: TurnParts, order: TurnOrder) -> asyncio.Task[None]:
         """Starts a turn as a task that this object owns."""
-        release = partial(self._release, order.session_id)
+        release = partial(self._release, order)
         turn = RunningTurn(parts, order, release=release, memory=self.memory(order.session_id))
         task = asyncio.create_task(turn.run(), name=f"turn {order.turn_id}")
         self._running[order.session_id] = (turn, task)
@@ -460,5 +476,6 @@ class Turns:
                 )
             )
 
-    def _release(self, session_id: SessionId) -> None:
-        self._running.pop(session_id, None)
+    def _release(self, order: TurnOrder) -> None:
+        self._running.pop(order.session_id, None)
+        self._claims.discard(order.turn_id)

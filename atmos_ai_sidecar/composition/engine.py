@@ -61,8 +61,11 @@ class Engines:
                     owner=self._owner,
                     clock=self._clock,
                 )
-                neighbours = Neighbours(opened.store, opened.owners, recovery, owner=self._owner)
-                self._engines[place] = self._on(opened.store, broadcast, neighbours)
+                turns = Turns()
+                neighbours = Neighbours(
+                    opened.store, opened.owners, recovery, owner=self._owner, is_claimed=turns.is_claimed
+                )
+                self._engines[place] = self._on(opened.store, broadcast, turns, neighbours)
                 await recovery.recover()
             return self._engines[place]
 
@@ -70,7 +73,7 @@ class Engines:
     async def in_memory(self) -> AsyncIterator[Engine]:
         """An engine that forgets everything at the end of the context."""
         store = await open_memory_store(self._clock)
-        engine = self._on(store, Broadcast(store))
+        engine = self._on(store, Broadcast(store), Turns())
         try:
             yield engine
         finally:
@@ -86,8 +89,8 @@ class Engines:
                 opened.locks.release()
         self._opened.clear()
 
-    def _on(self, store: Store, broadcast: Broadcast, neighbours: Neighbours | None = None) -> Engine:
-        engine = Engine(store=store, broadcast=broadcast, turns=Turns(), neighbours=neighbours)
+    def _on(self, store: Store, broadcast: Broadcast, turns: Turns, neighbours: Neighbours | None = None) -> Engine:
+        engine = Engine(store=store, broadcast=broadcast, turns=turns, neighbours=neighbours)
         self._approvals.add_store(store)
         self._approvals.add_listener(engine.turns.hear)
         return engine
