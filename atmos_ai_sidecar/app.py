@@ -8,8 +8,9 @@ import logging
 import os
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,12 +20,13 @@ from atmos_ai_sidecar.application.approvals import Approvals
 
 if TYPE_CHECKING:
     from atmos_ai_sidecar.adapters.console import LocalConsole
+    from atmos_ai_sidecar.application.doctor import CheckedFinding
     from atmos_ai_sidecar.application.ports.console import Console
     from atmos_ai_sidecar.application.workspace import ConfirmTrust, Run, RunOptions, Workspace
     from atmos_ai_sidecar.composition.workspaces import Workspaces
     from atmos_ai_sidecar.rpc.server import Server
     from atmos_ai_sidecar.sidecar.serve import Launch, RunningSidecar
-    from atmos_ai_sidecar.terminal.services import CommandServices, DemoSetup
+    from atmos_ai_sidecar.terminal.services import CommandServices, DemoSetup, OpenQuestion
 
 CAPABILITIES = ("chat", "permissions", "sessions", "terminal", "tools")
 
@@ -59,13 +61,17 @@ class Sidecar:
         from atmos_ai_sidecar.application.workspace import Run, RunOptions
 
         run = Run(run_id="", directory=str(Path.cwd()), environment=dict(os.environ))
-        return self.open_workspace(run, RunOptions())
+        return self.open_workspace(run, RunOptions(stores_all=True))
 
     async def run_command(self, arguments: Sequence[str], console: "Console") -> int:
         """Runs one command on a console and returns its exit code."""
         from atmos_ai_sidecar.terminal.main import run_command
 
         return await run_command(arguments, console, self._services())
+
+    def is_busy(self) -> bool:
+        """Whether a turn runs, perhaps one that nobody listens to."""
+        return self._workspaces is not None and self._workspaces.is_busy
 
     async def close(self) -> None:
         """Closes the stores; runs must have ended before."""
@@ -74,6 +80,7 @@ class Sidecar:
 
     def _services(self) -> "CommandServices":
         from atmos_ai_sidecar.composition.projects import find_project_file, list_settings
+        from atmos_ai_sidecar.composition.staying_sidecars import OwnStayingSidecars
         from atmos_ai_sidecar.terminal.services import CommandServices
 
         return CommandServices(
@@ -81,18 +88,32 @@ class Sidecar:
             start_demo=start_demo,
             find_project=find_project_file,
             list_settings=list_settings,
+            examine_run=self._examine,
             run_foreground_sidecar=self._run_foreground,
+            open_questions=_open_questions,
+            serve_mcp=self._serve_mcp,
+            staying_sidecars=OwnStayingSidecars(),
             clock=self.clock,
             version=__version__,
         )
+
+    async def _examine(self, run: "Run", options: "RunOptions") -> "Sequence[CheckedFinding]":
+        from atmos_ai_sidecar.composition.doctor import examine_run
+
+        return await examine_run(run, options, self.open_workspace, self.clock)
 
     async def _run_foreground(self, console: "Console", role: str, run: "Run", options: "RunOptions") -> int:
         from atmos_ai_sidecar.sidecar.foreground import run_foreground
 
         async def start(launch: "Launch") -> "RunningSidecar":
-            return await self.start(launch, lambda: self.open_workspace(run, options))
+            return await self.start(launch, lambda: self.open_workspace(run, replace(options, stores_all=True)))
 
         return await run_foreground(console, role, start, self.approvals)
+
+    async def _serve_mcp(self, console: "Console", run: "Run", options: "RunOptions") -> int:
+        from atmos_ai_sidecar.mcp_server import serve_mcp
+
+        return await serve_mcp(console, lambda: self.open_workspace(run, options), self.approvals, version=__version__)
 
     async def start(
         self, launch: "Launch", open_workspace: "Callable[[], AbstractAsyncContextManager[Workspace]]"
@@ -125,6 +146,7 @@ class Sidecar:
             run_command=self.run_command,
             resume_command=_resume_command,
             request_shutdown=launch.request_shutdown,
+            is_busy=self.is_busy,
         )
         try:
             server = await start_server(parts, launch.socket_path, tokens)
@@ -144,6 +166,13 @@ class _Running:
         self._server = server
         self.instance_id = sidecar.instance_id
         self.client_token = client_token
+
+    async def wait_unused(self, seconds: float) -> None:
+        """Returns when nobody has called and no turn has run for so long."""
+        await self._server.wait_unused(seconds)
+        while self._sidecar.is_busy():
+            await self._sidecar.clock.sleep(1)
+            await self._server.wait_unused(seconds)
 
     async def stop(self, grace_seconds: float) -> None:
         """Ends the server in order and closes what it opened."""
@@ -184,6 +213,16 @@ async def _run_here(arguments: Sequence[str]) -> int:
     finally:
         await prompter.close()
         await sidecar.close()
+
+
+def _open_questions(environment: "Mapping[str, str]") -> "AbstractAsyncContextManager[Sequence[OpenQuestion]]":
+    from atmos_ai_sidecar.rpc.answering import remote_questions
+    from atmos_ai_sidecar.sidecar.directory import sockets
+    from atmos_ai_sidecar.sidecar.warm_places import warm_sidecars
+
+    known = {sidecar.socket_path: sidecar.token for sidecar in warm_sidecars(environment)}
+    given = environment.get("ATMOS_AI_TOKEN", "")
+    return remote_questions({str(path): given for path in sockets() if given} | known)
 
 
 def _resume_command(token: str) -> Sequence[str]:

@@ -7,7 +7,10 @@ Bootstrap, one line on the sidecar's stdin::
 
     {"magic": "atmos-ai-sidecar", "protocol_versions": [1], "token": "<64 hex digits>",
      "socket_directory": "/run/…", "parent_pid": 4711, "client_name": "atmos-ai", "client_version": "0.1.0",
-     "log_level": "warning"}
+     "log_level": "warning",
+     "warm": {"idle_seconds": 600, "directory": "/run/…", "name": "3f…", "project": "/home/…"}}
+
+``warm`` is missing for a sidecar that ends with its parent.
 
 Handshake, one line on the sidecar's stdout::
 
@@ -18,7 +21,7 @@ Handshake, one line on the sidecar's stdout::
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 MAGIC: Final = "atmos-ai-sidecar"
@@ -26,6 +29,8 @@ PREFIX: Final = "ATMOS-AI-SIDECAR|1|"
 PROTOCOL_VERSION: Final = 1
 MAX_LINE_BYTES: Final = 64 * 1024
 MAX_NOISE_LINES: Final = 64
+MAX_IDLE_SECONDS: Final = 7 * 24 * 3600
+_NAME = re.compile(r"[0-9a-f]{8,64}")
 _TOKEN = re.compile(r"[0-9a-f]{64}")
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -36,6 +41,20 @@ class HandshakeError(Exception):
     def __init__(self, message: str, *, reason: str = "INVALID_FIELD") -> None:
         super().__init__(message)
         self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warm:
+    """That the sidecar stays for later runs, and where it leaves word of itself."""
+
+    idle_seconds: float
+    """How long it stays without a call."""
+    directory: str
+    """An existing directory with mode 0700, shared by the warm sidecars of one user."""
+    name: str
+    """What the files of this project are called there, without extension."""
+    project: str = ""
+    """The project's directory, for people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +70,8 @@ class Bootstrap:
     client_name: str = ""
     client_version: str = ""
     log_level: str = "warning"
+    warm: Warm | None = None
+    """None: it ends with its parent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,12 +134,29 @@ def parse_bootstrap(line: bytes) -> Bootstrap:
         client_name=_text(values, "client_name", default=""),
         client_version=_text(values, "client_version", default=""),
         log_level=log_level,
+        warm=_warm(values.get("warm")),
     )
+
+
+def _warm(values: object) -> Warm | None:
+    if values is None:
+        return None
+    if not isinstance(values, dict):
+        raise HandshakeError("warm must be an object")
+    directory, name, seconds = _text(values, "directory"), _text(values, "name"), values.get("idle_seconds")
+    if not directory.startswith("/") or "\0" in directory:
+        raise HandshakeError("warm.directory must be an absolute path")
+    if not _NAME.fullmatch(name):
+        raise HandshakeError("warm.name must be hex digits")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= MAX_IDLE_SECONDS:
+        raise HandshakeError(f"warm.idle_seconds must be above 0 and at most {MAX_IDLE_SECONDS}")
+    project = _text(values, "project", default="")
+    return Warm(idle_seconds=float(seconds), directory=directory, name=name, project=project)
 
 
 def format_bootstrap(bootstrap: Bootstrap) -> bytes:
     """The line for the sidecar's stdin; ``parse_bootstrap`` gives it back."""
-    values = {
+    values: dict[str, Any] = {
         "magic": MAGIC,
         "protocol_versions": list(bootstrap.protocol_versions),
         "token": bootstrap.token,
@@ -128,6 +166,8 @@ def format_bootstrap(bootstrap: Bootstrap) -> bytes:
         "client_version": bootstrap.client_version,
         "log_level": bootstrap.log_level,
     }
+    if bootstrap.warm is not None:
+        values["warm"] = asdict(bootstrap.warm)
     return json.dumps(values).encode() + b"\n"
 
 

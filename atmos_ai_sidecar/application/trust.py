@@ -1,11 +1,11 @@
 """The gate in front of everything that a project can run or redirect."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.trust_store import TrustStore
+from atmos_ai_sidecar.application.workspace import TrustQuestion
 from atmos_ai_sidecar.domain.trust import TrustSubject, record_of, trust_question
-from atmos_ai_sidecar.errors import ProjectUntrustedError
 
 VARIABLE = "ATMOS_AI_TRUST_PROJECT"
 
@@ -23,29 +23,19 @@ class Trust:
         self._clock = clock
         self._for_this_run = for_this_run
 
-    def is_trusted(self, project: TrustSubject) -> bool:
-        """Whether the project as it is now was trusted: every byte of its configuration counts."""
-        if self._for_this_run:
-            return True
-        known = self._store.load(project.directory)
-        return known is not None and known.covers(project)
+    def question(self, project: TrustSubject) -> TrustQuestion | None:
+        """What to ask a person before the project is trusted; None when it is: every byte of its configuration counts.
 
-    def is_known(self, project: TrustSubject) -> bool:
-        """Whether some version of the project was trusted before."""
-        return self._store.load(project.directory) is not None
-
-    def require(self, project: TrustSubject) -> None:
-        """Returns when the project is trusted.
-
-        Raises:
-            ProjectUntrustedError: It is not, and nobody was asked.
+        The question says all that matters, or what has changed since the last answer.
         """
-        if not self.is_trusted(project):
-            raise ProjectUntrustedError(project.directory)
-
-    def question(self, project: TrustSubject) -> Sequence[str]:
-        """What to ask a person, ready to print: all that matters, or what has changed since the last answer."""
-        return trust_question(project, self._store.load(project.directory))
+        if self._for_this_run:
+            return None
+        known = self._store.load(project.directory)
+        if known is not None and known.covers(project):
+            return None
+        return TrustQuestion(
+            project_path=project.directory, lines=trust_question(project, known), has_changed=known is not None
+        )
 
     def remember(self, project: TrustSubject) -> None:
         """Stores that the project as it is now, and no other version of it, is trusted."""

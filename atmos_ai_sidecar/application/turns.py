@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ from typing import TypeVar
 from atmos_ai_sidecar.application.approvals import ApprovalEvent, Question
 from atmos_ai_sidecar.application.broadcast import Broadcast
 from atmos_ai_sidecar.application.compaction import CompactionOrder, Compactor, Conversation
+from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.outbox import Outbox
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.approver import CallContext
@@ -19,8 +19,9 @@ from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.model import Answered, Model, ModelRequest, Retrying, TextPiece, ThinkingPiece
 from atmos_ai_sidecar.application.ports.session_store import SessionStore
 from atmos_ai_sidecar.application.tools import ToolExecutor
+from atmos_ai_sidecar.application.turn_reports import budget_notice, failed, failure, repair_notice
 from atmos_ai_sidecar.domain import turn as machine
-from atmos_ai_sidecar.domain.budgets import Budget, Level, Spent
+from atmos_ai_sidecar.domain.budgets import Budget, Spent
 from atmos_ai_sidecar.domain.events import (
     ModelRetrying,
     Notice,
@@ -39,7 +40,7 @@ from atmos_ai_sidecar.domain.events import (
     UsageReported,
 )
 from atmos_ai_sidecar.domain.history import repaired
-from atmos_ai_sidecar.domain.messages import Message, ToolCall, Usage
+from atmos_ai_sidecar.domain.messages import Block, Message, ToolCall, Usage
 from atmos_ai_sidecar.domain.prices import PriceTable
 from atmos_ai_sidecar.domain.prompt_cache import CachedPrompt
 from atmos_ai_sidecar.domain.requests import digest
@@ -49,8 +50,6 @@ from atmos_ai_sidecar.errors import ModelFailedError, SidecarError, StorageBusyE
 _LOG = logging.getLogger(__name__)
 BUSY_TRIES = 8
 """With the store's own busy timeout of 5 s, a store that is locked for 30 s is outlived."""
-
-_SHOWN_REPAIRS = 3
 
 _T = TypeVar("_T")
 
@@ -87,6 +86,7 @@ class TurnParts:
     compactor: Compactor
     tools: ToolExecutor
     permissions: Permissions
+    left_calls: LeftCalls
     clock: Clock
     system: Callable[[], Sequence[str]]
     max_tokens: int
@@ -106,6 +106,8 @@ class TurnOrder:
     limits: machine.TurnLimits
     with_tools: bool
     budgets: Sequence[Budget] = ()
+    notices: Sequence[Notice] = ()
+    """What the user is told first."""
 
 
 @dataclass(slots=True)
@@ -114,6 +116,8 @@ class SessionMemory:
 
     is_mended: bool = False
     """Its damage was told: once is enough."""
+    told_problems: Sequence[str] = ()
+    """What was told last about tools that are missing."""
     cached: CachedPrompt | None = None
     factor: float = 1.0
     """See ``Conversation``."""
@@ -121,6 +125,7 @@ class SessionMemory:
 
 async def load_conversation(parts: TurnParts, session_id: SessionId, model: str, memory: SessionMemory) -> Conversation:
     """The session as it is stored, with the system prompt and the tools of this moment."""
+    await parts.tools.load()
     conversation = Conversation(
         session_id=session_id,
         model=model,
@@ -178,11 +183,13 @@ class RunningTurn:
         """Runs the turn. Never raises, but for the end of the process."""
         publisher = asyncio.create_task(self._outbox.run())
         publisher.add_done_callback(lambda _: self._outbox_ended())
+        for notice in self.order.notices:
+            self._outbox.put(notice)
         finished = await self._drive()
         self._outbox.close()
-        (failure,) = await asyncio.gather(publisher, return_exceptions=True)
-        if failure is not None:
-            finished = _failure(failure, finished)
+        (error,) = await asyncio.gather(publisher, return_exceptions=True)
+        if error is not None:
+            finished = failure(error, finished)
         await self._finish(finished)
         await self._parts.broadcast.prune(self.order.session_id, self._parts.clock.now())
 
@@ -198,7 +205,7 @@ class RunningTurn:
                 await self._save()
             except SidecarError as error:
                 self._turn.feed(machine.Cancelled(stop_reason=StopReason.ERROR))
-                return _failure(error, TurnFinished(stop_reason=StopReason.ERROR, usage=self._turn.usage))
+                return failure(error, TurnFinished(stop_reason=StopReason.ERROR, usage=self._turn.usage))
         return action.event
 
     async def _next(self, action: machine.Action) -> machine.Action:
@@ -211,7 +218,7 @@ class RunningTurn:
                 error = step.exception()
                 if error is None:
                     return step.result()
-                return self._turn.feed(_failed(error))
+                return self._turn.feed(failed(error))
         return self._turn.feed(machine.Cancelled(stop_reason=self._stop or StopReason.CANCELLED))
 
     async def _perform(self, action: machine.Action) -> machine.Action:
@@ -274,10 +281,19 @@ class RunningTurn:
             if repairs and not self._memory.is_mended:
                 self._memory.is_mended = True
                 _LOG.warning("the history of session %s was repaired: %s", order.session_id, " ".join(repairs))
-                self._outbox.put(_repair_notice(repairs))
+                self._outbox.put(repair_notice(repairs))
+        await parts.tools.load()
+        if order.with_tools:
+            self._tell_problems(parts.tools.problems)
         self._conversation.system = parts.system()
         self._conversation.tools = parts.tools.offered(parts.permissions.pin()) if order.with_tools else ()
         return self._conversation
+
+    def _tell_problems(self, problems: Sequence[str]) -> None:
+        """Tells why tools are missing, when that is news."""
+        if problems and tuple(problems) != self._memory.told_problems:
+            self._outbox.put(Notice(kind=NoticeKind.TOOLS_LEFT_OUT, message=" ".join(problems)))
+        self._memory.told_problems = tuple(problems)
 
     def _charged(self, usage: Usage, request: ModelRequest) -> Usage:
         """Counts a summary on the turn's account."""
@@ -320,20 +336,34 @@ class RunningTurn:
         """Stores what the turn has said and done since the last time, and reports it."""
         messages = self._turn.take_unsaved()
         for level in self._turn.take_warnings():
-            self._outbox.put(_budget_notice(level))
+            self._outbox.put(budget_notice(level))
         if not messages:
             return
         order, store = self.order, self._parts.store
-        marked = [Message(role=m.role, blocks=m.blocks, turn_id=order.turn_id, usage=m.usage) for m in messages]
+        marked = [
+            Message(role=m.role, blocks=await self._completed(m), turn_id=order.turn_id, usage=m.usage)
+            for m in messages
+        ]
         stored = await patiently(self._parts.clock, lambda: store.append_messages(order.session_id, marked))
         if self._conversation is not None:
             self._conversation.messages.extend(stored)
         for message in stored:
+            self._parts.left_calls.told(answered.tool_call_id for answered in message.tool_results)
             for answered in message.tool_results:
                 if answered.tool_call_id not in self._announced:
                     self._outbox.put(ToolCallFinished(tool_result=answered))
             if message.usage is not None:
                 self._outbox.put(UsageReported(usage=self._turn.usage))
+
+    async def _completed(self, message: Message) -> Sequence[Block]:
+        """The message's blocks, with what is known of calls that go on without the turn; the user is told as well."""
+        cut_off = {answered.tool_call_id for answered in message.tool_results} - self._announced
+        if not cut_off:
+            return message.blocks
+        completed = await asyncio.to_thread(self._parts.left_calls.completed, message.blocks, cut_off)
+        for notice in completed.notices:
+            self._outbox.put(notice)
+        return completed.blocks
 
     async def _publish(self, events: Sequence[TurnEvent]) -> None:
         order = self.order
@@ -355,7 +385,7 @@ class RunningTurn:
             self._release()
             last_seq = await _last_seq(parts.broadcast, order.session_id)
             event = SessionEvent(
-                seq=last_seq + 1, turn_id=order.turn_id, time=parts.clock.now(), event=_failure(error, finished)
+                seq=last_seq + 1, turn_id=order.turn_id, time=parts.clock.now(), event=failure(error, finished)
             )
             parts.broadcast.announce(event, order.session_id)
 
@@ -367,54 +397,9 @@ async def _last_seq(broadcast: Broadcast, session_id: SessionId) -> int:
         return 0
 
 
-def _budget_notice(level: Level) -> Notice:
-    return Notice(
-        kind=NoticeKind.BUDGET_WARNING,
-        message=f"{level.share:.0%} of a budget are used: {level}. The turn stops when it is used up ({level.key}).",
-        metadata={"setting": level.key, "used": f"{level.used:g}", "limit": f"{level.limit:g}"},
-    )
-
-
-def _repair_notice(repairs: Sequence[str]) -> Notice:
-    shown = " ".join(repairs[:_SHOWN_REPAIRS])
-    more = f" And {len(repairs) - _SHOWN_REPAIRS} more." if len(repairs) > _SHOWN_REPAIRS else ""
-    return Notice(
-        kind=NoticeKind.HISTORY_REPAIRED,
-        message="The stored conversation was damaged; the model gets it mended, and what is stored stays as it is. "
-        f"{shown}{more}",
-        metadata={"repairs": str(len(repairs))},
-    )
-
-
 def _last_action(tasks: Sequence[asyncio.Task[machine.Action]]) -> machine.Action:
     """Of calls that ran together, only the one that finished last was answered with something to do."""
     return next((task.result() for task in tasks if not isinstance(task.result(), machine.Wait)), machine.Wait())
-
-
-def _failed(error: BaseException) -> machine.Failed:
-    while isinstance(error, BaseExceptionGroup):  # of calls that ran together, the first that failed speaks
-        error = error.exceptions[0]
-    if isinstance(error, SidecarError):
-        return machine.Failed(reason=error.reason, message=str(error), metadata=error.metadata)
-    error_id = secrets.token_hex(8)
-    _LOG.error("internal error %s", error_id, exc_info=error)
-    return machine.Failed(
-        reason="INTERNAL_ERROR",
-        message=f"Something in the assistant broke (error {error_id}). The log has the details.",
-        metadata={"error_id": error_id},
-    )
-
-
-def _failure(error: BaseException, finished: TurnFinished) -> TurnFinished:
-    failed = _failed(error)
-    return TurnFinished(
-        stop_reason=StopReason.ERROR,
-        reason=failed.reason,
-        message=failed.message,
-        metadata=failed.metadata,
-        usage=finished.usage,
-        steps=finished.steps,
-    )
 
 
 class Turns:
@@ -450,6 +435,11 @@ class Turns:
     def memory(self, session_id: SessionId) -> SessionMemory:
         """What this process knows of the session beside what is stored."""
         return self._memories.setdefault(session_id, SessionMemory())
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether any turn runs."""
+        return bool(self._running)
 
     def is_running(self, session_id: SessionId) -> bool:
         return session_id in self._running

@@ -19,13 +19,12 @@ class ChosenModel:
         self, config: Config, environment: Mapping[str, str], *, provider: str, model: str, clock: Clock
     ) -> None:
         self._choice: ModelChoice | None = None
-        self._model: AnthropicModel | None = None
-        self._problem: ModelNotConfiguredError | None = None
-        self.provider = provider or config.provider or "anthropic"
+        self._model: AnthropicModel | ModelNotConfiguredError
+        self.provider = (provider or config.provider or "anthropic").lower()
         try:
             self._choice = choose_model(config, environment, provider=provider, model=model)
         except ModelNotConfiguredError as problem:
-            self._problem = problem
+            self._model = problem
             configured = config.providers.get(self.provider)
             self.name = model or (configured.model if configured else "") or DEFAULT_MODEL
         else:
@@ -39,39 +38,47 @@ class ChosenModel:
     @property
     def endpoint(self) -> str:
         """The URL that gets the conversation; empty when no model can be asked."""
-        return str(self._model.describe().get("url", "")) if self._model else ""
+        return str(self.describe().get("url", ""))
 
-    def check(self) -> None:
-        """Returns when a turn could ask the model.
+    async def check(self) -> None:
+        """Returns when a turn could ask the model; for a cloud it finds the credentials.
 
         Raises:
             ModelNotConfiguredError: It could not; the error says what is missing.
         """
-        if self._problem is not None:
-            raise self._problem
-        if self._model is not None:
-            self._model.require_usable()
+        await self._usable().check()
 
     async def prepare(self) -> None:
         """Loads the SDK ahead of the first turn; what is wrong is left to that turn to say."""
-        if self._model is not None:
-            with suppress(ModelNotConfiguredError):
-                await self._model.load()
+        with suppress(ModelNotConfiguredError):
+            await self._usable().load()
+
+    async def reach(self) -> str:
+        """What the endpoint says to a request that costs nothing, in a few words.
+
+        Raises:
+            ModelNotConfiguredError, ModelUnavailableError, ModelFailedError
+        """
+        await self.check()
+        return await self._usable().reach()
 
     async def close(self) -> None:
         """Closes the connections; turns must have ended before."""
-        if self._model is not None:
+        if isinstance(self._model, AnthropicModel):
             await self._model.close()
 
     def stream(self, request: ModelRequest) -> AbstractAsyncContextManager[AsyncIterator[ModelEvent]]:
         """Asks the model. See ``Model``."""
-        self.check()
-        assert self._model is not None  # noqa: S101 - check() has just said so
-        return self._model.stream(request)
+        return self._usable().stream(request)
 
     def describe(self) -> Mapping[str, Any]:
         """Provider, URL and where the key comes from."""
-        return self._model.describe() if self._model else {"provider": self.provider}
+        return self._model.describe() if isinstance(self._model, AnthropicModel) else {"provider": self.provider}
+
+    def _usable(self) -> AnthropicModel:
+        if isinstance(self._model, ModelNotConfiguredError):
+            raise self._model
+        return self._model
 
 
 def _settings(choice: ModelChoice, environment: Mapping[str, str]) -> ModelSettings:
@@ -80,6 +87,8 @@ def _settings(choice: ModelChoice, environment: Mapping[str, str]) -> ModelSetti
         api_key=choice.api_key,
         auth_token=choice.auth_token,
         base_url=choice.base_url,
+        region=choice.region,
+        project_id=choice.project_id,
         key_source=choice.key_source,
         environment=environment,
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from atmos_ai_sidecar.adapters.sqlite import open_memory_store
 from atmos_ai_sidecar.application.approvals import Approvals
 from atmos_ai_sidecar.application.broadcast import Broadcast
+from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.neighbours import Neighbours
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.store import Store
@@ -39,8 +40,13 @@ class Engines:
         self._opened: list[OpenedStore] = []
         self._opening = asyncio.Lock()
 
-    async def at(self, config: Config) -> Engine:
-        """The engine on the store that the configuration chooses.
+    @property
+    def is_busy(self) -> bool:
+        """Whether a turn runs on one of them."""
+        return any(engine.turns.is_busy for engine in self._engines.values())
+
+    async def at(self, config: Config, left_calls: LeftCalls) -> Engine:
+        """The engine on the store that the configuration chooses; its first opening ends what dead processes left.
 
         Raises:
             StorageUnavailableError, StorageCorruptError, StorageBusyError, SchemaTooNewError,
@@ -60,6 +66,7 @@ class Engines:
                     owners=opened.owners,
                     owner=self._owner,
                     clock=self._clock,
+                    left_calls=left_calls,
                 )
                 turns = Turns()
                 neighbours = Neighbours(

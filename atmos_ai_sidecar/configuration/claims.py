@@ -6,13 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from atmos_ai_sidecar.configuration.nodes import Origin, Scalar
 from atmos_ai_sidecar.configuration.reader import Reading, Section
 from atmos_ai_sidecar.configuration.settings import McpServer
-from atmos_ai_sidecar.domain.permissions import ListEntry, PermissionSettings
+from atmos_ai_sidecar.domain.decisions import DecisionKind
+from atmos_ai_sidecar.domain.permissions import PermissionSettings
 from atmos_ai_sidecar.domain.trust import Claim
 
 _PASSWORD = re.compile(r"://[^/@]*@")
 
 Found = tuple[str, str, Origin]
 
+_DESTINATIONS = ("base_url", "project_id")
+_PRICES = ("input", "output", "cache_read", "cache_write")
 _AS_WRITTEN = (
     ("", "provider", ()),
     ("tools", "yolo_mode", (False,)),
@@ -36,6 +39,7 @@ def claims_of(
     found = (
         *_as_written(ai),
         *_of_providers(ai),
+        *_of_prices(ai),
         *((f"mcp.servers.{server.name}", _target(server), server.origin) for server in servers),
         *((tag, "runs programs when Atmos reads it", origin) for tag, origin in running_functions.items()),
     )
@@ -43,7 +47,7 @@ def claims_of(
         Claim(setting=setting, value=value, file=reading.relative(origin.file), line=origin.line)
         for setting, value, origin in found
     ]
-    return (*claims, *_of_allowed(permissions.allowed))
+    return (*claims, *_of_allowed(permissions), *_of_rules(permissions))
 
 
 def _as_written(ai: Section) -> Iterator[Found]:
@@ -61,15 +65,33 @@ def _as_written(ai: Section) -> Iterator[Found]:
 
 def _of_providers(ai: Section) -> Iterator[Found]:
     for section in (ai, *ai.section("providers").sections().values()):
-        node = section.scalar("base_url")
-        if node is not None and node.value is not None:
-            yield f"{section.path}.base_url", _shown(node), node.origin
+        for name in _DESTINATIONS:
+            node = section.scalar(name)
+            if node is not None and node.value is not None:
+                yield f"{section.path}.{name}", _shown(node), node.origin
 
 
-def _of_allowed(entries: Sequence[ListEntry]) -> Iterator[Claim]:
-    if entries:
-        patterns = ", ".join(entry.pattern for entry in entries)
-        yield Claim(setting="ai.tools.allowed", value=patterns, file=entries[0].file, line=entries[0].line)
+def _of_prices(ai: Section) -> Iterator[Found]:
+    """A price can make a limit of costs mean nothing."""
+    for section in ai.section("prices").sections().values():
+        if section.node is not None:
+            shown = [f"{name} {node.text}" for name in _PRICES if (node := section.scalar(name)) is not None]
+            yield section.path, ", ".join(shown), section.node.origin
+
+
+def _of_allowed(permissions: PermissionSettings) -> Iterator[Claim]:
+    lists = (("ai.tools.allowed", permissions.allowed), ("allowed in Atmos before", permissions.atmos_allowed))
+    for setting, entries in lists:
+        if entries:
+            patterns = ", ".join(entry.pattern for entry in entries)
+            yield Claim(setting=setting, value=patterns, file=entries[0].file, line=entries[0].line)
+
+
+def _of_rules(permissions: PermissionSettings) -> Iterator[Claim]:
+    for rule in permissions.rules.rules:
+        if rule.decision is DecisionKind.ALLOW and not rule.is_managed:
+            setting, _, value = rule.shown.text.partition(": ")
+            yield Claim(setting=setting, value=value, file=rule.file, line=rule.line)
 
 
 def _shown(node: Scalar) -> str:
@@ -78,4 +100,7 @@ def _shown(node: Scalar) -> str:
 
 
 def _target(server: McpServer) -> str:
-    return _PASSWORD.sub("://", server.url) or f"runs {' '.join(server.command)}"
+    target = _PASSWORD.sub("://", server.url) or f"runs {' '.join(server.command)}"
+    if server.identity:
+        target += f", as the identity {server.identity}"
+    return f"{target}, given {', '.join(server.variables)}" if server.variables else target

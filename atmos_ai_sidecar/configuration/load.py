@@ -1,19 +1,26 @@
 """From the files of a project to its ``Config``."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
+from atmos_ai_sidecar.configuration.answers import Unevaluated, with_answers
+from atmos_ai_sidecar.configuration.atmos_answers import AtmosAnswers, read_atmos_answers
 from atmos_ai_sidecar.configuration.claims import claims_of
+from atmos_ai_sidecar.configuration.folders import folders_of
 from atmos_ai_sidecar.configuration.layers import Layers, read_layers
+from atmos_ai_sidecar.configuration.mcp import mcp_servers
 from atmos_ai_sidecar.configuration.nodes import Origin, Scalar
+from atmos_ai_sidecar.configuration.policy import read_policy
 from atmos_ai_sidecar.configuration.project import AtmosFlags, Project, find_project
 from atmos_ai_sidecar.configuration.reader import Reading, Section
+from atmos_ai_sidecar.configuration.rules import Rules, read_rules
 from atmos_ai_sidecar.configuration.settings import (
     Budget,
     Config,
     InstructionSettings,
-    McpServer,
     ProviderSettings,
     SessionSettings,
     Storage,
@@ -24,6 +31,7 @@ from atmos_ai_sidecar.domain.budgets import Limits
 from atmos_ai_sidecar.domain.compaction import CompactionSettings
 from atmos_ai_sidecar.domain.permissions import Mode, PermissionSettings, Precedence
 from atmos_ai_sidecar.domain.prices import Price, PriceTable, price
+from atmos_ai_sidecar.domain.rules import RuleBook
 from atmos_ai_sidecar.errors import ConfigurationInvalidError
 
 DEFAULT_MAX_STEPS = 25
@@ -31,26 +39,33 @@ DEFAULT_MAX_STEPS = 25
 _TOOLS = (
     "enabled", "require_confirmation", "allowed", "restricted", "blocked", "yolo_mode", "mode", "timeouts", "shell",
 )  # fmt: skip
+_PROVIDER = ("model", "api_key", "base_url", "max_tokens", "region", "project_id")
 _SESSIONS = (
-    "enabled",
-    "storage",
-    "path",
-    "max_sessions",
-    "auto_save",
-    "retention_days",
-    "url",
-    "project",
-    "busy_timeout",
+    "enabled", "storage", "path", "max_sessions", "auto_save", "retention_days", "url", "project", "busy_timeout",
     "lease",
-)
+)  # fmt: skip
 
 
 def load_configuration(
-    directory: str, environment: Mapping[str, str], flags: AtmosFlags | None = None, *, allow_disabled: bool = False
+    directory: str,
+    environment: Mapping[str, str],
+    flags: AtmosFlags | None = None,
+    *,
+    allow_disabled: bool = False,
+    allow_unevaluated: bool = False,
+    answers: Mapping[str, Any] | None = None,
 ) -> Config:
     """Everything that the project around ``directory`` says, read afresh; nothing is run and nothing is written.
 
     It reads files, so callers on an event loop use a thread.
+
+    Args:
+        directory: Where the search for the project begins.
+        environment: Of the run.
+        flags: Atmos' own that decide what is read.
+        allow_disabled: Reads it also where the assistant is switched off.
+        allow_unevaluated: Leaves values that only Atmos can evaluate at their defaults, and lists them.
+        answers: What `atmos describe config` says, for those values.
 
     Raises:
         ConfigurationInvalidError: There is no project, or a file says something that cannot be used.
@@ -58,7 +73,12 @@ def load_configuration(
     """
     flags = flags or AtmosFlags()
     project = find_project(directory, environment, flags)
-    config = _config(project, read_layers(project, environment, flags), environment, flags)
+    layers = read_layers(project, environment, flags)
+    if answers is not None:
+        layers = replace(layers, root=with_answers(layers.root, answers))
+    config = _config(project, layers, environment, flags)
+    if config.unevaluated and not allow_unevaluated:
+        raise config.unevaluated[0].error(was_asked=answers is not None)
     if not allow_disabled:
         config.require_enabled()
     return config
@@ -68,18 +88,24 @@ def _config(project: Project, layers: Layers, environment: Mapping[str, str], fl
     reading = Reading(directory=project.directory)
     ai = Section(united(layers.root.get("settings.ai"), layers.root.get("ai")), "ai", reading)
     mcp = Section(layers.root.get("mcp"), "mcp", reading)
-    permissions = _permissions(ai)
-    servers = tuple(_server(name, section) for name, section in mcp.section("servers").sections().items())
+    rules = _rules(ai, environment, project.directory)
+    answers = read_atmos_answers(project.directory)
+    permissions = _permissions(ai, rules, answers)
+    servers = tuple(mcp_servers(mcp, reading))
+    base_path = _base_path(project, layers, environment, flags)
     return Config(
         directory=project.directory,
         file=_main_file(project),
         git_root=project.git_root,
-        base_path=_base_path(project, layers, environment, flags),
+        base_path=base_path,
+        folders=folders_of(layers.root, base_path, environment),
         enabled=ai.boolean("enabled", default=False),
         provider=ai.text("provider"),
         providers=MappingProxyType(_providers(ai)),
         sessions=_sessions(ai.section("sessions"), project.directory),
         tools=_tools(ai.section("tools"), permissions),
+        rule_examples=rules.examples,
+        answers_problem=answers.problem,
         instructions=_instructions(ai.section("instructions"), project.directory),
         budget=_budget(ai),
         prices=_prices(ai.section("prices")),
@@ -91,8 +117,13 @@ def _config(project: Project, layers: Layers, environment: Mapping[str, str], fl
         claims=claims_of(ai, permissions, servers, layers.running_functions, reading),
         origins=MappingProxyType(reading.origins),
         values=MappingProxyType(reading.values),
-        warnings=(*layers.warnings, *reading.warnings),
+        warnings=(*layers.warnings, *reading.warnings, *([answers.problem] if answers.problem else [])),
+        unevaluated=_in_order(reading.unevaluated),
     )
+
+
+def _in_order(found: Iterable[Unevaluated]) -> Sequence[Unevaluated]:
+    return tuple(sorted(set(found), key=lambda one: (one.origin.file, one.origin.line, one.setting)))
 
 
 def _main_file(project: Project) -> Path:
@@ -104,6 +135,8 @@ def _base_path(project: Project, layers: Layers, environment: Mapping[str, str],
     if given:
         return (project.start / given).resolve()
     node = layers.root.get("base_path")
+    if isinstance(node, Scalar) and node.tag == "!repo-root" and project.git_root is not None:
+        return project.git_root
     written = node.text if isinstance(node, Scalar) and not node.tag else ""
     return (project.directory / written).resolve()
 
@@ -112,10 +145,10 @@ def _providers(ai: Section) -> dict[str, ProviderSettings]:
     providers = {
         name.lower(): _provider(name.lower(), section) for name, section in ai.section("providers").sections().items()
     }
-    # The flat spelling of older files speaks of the chosen provider.
-    if any(ai.scalar(name) for name in ("model", "api_key", "base_url", "max_tokens")):
-        name = ai.text("provider", "anthropic")
-        providers.setdefault(name, _provider(name, ai))
+    # The flat spelling of older files speaks of the chosen provider, where its own section says nothing.
+    if any(ai.scalar(name) for name in _PROVIDER):
+        name = ai.text("provider", "anthropic").lower()
+        providers[name] = providers.get(name, ProviderSettings(name=name)).or_else(_provider(name, ai))
     return providers
 
 
@@ -163,10 +196,16 @@ def _tools(section: Section, permissions: PermissionSettings) -> ToolSettings:
     )
 
 
-def _permissions(ai: Section) -> PermissionSettings:
-    tools = ai.section("tools")
+def _rules(ai: Section, environment: Mapping[str, str], directory: Path) -> Rules:
+    """The rules of the organisation, then those of the project."""
     ours = ai.section("permissions").only("precedence", "rules")
-    ours.not_yet("rules", "write `allowed`, `restricted` and `blocked` lists in ai.tools")
+    of_policy = read_policy(environment, directory)
+    of_project = read_rules(ours.node_of("rules"), "ai.permissions.rules", directory)
+    return Rules(rules=(*of_policy.rules, *of_project.rules), examples=(*of_policy.examples, *of_project.examples))
+
+
+def _permissions(ai: Section, rules: Rules, answers: AtmosAnswers) -> PermissionSettings:
+    tools = ai.section("tools")
     confirms = tools.boolean("require_confirmation", default=True)
     return PermissionSettings(
         mode=tools.word("mode", Mode.PROMPT if confirms else Mode.ALLOW),
@@ -174,7 +213,10 @@ def _permissions(ai: Section) -> PermissionSettings:
         allowed=tools.entries("allowed"),
         restricted=tools.entries("restricted"),
         blocked=tools.entries("blocked"),
-        precedence=ours.word("precedence", Precedence.COMPATIBLE),
+        precedence=ai.section("permissions").word("precedence", Precedence.COMPATIBLE),
+        rules=RuleBook(rules.rules),
+        atmos_allowed=answers.allowed,
+        atmos_denied=answers.denied,
     )
 
 
@@ -230,13 +272,4 @@ def _compaction(section: Section) -> CompactionSettings:
         threshold=section.number("threshold", at_most=1) or default.threshold,
         preserve_recent=section.integer("preserve_recent", default.preserve_recent, least=0),
         window_tokens=section.integer("window", default.window_tokens, least=1000),
-    )
-
-
-def _server(name: str, section: Section) -> McpServer:
-    command = section.text("command")
-    arguments = [entry.pattern for entry in section.entries("args")]
-    origin = section.node.origin if section.node else Origin(file="", line=0)
-    return McpServer(
-        name=name, command=(command, *arguments) if command else (), url=section.text("url"), origin=origin
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from atmos_ai_sidecar.configuration.clouds import bedrock_access, missing_model, vertex_access
 from atmos_ai_sidecar.configuration.settings import Config, ProviderSettings
 from atmos_ai_sidecar.errors import ModelNotConfiguredError
 
@@ -22,6 +23,18 @@ ai:
       model: claude-sonnet-5-5
       api_key: !env ANTHROPIC_API_KEY
 """
+_LOCAL_BLOCK = """Ollama speaks the Messages API. Put this into atmos.yaml, with a model that `ollama list` shows:
+
+ai:
+  enabled: true
+  provider: anthropic
+  providers:
+    anthropic:
+      model: qwen3-coder
+      base_url: http://localhost:11434
+"""
+_BLOCKS = {"ollama": _LOCAL_BLOCK}
+"""For providers whose users would not want the usual block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +49,7 @@ class ModelChoice:
     base_url: str = ""
     """Empty: the provider's own."""
     api_key: str = field(default="", repr=False)
-    """Empty for bedrock and vertex, which use the credentials of their cloud."""
+    """Empty for vertex, and mostly for bedrock: they use the credentials of their cloud."""
     auth_token: str = field(default="", repr=False)
     region: str = ""
     project_id: str = ""
@@ -51,23 +64,35 @@ def choose_model(config: Config, environment: Mapping[str, str], *, provider: st
         ModelNotConfiguredError: The provider is none of ours, or something that it needs is missing; the error says
             which setting, which variable and what to do.
     """
-    name = provider or config.provider or _only_provider(config) or "anthropic"
+    written = provider or config.provider or _only_provider(config) or "anthropic"
+    name = written.lower()
     if name not in PROVIDERS:
-        raise _unknown_provider(name, config)
+        raise _unknown_provider(written, config)
     settings = config.providers.get(name, ProviderSettings(name=name))
     return ModelChoice(
         provider=name,
-        model=model or settings.model or DEFAULT_MODEL,
+        model=model or settings.model or default_model(name),
         max_tokens=settings.max_tokens or DEFAULT_MAX_TOKENS,
         timeout_seconds=config.timeout_seconds,
         **_access(settings, environment),
     )
 
 
+def default_model(provider: str) -> str:
+    """The model that is asked where nothing names one.
+
+    Raises:
+        ModelNotConfiguredError: The provider has other names for models, which differ by region.
+    """
+    if provider == "bedrock":
+        raise missing_model()
+    return DEFAULT_MODEL
+
+
 def _access(settings: ProviderSettings, environment: Mapping[str, str]) -> dict[str, str]:
     if settings.name == "anthropic":
         return _anthropic(settings, environment)
-    return _bedrock(settings, environment) if settings.name == "bedrock" else _vertex(settings, environment)
+    return bedrock_access(settings, environment) if settings.name == "bedrock" else vertex_access(settings, environment)
 
 
 def _anthropic(settings: ProviderSettings, environment: Mapping[str, str]) -> dict[str, str]:
@@ -87,35 +112,6 @@ def _anthropic(settings: ProviderSettings, environment: Mapping[str, str]) -> di
     if urlsplit(base_url).hostname in _LOCAL_HOSTS:
         return {"base_url": base_url, "api_key": "unused", "key_source": "none, the model runs on this machine"}
     raise _missing_key(settings)
-
-
-def _bedrock(settings: ProviderSettings, environment: Mapping[str, str]) -> dict[str, str]:
-    # As in Atmos, a base_url without a scheme is the region.
-    is_url = "://" in settings.base_url
-    region = settings.region or ("" if is_url else settings.base_url)
-    region = region or environment.get("AWS_REGION", "") or environment.get("AWS_DEFAULT_REGION", "")
-    if not region:
-        raise ModelNotConfiguredError(
-            "Provider bedrock needs an AWS region.",
-            remedy="Set `ai.providers.bedrock.base_url: eu-west-1`, or AWS_REGION.",
-            provider="bedrock",
-        )
-    base_url = settings.base_url if is_url else ""
-    return {"base_url": base_url, "region": region, "key_source": "AWS credentials"}
-
-
-def _vertex(settings: ProviderSettings, environment: Mapping[str, str]) -> dict[str, str]:
-    project = settings.project_id or environment.get("ANTHROPIC_VERTEX_PROJECT_ID", "")
-    region = settings.region or environment.get("CLOUD_ML_REGION", "")
-    missing = [name for name, value in (("project_id", project), ("region", region)) if not value]
-    if missing:
-        raise ModelNotConfiguredError(
-            f"Provider vertex needs {' and '.join(missing)}.",
-            remedy="Set it in `ai.providers.vertex`, or ANTHROPIC_VERTEX_PROJECT_ID and CLOUD_ML_REGION.",
-            provider="vertex",
-        )
-    credentials = "Google application default credentials"
-    return {"base_url": settings.base_url, "region": region, "project_id": project, "key_source": credentials}
 
 
 def _missing_key(settings: ProviderSettings) -> ModelNotConfiguredError:
@@ -141,7 +137,7 @@ def _unknown_provider(name: str, config: Config) -> ModelNotConfiguredError:
     where = f" ({origin.file}:{origin.line})" if origin and name == config.provider else ""
     return ModelNotConfiguredError(
         f"The provider {name!r}{where} is not supported here; {', '.join(PROVIDERS)} are.",
-        remedy=_BLOCK,
+        remedy=_BLOCKS.get(name.lower(), _BLOCK),
         provider=name,
         setting="ai.provider",
     )

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
+from atmos_ai_sidecar.configuration.answers import Unevaluated
 from atmos_ai_sidecar.configuration.nodes import ListNode, MapNode, Node, Origin, Scalar, described
 from atmos_ai_sidecar.configuration.yaml_file import resolved_plain
 from atmos_ai_sidecar.domain.permissions import ListEntry
@@ -33,6 +34,8 @@ class Reading:
     values: dict[str, str] = field(default_factory=dict)
     """What they are, for people: without keys, and without names and passwords of URLs."""
     warnings: list[str] = field(default_factory=list)
+    unevaluated: list[Unevaluated] = field(default_factory=list)
+    """Values that were needed and stand as functions that only Atmos evaluates; they count as missing."""
 
     def relative(self, file: str) -> str:
         path = Path(file)
@@ -44,6 +47,9 @@ class Section:
 
     def __init__(self, node: Node | None, path: str, reading: Reading) -> None:
         if isinstance(node, Scalar) and node.value is None and not node.tag:
+            node = None
+        if node is not None and node.tag:
+            reading.unevaluated.append(Unevaluated(setting=path, tag=node.tag, origin=node.origin))
             node = None
         if node is not None and not isinstance(node, MapNode):
             raise wrong_type(node, path, "a map")
@@ -64,10 +70,23 @@ class Section:
     def scalar(self, name: str) -> Scalar | None:
         """The value as it is written, also when its variable is not set; None when it is missing or no single value."""
         node = self.node.get(name) if self.node else None
-        return node if isinstance(node, Scalar) and (node.value is not None or node.variable) else None
+        return node if isinstance(node, Scalar) and not node.tag and (node.value is not None or node.variable) else None
+
+    def node_of(self, name: str) -> Node | None:
+        """The value as it is written, of any type; None when it is missing or empty."""
+        node = self._find(name)
+        if isinstance(node, ListNode):
+            self._reading.values[self._path(name)] = f"{len(node.items)} in all"
+        return node
 
     def text(self, name: str, default: str = "") -> str:
         return self._value(name, default, "text", lambda value: value if isinstance(value, str) else None, weak=False)
+
+    def secret(self, name: str) -> str:
+        """Text, or a number or truth value as text, that is shown to nobody."""
+        text = self._value(name, "", "text", _as_text, weak=False)
+        self._reading.values[self._path(name)] = "(hidden)"
+        return text
 
     def boolean(self, name: str, *, default: bool) -> bool:
         return self._value(name, default, "true or false", lambda value: value if isinstance(value, bool) else None)
@@ -101,9 +120,32 @@ class Section:
         if node is None:
             return ()
         items = node.items if isinstance(node, ListNode) else [node]
-        entries = tuple(self._entry(item, self._path(name)) for item in items)
+        for item in items:
+            if item.tag:
+                found = Unevaluated(setting=self._path(name), tag=item.tag, origin=item.origin)
+                self._reading.unevaluated.append(found)
+        entries = tuple(self._entry(item, self._path(name)) for item in items if not item.tag)
         self._reading.values[self._path(name)] = ", ".join(entry.pattern for entry in entries)
         return entries
+
+    def texts(self, name: str) -> Sequence[str]:
+        """A list of words as they were written; numbers and truth values count as words."""
+        node = self._find(name)
+        if node is None:
+            return ()
+        if not isinstance(node, ListNode):
+            raise wrong_type(node, self._path(name), "a list")
+        words: list[str] = []
+        for item in node.items:
+            word = _as_text(item.value) if isinstance(item, Scalar) else None
+            if item.tag:
+                found = Unevaluated(setting=self._path(name), tag=item.tag, origin=item.origin)
+                self._reading.unevaluated.append(found)
+            elif word is None:
+                raise wrong_type(item, self._path(name), "words")
+            else:
+                words.append(word)
+        return words
 
     def only(self, *known: str) -> "Section":
         """The same section, once it is sure that it has no other keys: it is ours alone.
@@ -118,19 +160,6 @@ class Section:
                 problem = f"{self.path}.{key} is not a setting."
                 raise ConfigurationInvalidError(problem, file=node.origin.file, line=node.origin.line, remedy=remedy)
         return self
-
-    def not_yet(self, name: str, instead: str) -> None:
-        """Stops the start when a setting is written that nothing obeys: it must not look as if it did.
-
-        Raises:
-            ConfigurationInvalidError: The setting is there and not empty.
-        """
-        node = self._find(name)
-        if node is not None and not (isinstance(node, ListNode) and not node.items):
-            problem = f"{self._path(name)} is not obeyed by this version, so it does not start with it."
-            raise ConfigurationInvalidError(
-                problem, file=node.origin.file, line=node.origin.line, remedy=f"Until then {instead}."
-            )
 
     def hint(self, known: Iterable[str]) -> None:
         """Warns about keys that look like a slip of the pen; others are the business of Atmos."""
@@ -150,12 +179,8 @@ class Section:
             return None
         path = self._path(name)
         if node.tag:
-            raise ConfigurationInvalidError(
-                f"{path}: the function {node.tag} is not evaluated here.",
-                file=node.origin.file,
-                line=node.origin.line,
-                remedy="Write the value itself, or `!env NAME`.",
-            )
+            self._reading.unevaluated.append(Unevaluated(setting=path, tag=node.tag, origin=node.origin))
+            return None
         self._reading.origins[path] = node.origin
         return node
 
@@ -175,7 +200,7 @@ class Section:
         return value
 
     def _entry(self, node: Node, path: str) -> ListEntry:
-        if not isinstance(node, Scalar) or not isinstance(node.value, str) or node.tag:
+        if not isinstance(node, Scalar) or not isinstance(node.value, str):
             raise wrong_type(node, path, "a list of names, in quotes where they start with *")
         return ListEntry(pattern=node.value, file=self._reading.relative(node.origin.file), line=node.origin.line)
 
@@ -190,10 +215,15 @@ def _shown(path: str, value: object) -> str:
 
 def wrong_type(node: Node, path: str, expected: str) -> ConfigurationInvalidError:
     """The error for a value of a wrong type; it does not repeat the value, which may be a secret."""
-    found = f"the function {node.tag}" if node.tag else described(node)
     return ConfigurationInvalidError(
-        f"{path}: expected {expected}, found {found}.", file=node.origin.file, line=node.origin.line
+        f"{path}: expected {expected}, found {described(node)}.", file=node.origin.file, line=node.origin.line
     )
+
+
+def _as_text(value: Value) -> str | None:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return None if value is None else str(value)
 
 
 def _whole(value: Value) -> int | None:

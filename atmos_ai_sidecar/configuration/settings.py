@@ -5,11 +5,14 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
+from atmos_ai_sidecar.configuration.answers import Unevaluated
 from atmos_ai_sidecar.configuration.nodes import Origin
 from atmos_ai_sidecar.domain.budgets import Limits, Scope
 from atmos_ai_sidecar.domain.compaction import CompactionSettings
-from atmos_ai_sidecar.domain.permissions import Grant, PermissionSettings
+from atmos_ai_sidecar.domain.grants import Grant
+from atmos_ai_sidecar.domain.permissions import PermissionSettings
 from atmos_ai_sidecar.domain.prices import PriceTable
+from atmos_ai_sidecar.domain.rule_examples import RuleExample
 from atmos_ai_sidecar.domain.trust import Claim
 from atmos_ai_sidecar.errors import AIDisabledError
 
@@ -90,6 +93,15 @@ class ProviderSettings:
     region: str = ""
     project_id: str = ""
 
+    def or_else(self, other: "ProviderSettings") -> "ProviderSettings":
+        """The same with what is empty taken from the other; a key comes whole, with where it is from."""
+        names = [
+            name for name in ("model", "base_url", "max_tokens", "region", "project_id") if not getattr(self, name)
+        ]
+        if self.api_key_origin is None:
+            names += ["api_key", "api_key_variable", "api_key_origin"]
+        return replace(self, **{name: getattr(other, name) for name in names})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McpServer:
@@ -98,6 +110,19 @@ class McpServer:
     """Empty for a server that is reached by ``url``."""
     url: str
     origin: Origin
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Beside the few variables that every server gets."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    variables: Sequence[str] = ()
+    """The user's environment variables that it is given the values of, in whatever form."""
+    directory: str = ""
+    """Where it is started, if not in the project's folder."""
+    identity: str = ""
+    """The identity of Atmos that it is started with."""
+    timeout_seconds: float = 30.0
+    """Of one call."""
+    is_read_only: bool = False
+    """The project says that its tools only read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +135,8 @@ class Config:
     """The project's atmos.yaml."""
     git_root: Path | None
     base_path: Path
+    folders: Mapping[str, Path]
+    """``stacks``, ``workflows`` and each kind of component with its folder, absolute; it need not exist."""
     enabled: bool
     provider: str
     """The chosen provider; empty when the files choose none."""
@@ -117,6 +144,10 @@ class Config:
     sessions: SessionSettings
     tools: ToolSettings
     instructions: InstructionSettings
+    rule_examples: Sequence[RuleExample]
+    """What was written to hold for the rules; see ``check_examples``."""
+    answers_problem: str
+    """Why what Atmos' own assistant remembers cannot be used; empty when it can."""
     budget: Budget
     prices: PriceTable
     compaction: CompactionSettings
@@ -133,14 +164,16 @@ class Config:
     values: Mapping[str, str]
     """The same values for people, without secrets."""
     warnings: Sequence[str]
+    unevaluated: Sequence[Unevaluated] = ()
+    """Values that only Atmos can evaluate; here they have their defaults."""
 
     def require_enabled(self) -> None:
-        """Returns when the project switches the assistant on.
+        """Returns when the project switches the assistant on, or leaves it to a function that is not evaluated.
 
         Raises:
             AIDisabledError: It does not set ``ai.enabled: true``.
         """
-        if not self.enabled:
+        if not self.enabled and not any(found.setting in {"ai", "ai.enabled"} for found in self.unevaluated):
             raise AIDisabledError(str(self.file))
 
     def permissions(
@@ -152,6 +185,6 @@ class Config:
 
     @property
     def secret_variables(self) -> frozenset[str]:
-        """Environment variables that the files take keys from; tools never see them."""
+        """Environment variables with keys of models; tools never see them."""
         names = {provider.api_key_variable for provider in self.providers.values()}
-        return frozenset(names - {""})
+        return frozenset((names | {"AWS_BEARER_TOKEN_BEDROCK"}) - {""})

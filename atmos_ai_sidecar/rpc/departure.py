@@ -14,7 +14,13 @@ class Departure:
         self._begun = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._busy = asyncio.Event()
         self._calls = 0
+
+    @property
+    def calls(self) -> int:
+        """How many calls of our services are being answered now."""
+        return self._calls
 
     @property
     def has_begun(self) -> bool:
@@ -31,6 +37,10 @@ class Departure:
         """Returns when no call of our services is being answered."""
         await self._idle.wait()
 
+    async def wait_busy(self) -> None:
+        """Returns when a call of our services is being answered."""
+        await self._busy.wait()
+
     @contextmanager
     def staying(self, method: str) -> Iterator[None]:
         """Counts a call while the context lasts; health and reflection watch for ever and do not count."""
@@ -39,9 +49,11 @@ class Departure:
             return
         self._calls += 1
         self._idle.clear()
+        self._busy.set()
         try:
             yield
         finally:
             self._calls -= 1
             if not self._calls:
                 self._idle.set()
+                self._busy.clear()

@@ -44,3 +44,5 @@ class ServerParts:
     """
     request_shutdown: Callable[[float], None]
     """Asks the process to end, with at most that many seconds for running calls; returns at once."""
+    is_busy: Callable[[], bool] = lambda: False
+    """Whether a turn runs, perhaps one that nobody listens to."""

@@ -68,6 +68,15 @@ class Server:
         self._departure = departure
         self._workspace = workspace
 
+    async def wait_unused(self, seconds: float) -> None:
+        """Returns when no call of our services came or was being answered for so long."""
+        while True:
+            await self._departure.wait_idle()
+            try:
+                await within(self._clock, seconds, self._departure.wait_busy())
+            except TimeoutError:
+                return
+
     async def stop(self, grace_seconds: float) -> None:
         """Ends the server in order: new calls are refused, long ones told, turns cancelled, questions settled.
 
@@ -126,7 +135,7 @@ def _services(
     """Every service of the contract and who answers for it."""
     return {
         _service(session_service_pb2, "SessionService"): SessionService(parts.clock, workspace),
-        _service(sidecar_service_pb2, "SidecarService"): SidecarService(parts, tokens, workspace),
+        _service(sidecar_service_pb2, "SidecarService"): SidecarService(parts, tokens, workspace, departure),
         _service(chat_service_pb2, "ChatService"): ChatService(parts, workspace, departure),
         _service(tool_registry_service_pb2, "ToolRegistryService"): ToolRegistryService(parts, workspace),
         _service(permission_service_pb2, "PermissionService"): PermissionService(parts, workspace, departure),

@@ -6,6 +6,7 @@ from typing import Any, Final
 from atmos_ai_sidecar.errors import InvalidFieldError
 from atmos_ai_sidecar.handshake import PROTOCOL_VERSION
 from atmos_ai_sidecar.rpc.auth import Tokens, caller_role
+from atmos_ai_sidecar.rpc.departure import Departure
 from atmos_ai_sidecar.rpc.parts import ServerParts
 from atmos_ai_sidecar.rpc.shared_workspace import SharedWorkspace
 from atmos_ai_sidecar.rpc.values import proto_text, proto_time
@@ -19,10 +20,11 @@ MAX_GRACE_SECONDS: Final = 4.0
 class SidecarService:
     """Speaks for the process; see the contract for every method."""
 
-    def __init__(self, parts: ServerParts, tokens: Tokens, workspace: SharedWorkspace) -> None:
+    def __init__(self, parts: ServerParts, tokens: Tokens, workspace: SharedWorkspace, departure: Departure) -> None:
         self._parts = parts
         self._tokens = tokens
         self._workspace = workspace
+        self._departure = departure
 
     async def get_server_info(self, _request: Any, _context: object) -> Any:
         identity = self._parts.identity
@@ -47,5 +49,9 @@ class SidecarService:
             grace = request.grace.seconds + request.grace.nanos / 1e9
         if grace < 0:
             raise InvalidFieldError("grace", "must not be negative")
+        if request.only_when_idle:
+            if self._departure.calls > 1 or self._parts.is_busy():  # this call is one of them
+                return pb.ShutdownResponse(accepted=False)
+            self._departure.begin()  # at once, so that no run begins in between
         self._parts.request_shutdown(min(grace, MAX_GRACE_SECONDS))
-        return pb.ShutdownResponse()
+        return pb.ShutdownResponse(accepted=True)

@@ -42,7 +42,7 @@ class ToolRegistryService:
     async def list_tools(self, request: Any, _context: object) -> Any:
         limit = page_limit(request.page_size)
         after = page_cursor(request.page_token, "tools")
-        tools = (await self._workspace.get()).tools.registry.list()
+        tools = (await self._loaded()).tools.registry.list()
         first = bisect_right(tools, after, key=lambda tool: tool.name)
         page = tools[first : first + limit]
         cursor = page[-1].name if first + limit < len(tools) else ""
@@ -51,18 +51,24 @@ class ToolRegistryService:
         )
 
     async def get_tool(self, request: Any, _context: object) -> Any:
-        workspace = await self._workspace.get()
+        workspace = await self._loaded()
         return pb.GetToolResponse(tool=proto_tool(workspace.tools.registry.get(request.name)))
 
     async def execute_tool(self, request: Any, context: Context) -> None:
         values = json_from_struct(request.input, "input")
-        workspace = await self._workspace.get()
+        workspace = await self._loaded()
         validate_input(workspace.tools.registry.get(request.name), values)
         if request.session_id:
             await workspace.sessions.get(SessionId(request.session_id))
         call = ToolCall(id=f"call_{uuid.uuid4().hex}", name=request.name, input=values)
         async with Sender(context) as sender:
             await self._execute(call, request.session_id, workspace, sender)
+
+    async def _loaded(self) -> Workspace:
+        """The workspace with the tools of all its sources."""
+        workspace = await self._workspace.get()
+        await workspace.tools.load()
+        return workspace
 
     async def _execute(self, call: ToolCall, session_id: str, workspace: Workspace, sender: Sender) -> None:
         """Sends what happens while the call runs, and its result last.
@@ -81,6 +87,7 @@ class ToolRegistryService:
                     policy=workspace.permissions.pin(),
                     emit=output.put,
                 )
+                workspace.left_calls.told([call.id])
                 output.close()
                 questions.put_nowait(None)
         for refusal in (ToolExecutionDeniedError, UnattendedError):

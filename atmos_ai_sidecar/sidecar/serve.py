@@ -27,9 +27,11 @@ from atmos_ai_sidecar.handshake import (
 )
 from atmos_ai_sidecar.sidecar.directory import DirectoryError, remove_directory, socket_path_in
 from atmos_ai_sidecar.sidecar.ending import End, Ending
+from atmos_ai_sidecar.sidecar.lag import watch_lag
 from atmos_ai_sidecar.sidecar.life_line import watch_life_line, watch_parent
 from atmos_ai_sidecar.sidecar.privacy import hide_process, keep_files_private
 from atmos_ai_sidecar.sidecar.streams import Streams, read_line, write_all
+from atmos_ai_sidecar.sidecar.warm import WarmState, claim, leave_parent
 
 _LOG = logging.getLogger(__name__)
 
@@ -44,6 +46,8 @@ PARENT_GONE_GRACE_SECONDS: Final = 0.5
 """Nobody is left to hear an answer, and everything shall be gone a second after the parent."""
 SIGNAL_GRACE_SECONDS: Final = 2.0
 """Whoever sends SIGTERM sends SIGKILL 3 s later."""
+
+_PARENT_GONE: Final = End(why="the parent is gone", grace_seconds=PARENT_GONE_GRACE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,9 @@ class RunningSidecar(Protocol):
     @property
     def client_token(self) -> str:
         """A token with the client role."""
+
+    async def wait_unused(self, seconds: float) -> None:
+        """Returns when nobody has called and no turn has run for so long."""
 
     async def stop(self, grace_seconds: float) -> None:
         """Ends it in order, with everything that it opened; running calls get that long."""
@@ -146,9 +153,10 @@ def _read_bootstrap(streams: Streams) -> Bootstrap:
 
 async def _run(streams: Streams, bootstrap: Bootstrap, socket_path: Path, load: Callable[[], StartSidecar]) -> int:
     ending = Ending(last_act=partial(remove_directory, socket_path.parent))
-    parent_gone = End(why="the parent is gone", grace_seconds=PARENT_GONE_GRACE_SECONDS)
-    watch_life_line(streams.life_line, partial(ending.ask, parent_gone))
-    watch_parent(streams.parent_pid, partial(ending.ask, parent_gone))
+    warm = claim(bootstrap.warm) if bootstrap.warm else None
+    if warm is None:
+        watch_life_line(streams.life_line, partial(ending.ask, _PARENT_GONE))
+        watch_parent(streams.parent_pid, partial(ending.ask, _PARENT_GONE))
     _listen_to_signals(ending)
     launch = Launch(
         socket_path=str(socket_path),
@@ -156,14 +164,43 @@ async def _run(streams: Streams, bootstrap: Bootstrap, socket_path: Path, load: 
         request_shutdown=lambda grace: ending.ask(End(why="a client asked for it", grace_seconds=grace)),
     )
     sidecar = await _start(load, launch)
+    answer = _handshake(sidecar, launch)
+    if warm is not None:
+        warm.announce(answer, launch.token)
     try:
-        write_all(streams.handshake, format_handshake(_handshake(sidecar, launch)))
+        write_all(streams.handshake, format_handshake(answer))
     except BrokenPipeError:
-        ending.ask(parent_gone)
-    end = await ending.wait()
+        ending.ask(_PARENT_GONE)
+    lag = asyncio.create_task(watch_lag(), name="lag")
+    end = await (ending.wait() if warm is None else _stay(warm, streams, sidecar, ending))
+    lag.cancel()
     await sidecar.stop(end.grace_seconds)
     ending.leave(end.exit_code)
     return end.exit_code
+
+
+async def _stay(warm: WarmState, streams: Streams, sidecar: RunningSidecar, ending: Ending) -> End:
+    """Serves run after run, until nobody has called for long enough or nobody can find us any more."""
+    os.close(streams.handshake)
+    leave_parent(warm.path.with_suffix(".log"))
+
+    async def unused() -> None:
+        await sidecar.wait_unused(warm.warm.idle_seconds)
+        ending.ask(End(why="nobody has called for a while", grace_seconds=SIGNAL_GRACE_SECONDS))
+
+    async def lost() -> None:
+        await warm.wait_lost()
+        await sidecar.wait_unused(0)
+        ending.ask(End(why="the lock was removed", grace_seconds=SIGNAL_GRACE_SECONDS))
+
+    watches = [asyncio.create_task(unused(), name="unused"), asyncio.create_task(lost(), name="lock")]
+    try:
+        return await ending.wait()
+    finally:
+        warm.release()  # before the end: whoever comes now starts another one
+        for watch in watches:
+            watch.cancel()
+        await asyncio.gather(*watches, return_exceptions=True)
 
 
 async def _start(load: Callable[[], StartSidecar], launch: Launch) -> RunningSidecar:

@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)atmos_ai_sidecar/v1/sidecar_service.proto\x12\x13\x61tmos_ai_sidecar.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n\x14GetServerInfoRequest\"\xdc\x01\n\x15GetServerInfoResponse\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x12\n\nprocess_id\x18\x02 \x01(\x05\x12\x16\n\x0eserver_version\x18\x03 \x01(\t\x12\x18\n\x10protocol_version\x18\x04 \x01(\x05\x12\x14\n\x0c\x63\x61pabilities\x18\x05 \x03(\t\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cproject_path\x18\x07 \x01(\t\x12\x0c\n\x04role\x18\x08 \x01(\t\"\x18\n\x16MintClientTokenRequest\"(\n\x17MintClientTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\";\n\x0fShutdownRequest\x12(\n\x05grace\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x12\n\x10ShutdownResponse2\xc9\x02\n\x0eSidecarService\x12k\n\rGetServerInfo\x12).atmos_ai_sidecar.v1.GetServerInfoRequest\x1a*.atmos_ai_sidecar.v1.GetServerInfoResponse\"\x03\x90\x02\x01\x12l\n\x0fMintClientToken\x12+.atmos_ai_sidecar.v1.MintClientTokenRequest\x1a,.atmos_ai_sidecar.v1.MintClientTokenResponse\x12\\\n\x08Shutdown\x12$.atmos_ai_sidecar.v1.ShutdownRequest\x1a%.atmos_ai_sidecar.v1.ShutdownResponse\"\x03\x90\x02\x02\x42\x61Z_github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)atmos_ai_sidecar/v1/sidecar_service.proto\x12\x13\x61tmos_ai_sidecar.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n\x14GetServerInfoRequest\"\xdc\x01\n\x15GetServerInfoResponse\x12\x13\n\x0binstance_id\x18\x01 \x01(\t\x12\x12\n\nprocess_id\x18\x02 \x01(\x05\x12\x16\n\x0eserver_version\x18\x03 \x01(\t\x12\x18\n\x10protocol_version\x18\x04 \x01(\x05\x12\x14\n\x0c\x63\x61pabilities\x18\x05 \x03(\t\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cproject_path\x18\x07 \x01(\t\x12\x0c\n\x04role\x18\x08 \x01(\t\"\x18\n\x16MintClientTokenRequest\"(\n\x17MintClientTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\"S\n\x0fShutdownRequest\x12(\n\x05grace\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\x0eonly_when_idle\x18\x02 \x01(\x08\"$\n\x10ShutdownResponse\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x08\x32\xc9\x02\n\x0eSidecarService\x12k\n\rGetServerInfo\x12).atmos_ai_sidecar.v1.GetServerInfoRequest\x1a*.atmos_ai_sidecar.v1.GetServerInfoResponse\"\x03\x90\x02\x01\x12l\n\x0fMintClientToken\x12+.atmos_ai_sidecar.v1.MintClientTokenRequest\x1a,.atmos_ai_sidecar.v1.MintClientTokenResponse\x12\\\n\x08Shutdown\x12$.atmos_ai_sidecar.v1.ShutdownRequest\x1a%.atmos_ai_sidecar.v1.ShutdownResponse\"\x03\x90\x02\x02\x42\x61Z_github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,9 +47,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MINTCLIENTTOKENRESPONSE']._serialized_start=404
   _globals['_MINTCLIENTTOKENRESPONSE']._serialized_end=444
   _globals['_SHUTDOWNREQUEST']._serialized_start=446
-  _globals['_SHUTDOWNREQUEST']._serialized_end=505
-  _globals['_SHUTDOWNRESPONSE']._serialized_start=507
-  _globals['_SHUTDOWNRESPONSE']._serialized_end=525
-  _globals['_SIDECARSERVICE']._serialized_start=528
-  _globals['_SIDECARSERVICE']._serialized_end=857
+  _globals['_SHUTDOWNREQUEST']._serialized_end=529
+  _globals['_SHUTDOWNRESPONSE']._serialized_start=531
+  _globals['_SHUTDOWNRESPONSE']._serialized_end=567
+  _globals['_SIDECARSERVICE']._serialized_start=570
+  _globals['_SIDECARSERVICE']._serialized_end=899
 # @@protoc_insertion_point(module_scope)

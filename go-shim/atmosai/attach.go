@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/shim"
+	"github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/takeover"
 )
 
 // atmosVariable tells the assistant which Atmos its tools call.
@@ -16,16 +17,6 @@ const atmosVariable = "ATMOS_CLI_PATH"
 
 // ErrNoAI is returned by Attach for a command tree without the command "ai".
 var ErrNoAI = errors.New(`atmosai: the root command has no command "ai" to attach to`)
-
-// attached are the commands below "ai" that are the assistant's. The rest, such as "skill", stays as it is.
-var attached = []struct{ name, short string }{
-	{"chat", "Start a conversation about this project"},
-	{"ask", "Ask one question"},
-	{"exec", "Run one prompt, for scripts"},
-	{"sessions", "List and delete conversations"},
-	{"permissions", "Explain what tools may do"},
-	{"tools", "List the tools"},
-}
 
 // Attach makes the assistant's commands children of the command "ai" of Atmos' own tree, and takes the place of children
 // with the same names. Call it before the tree runs and before the working directory changes: the folder of this moment
@@ -35,7 +26,7 @@ var attached = []struct{ name, short string }{
 // unless it is set already, so that tools call the same Atmos. A command whose exit code is not 0 ends the process with
 // it, once the terminal is restored: Atmos would report a second time what has been said already.
 func Attach(root *cobra.Command) error {
-	ai := child(root, "ai")
+	ai := child(root, takeover.Parent)
 	if ai == nil {
 		return ErrNoAI
 	}
@@ -43,15 +34,15 @@ func Attach(root *cobra.Command) error {
 	if err != nil {
 		directory = "" // the command says so when it runs
 	}
-	for _, ours := range attached {
-		command := newCommand(ours.name, ours.short, func(command *cobra.Command, arguments []string) error {
-			line := append(append([]string{ours.name}, parsedFlags(command)...), arguments...)
+	for _, ours := range takeover.Commands {
+		command := newCommand(ours.Name, ours.Short, func(command *cobra.Command, arguments []string) error {
+			line := append(append([]string{ours.Name}, parsedFlags(command)...), arguments...)
 			if code := shim.Run(line, options(directory, atmosEnvironment(os.Environ(), executable()))); code != 0 {
 				os.Exit(code)
 			}
 			return nil
 		})
-		if theirs := child(ai, ours.name); theirs != nil {
+		if theirs := child(ai, ours.Name); theirs != nil {
 			command.Aliases, command.GroupID = theirs.Aliases, theirs.GroupID
 			ai.RemoveCommand(theirs)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/fakesidecar"
+	"github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/takeover"
 )
 
 func TestATreeWithoutAIIsAnError(t *testing.T) {
@@ -28,16 +29,16 @@ func TestAttachTakesOverItsCommandsAndLeavesTheOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	ai := child(root, "ai")
-	for _, ours := range attached {
-		command := child(ai, ours.name)
+	for _, ours := range takeover.Commands {
+		command := child(ai, ours.Name)
 		if command == nil || !command.DisableFlagParsing {
-			t.Errorf("%s is not ours", ours.name)
+			t.Errorf("%s is not ours", ours.Name)
 		}
 	}
 	if child(ai, "skill").Short != "of Atmos" {
 		t.Error("skill was replaced")
 	}
-	if got := len(ai.Commands()); got != len(attached)+1 {
+	if got := len(ai.Commands()); got != len(takeover.Commands)+1 {
 		t.Errorf("%d commands", got)
 	}
 	if aliases := child(ai, "sessions").Aliases; len(aliases) != 1 {

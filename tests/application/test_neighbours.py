@@ -45,6 +45,7 @@ async def world(living: Living) -> AsyncIterator[World]:
             owners=living,
             owner="me",
             clock=clock,
+            left_calls=world.left_calls,
         )
         world.chat._neighbours = Neighbours(store, living, recovery, owner="me", is_claimed=world.turns.is_claimed)
         yield world

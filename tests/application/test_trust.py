@@ -5,7 +5,6 @@ import pytest
 
 from atmos_ai_sidecar.application.trust import Trust, is_run_trusted
 from atmos_ai_sidecar.domain.trust import Claim, TrustRecord, TrustSubject
-from atmos_ai_sidecar.errors import ProjectUntrustedError
 
 PROJECT = TrustSubject(directory="/p", files={"atmos.yaml": "aa"}, claims=[Claim(setting="ai.provider", value="x")])
 
@@ -38,32 +37,32 @@ def store() -> TrustInMemory:
 
 
 def test_an_unknown_project_is_not_trusted(store: TrustInMemory) -> None:
-    trust = Trust(store, FixedClock())
-    assert not trust.is_trusted(PROJECT)
-    with pytest.raises(ProjectUntrustedError, match="/p is not trusted yet"):
-        trust.require(PROJECT)
+    question = Trust(store, FixedClock()).question(PROJECT)
+    assert question is not None
+    assert question.project_path == "/p"
+    assert not question.has_changed
+    assert "  ai.provider: x" in question.lines
 
 
 def test_an_answer_is_stored_and_holds_until_the_files_change(store: TrustInMemory) -> None:
     Trust(store, FixedClock()).remember(PROJECT)
     trust = Trust(store, FixedClock())
-    assert trust.is_trusted(PROJECT)
-    trust.require(PROJECT)
-    assert not trust.is_trusted(replace(PROJECT, files={"atmos.yaml": "bb"}))
+    assert trust.question(PROJECT) is None
+    assert trust.question(replace(PROJECT, files={"atmos.yaml": "bb"})) is not None
 
 
 def test_a_flag_trusts_one_run_and_stores_nothing(store: TrustInMemory) -> None:
-    assert Trust(store, FixedClock(), for_this_run=True).is_trusted(PROJECT)
+    assert Trust(store, FixedClock(), for_this_run=True).question(PROJECT) is None
     assert store.records == {}
 
 
 def test_the_question_tells_what_changed_since_the_last_answer(store: TrustInMemory) -> None:
     trust = Trust(store, FixedClock())
-    assert "  ai.provider: x" in trust.question(PROJECT)
-    assert not trust.is_known(PROJECT)
     trust.remember(PROJECT)
-    assert trust.is_known(replace(PROJECT, files={"atmos.yaml": "bb"}))
-    assert "  atmos.yaml changed" in trust.question(replace(PROJECT, files={"atmos.yaml": "bb"}))
+    question = trust.question(replace(PROJECT, files={"atmos.yaml": "bb"}))
+    assert question is not None
+    assert question.has_changed
+    assert "  atmos.yaml changed" in question.lines
 
 
 @pytest.mark.parametrize(

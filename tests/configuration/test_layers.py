@@ -72,6 +72,24 @@ def test_imports_are_found_below_the_base_path_first(project: ProjectFolder) -> 
     assert project.load().provider == "base"
 
 
+def test_globs_go_into_every_folder_and_come_in_the_order_of_their_names(project: ProjectFolder) -> None:
+    project.write("ai: {provider: a, model: a}", "parts/deep/er/a.yaml")
+    project.write("ai: {provider: b}", "parts/z.yml")
+    project.write("not: [yaml", "parts/deep/notes.txt")
+    project.write("import: ['parts/**/*']\nai: {enabled: true}")
+    config = project.load()
+    assert (config.provider, config.providers["b"].model) == ("b", "a")
+    assert sorted(config.files) == ["atmos.yaml", "parts/deep/er/a.yaml", "parts/z.yml"]
+
+
+def test_a_base_path_at_the_root_of_the_repository_is_known(project: ProjectFolder) -> None:
+    (project.directory / ".git").mkdir()
+    project.write("base_path: !repo-root\nai: {enabled: true}", "sub/atmos.yaml")
+    config = project.load("sub")
+    assert config.base_path == project.directory
+    assert config.unevaluated == ()
+
+
 def test_imports_that_are_remote_or_missing_are_reported(project: ProjectFolder) -> None:
     project.write("import:\n  - https://example.com/atmos.yaml\n  - nothing/*.yaml\nai: {enabled: true}")
     first, second = project.load().warnings
@@ -123,7 +141,7 @@ def test_includes_that_go_in_a_circle_are_refused(project: ProjectFolder) -> Non
 
 def test_a_remote_include_where_we_read_is_an_error(project: ProjectFolder) -> None:
     project.write("ai: !include https://example.com/ai.yaml")
-    with pytest.raises(ConfigurationInvalidError, match="ai: expected a map, found the function !include"):
+    with pytest.raises(ConfigurationInvalidError, match="ai: the function !include is not evaluated here"):
         project.load()
 
 
@@ -148,6 +166,21 @@ def test_profiles_of_the_user_are_found(project: ProjectFolder) -> None:
     project.write("ai: {enabled: true}")
     project.write("ai: {provider: mine}", "home/.config/atmos/profiles/dev/x.yaml")
     assert project.load(flags=AtmosFlags(profile=["dev"])).provider == "mine"
+
+
+def test_a_profile_that_does_not_exist_is_an_error_with_the_places(project: ProjectFolder) -> None:
+    project.write("ai: {enabled: true}")
+    with pytest.raises(ConfigurationInvalidError, match=r"profile 'nobody' is in none of .*\.atmos/profiles") as caught:
+        project.load(environment={"ATMOS_PROFILE": "nobody"})
+    assert "ATMOS_PROFILE" in caught.value.remedy
+
+
+def test_a_profile_replaces_lists_and_unites_nothing(project: ProjectFolder) -> None:
+    project.write("ai: {enabled: true, tools: {allowed: [a], blocked: [x]}}")
+    project.write("ai: {tools: {allowed: [b], blocked: [y]}}", "profiles/dev/ai.yaml")
+    permissions = project.load(flags=AtmosFlags(profile=["dev"])).permissions()
+    assert [entry.pattern for entry in permissions.allowed] == ["b"]
+    assert [entry.pattern for entry in permissions.blocked] == ["y"]
 
 
 def test_the_digests_change_with_every_byte_also_of_what_atmos_remembers(project: ProjectFolder) -> None:

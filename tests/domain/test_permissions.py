@@ -9,17 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atmos_ai_sidecar.domain.grants import Grant, smallest_grant
 from atmos_ai_sidecar.domain.permissions import (
     Decision,
     DecisionKind,
-    Grant,
     ListEntry,
     Mode,
     PermissionSettings,
     Precedence,
     decide,
     is_hidden,
-    smallest_grant,
 )
 from atmos_ai_sidecar.domain.tools import CommandClass, Demand, Effect, Execution, Result, Tool
 
@@ -90,6 +89,16 @@ NEVER = Grant(tool=PLAN.name, allow=False, input=VALUES)
         (PLAN, {"grants": (ALWAYS,)}, ALLOW, ALWAYS.text),
         (PLAN, {"allowed": ALL, "restricted": ALL}, ALLOW, "ai.tools.allowed: *"),
         (RESTRICTED, {"allowed": ALL}, ALLOW, "ai.tools.allowed: *"),
+        (PLAN, {"run_allowed": entries("atmos_*")}, ALLOW, "--allow atmos_*"),
+        (PLAN, {"run_allowed": ALL, "restricted": ALL}, ALLOW, "--allow *"),
+        (RESTRICTED, {"run_allowed": ALL, "restricted": ALL, "precedence": STRICTEST}, ALLOW, "--allow *"),
+        (PLAN, {"run_allowed": ALL, "mode": Mode.DENY}, ALLOW, "--allow *"),
+        (PLAN, {"run_allowed": ALL, "blocked": ALL}, DENY, "ai.tools.blocked: *"),
+        (PLAN, {"run_allowed": ALL, "grants": (NEVER,)}, DENY, NEVER.text),
+        (PLAN, {"run_allowed": ALL, "read_only": True}, DENY, "--read-only"),
+        (command(CommandClass.READ, forbidden="never"), {"run_allowed": ALL}, DENY, "built in: the floor"),
+        (command(CommandClass.PLAN), {"run_allowed": ALL}, ALLOW, "--allow *"),
+        (command(CommandClass.DESTROY), {"run_allowed": ALL}, ASK, "tools that need permission ask"),
         # row 7: restricted
         (READ, {"restricted": ALL}, ASK, "ai.tools.restricted: *"),
         (dataclasses.replace(READ, restricted=True), {}, ASK, "atmos_list_stacks: restricted"),

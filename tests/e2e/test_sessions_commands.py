@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from tests.adapters.atmos_sessions.test_atmos_sessions import TABLES, add_message, add_session
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import SHIM, Project
 from tests.e2e.test_commands import run
 
 pytestmark = pytest.mark.e2e
@@ -53,3 +53,20 @@ def test_sessions_of_atmos_come_over_and_old_ones_are_cleaned(program: tuple[str
     assert "Removed 1 session" in run(program, demo, "sessions", "clean", "--older-than", "1w").stderr
     listed = json.loads(run(program, demo, "sessions", "list", "-f", "json").stdout)
     assert [session["name"] for session in listed] == ["second"]
+
+
+def test_without_auto_save_a_chat_is_stored_by_save_only(demo: Project) -> None:
+    demo.edit("max_sessions: 10", "max_sessions: 10\n    auto_save: false")
+    chats = {
+        "lost": "Which stacks are there?\n/quit\n",
+        "kept": "Which stacks are there?\n/model other\n/save\n/quit\n",
+    }
+    for name, typed in chats.items():
+        done = run((str(SHIM),), demo, "chat", "--session", name, input=typed)
+        assert done.returncode == 0, done.stderr
+        assert "Nothing of this is stored until you type /save." in done.stdout + done.stderr
+    (listed,) = json.loads(run((str(SHIM),), demo, "sessions", "list", "--format", "json").stdout)
+    assert (listed["name"], listed["model"]) == ("kept", "other")
+    shown = run((str(SHIM),), demo, "sessions", "show", "kept").stdout
+    assert "Which stacks are there?" in shown
+    assert "ue1-prod" in shown

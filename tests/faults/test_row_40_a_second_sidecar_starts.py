@@ -20,16 +20,15 @@ def test_a_turn_goes_on_when_other_sidecars_start_and_its_death_is_told_once(
     project: Project, model: OfflineModelProcess
 ) -> None:
     model.add_answers(HALF)
-    places = {"directory": project.directory, "environment": project.environment}
     with (
-        sidecar_process(**places) as first,
+        sidecar_process(directory=project.directory, environment=project.environment) as first,
         first.channel() as first_channel,
         Client(first, first_channel).attached("s") as running,
     ):
         running.say("Hello?")
         running.until("text_delta")
         with (
-            sidecar_process(**places) as second,
+            sidecar_process(directory=project.directory, environment=project.environment) as second,
             second.channel() as second_channel,
             Client(second, second_channel).attached("s", resume_after_seq=0) as watching,
         ):
@@ -51,7 +50,10 @@ def test_a_turn_goes_on_when_other_sidecars_start_and_its_death_is_told_once(
             first.process.wait(10)
             watching.half_close()
             assert watching.finished().stop_reason == chat_service_pb2.STOP_REASON_INTERRUPTED
-    with sidecar_process(**places) as third, third.channel() as third_channel:
+    with (
+        sidecar_process(directory=project.directory, environment=project.environment) as third,
+        third.channel() as third_channel,
+    ):
         Client(third, third_channel).texts(Client(third, third_channel).id_of("s"))
     assert finished_turns(project) == ["end_turn", "interrupted"]
 
@@ -60,9 +62,8 @@ def test_a_third_start_after_the_first_was_killed_marks_its_turn_once(
     project: Project, model: OfflineModelProcess
 ) -> None:
     model.add_answers(HALF)
-    places = {"directory": project.directory, "environment": project.environment}
     with (
-        sidecar_process(**places) as first,
+        sidecar_process(directory=project.directory, environment=project.environment) as first,
         first.channel() as channel,
         Client(first, channel).attached("s") as running,
     ):
@@ -71,7 +72,10 @@ def test_a_third_start_after_the_first_was_killed_marks_its_turn_once(
         first.process.send_signal(signal.SIGKILL)
         first.process.wait(10)
     for _ in range(2):
-        with sidecar_process(**places) as later, later.channel() as channel:
+        with (
+            sidecar_process(directory=project.directory, environment=project.environment) as later,
+            later.channel() as channel,
+        ):
             client = Client(later, channel)
             assert client.texts(client.id_of("s")) == ["Hello?", "Half of"]
     assert finished_turns(project) == ["interrupted"]

@@ -53,6 +53,9 @@ def main() -> int:
             server_version: str = "1.2.3"
             capabilities: Sequence[str] = ("terminal",)
 
+            async def wait_unused(self, seconds: float) -> None:
+                await self.server.wait_unused(seconds)
+
             async def stop(self, grace_seconds: float) -> None:
                 if "hang" in FAULTS:
                     time.sleep(60)  # noqa: ASYNC251 - hangs on purpose

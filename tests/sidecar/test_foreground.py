@@ -60,6 +60,9 @@ class Running:
         self._server = server
         self.client_token = tokens.mint_client()
 
+    async def wait_unused(self, seconds: float) -> None:
+        await self._server.wait_unused(seconds)
+
     async def stop(self, grace_seconds: float) -> None:
         await self._server.stop(grace_seconds)
 

@@ -32,27 +32,42 @@ class AnthropicModel:
         self._wire: Wire | None = None
         self._loading = asyncio.Lock()
 
-    def require_usable(self) -> None:
-        """Finds what is missing before the first request.
+    async def check(self) -> None:
+        """Finds what is missing before the first request; the credentials of a cloud are searched.
 
         Raises:
-            ModelNotConfiguredError: Provider, URL or key cannot be used.
+            ModelNotConfiguredError: Provider, URL, key or credentials cannot be used.
         """
         self._settings.require_usable()
+        if self._settings.uses_cloud_credentials:
+            await self.load()
 
     async def load(self) -> None:
-        """Imports the SDK and builds the client in a thread; later calls do nothing.
+        """Imports the SDK, builds the client in a thread, and finds the credentials of a cloud; quick when it is done.
 
         Raises:
-            ModelNotConfiguredError: Provider, URL, key, proxy or certificates cannot be used.
+            ModelNotConfiguredError: Provider, URL, key, credentials, proxy or certificates cannot be used.
         """
-        await self._loaded()
+        await (await self._loaded()).prepare()
 
     @asynccontextmanager
     async def stream(self, request: ModelRequest) -> AsyncIterator[AsyncIterator[ModelEvent]]:
         """See ``Model.stream``."""
         async with aclosing(self._events(request)) as events:
             yield events
+
+    async def reach(self) -> str:
+        """What the endpoint says to a request that costs nothing, in a few words.
+
+        Raises:
+            ModelNotConfiguredError: Something is missing before the request.
+            ModelUnavailableError, ModelFailedError: The endpoint cannot be reached, or refuses the key.
+        """
+        wire = await self._loaded()
+        try:
+            return await wire.reach()
+        except Failure as failure:
+            raise failure.error from failure
 
     def describe(self) -> Mapping[str, Any]:
         """See ``Model.describe``."""
@@ -71,7 +86,7 @@ class AnthropicModel:
             self._wire = None
 
     async def _loaded(self) -> "Wire":
-        self.require_usable()
+        self._settings.require_usable()
         async with self._loading:
             if self._wire is None:
                 self._wire = await asyncio.to_thread(_build_wire, self._settings, self._clock)
@@ -102,6 +117,7 @@ class AnthropicModel:
         self, wire: "Wire", body: Mapping[str, Any], deadline: float | None
     ) -> AsyncGenerator[ModelEvent, None]:
         answer = Answer()
+        await wire.prepare()
         idle = self._settings.idle_timeout_seconds
         allowed = idle if deadline is None else min(idle, self._remaining(deadline))
         try:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from datetime import datetime
 
+from atmos_ai_sidecar.adapters.model.access import REMEDIES
 from atmos_ai_sidecar.adapters.model.settings import ModelSettings
 from atmos_ai_sidecar.errors import (
     ModelFailedError,
@@ -15,7 +16,8 @@ from atmos_ai_sidecar.errors import (
 )
 
 _OK, _BAD_REQUEST, _NOT_FOUND, _TOO_LARGE = 200, 400, 404, 413
-_REQUEST_TIMEOUT, _CONFLICT, _TOO_MANY_REQUESTS, _SERVER_ERROR = 408, 409, 429, 500
+_REQUEST_TIMEOUT, _CONFLICT, _MODEL_BROKE, _TOO_MANY_REQUESTS, _SERVER_ERROR = 408, 409, 424, 429, 500
+_MAY_PASS = frozenset({_REQUEST_TIMEOUT, _CONFLICT, _MODEL_BROKE, _TOO_MANY_REQUESTS})
 _STATUS_OF_STREAMED_ERROR: Mapping[str, int] = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -27,8 +29,14 @@ _STATUS_OF_STREAMED_ERROR: Mapping[str, int] = {
     "api_error": 500,
     "timeout_error": 504,
     "overloaded_error": 529,
+    "internalServerException": 500,
+    "modelStreamErrorException": 424,
+    "modelTimeoutException": 408,
+    "serviceUnavailableException": 503,
+    "throttlingException": 429,
+    "validationException": 400,
 }
-"""An error in a stream has no status of its own; the API's documentation pairs them."""
+"""An error in a stream has no status of its own; the documentations of the API and of Amazon Bedrock pair them."""
 _OVERLOADED = 529
 _TOO_LONG = ("prompt is too long", "input is too long", "exceed context limit", "maximum context length")
 
@@ -56,7 +64,7 @@ def of_status(
         status = _STATUS_OF_STREAMED_ERROR.get(kind, _SERVER_ERROR)
     passing = _is_passing(status, headers.get("x-should-retry", ""))
     retry_after = retry_after_seconds(headers, now)
-    if passing or status in {_REQUEST_TIMEOUT, _CONFLICT, _TOO_MANY_REQUESTS} or status >= _SERVER_ERROR:
+    if passing or status in _MAY_PASS or status >= _SERVER_ERROR:
         error: SidecarError = _unavailable_status(settings, status, message, retry_after)
     else:
         error = _refused(settings, status, message)
@@ -154,7 +162,7 @@ def _is_passing(status: int, should_retry: str) -> bool:
     # The provider's own word comes first, as in the SDK.
     if should_retry in {"true", "false"}:
         return should_retry == "true"
-    return status in {_REQUEST_TIMEOUT, _CONFLICT, _TOO_MANY_REQUESTS} or status >= _SERVER_ERROR
+    return status in _MAY_PASS or status >= _SERVER_ERROR
 
 
 def _unavailable_status(
@@ -175,13 +183,7 @@ def _refused(settings: ModelSettings, status: int, message: str) -> SidecarError
     where = f"The model provider {settings.provider} at {settings.shown_url}"
     metadata = {"provider": settings.provider, "url": settings.shown_url, "status": str(status)}
     if status in {401, 403}:
-        source = settings.key_source or "the configuration"
-        return ModelNotConfiguredError(
-            f"{where} refused the key from {source} ({status}: {message}).",
-            remedy="Set ANTHROPIC_API_KEY to a key that is valid there.",
-            setting="ANTHROPIC_API_KEY",
-            **metadata,
-        )
+        return _key_refused(settings, where, f"{status}: {message}", metadata)
     if status == _TOO_LARGE or any(words in message.lower() for words in _TOO_LONG):
         return ModelFailedError(
             f"The conversation is too long for the model at {settings.shown_url} ({status}: {message}).",
@@ -204,3 +206,21 @@ def _refused(settings: ModelSettings, status: int, message: str) -> SidecarError
             **metadata,
         )
     return ModelFailedError(f"{where} refused the request ({status}: {message}).", kind="refused", **metadata)
+
+
+def _key_refused(
+    settings: ModelSettings, where: str, told: str, metadata: Mapping[str, str]
+) -> ModelNotConfiguredError:
+    source = settings.key_source or "the configuration"
+    if settings.provider == "anthropic":
+        return ModelNotConfiguredError(
+            f"{where} refused the key from {source} ({told}).",
+            remedy="Set ANTHROPIC_API_KEY to a key that is valid there.",
+            setting="ANTHROPIC_API_KEY",
+            **metadata,
+        )
+    return ModelNotConfiguredError(
+        f"{where} refused the {source} ({told}).",
+        remedy=f"They may have expired, or may not use this model there. {REMEDIES[settings.provider]}",
+        **metadata,
+    )

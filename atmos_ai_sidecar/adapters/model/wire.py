@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -10,13 +11,13 @@ import httpx2
 import truststore
 
 from atmos_ai_sidecar.adapters.model import failures
+from atmos_ai_sidecar.adapters.model.platforms import platform
 from atmos_ai_sidecar.adapters.model.proxies import proxy_for
 from atmos_ai_sidecar.adapters.model.settings import ModelSettings
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.errors import ModelNotConfiguredError
 
-_OK = 200
-_STREAM = "text/event-stream"
+_OK, _UNAUTHORIZED, _FORBIDDEN = 200, 401, 403
 _MAX_MESSAGE_CHARACTERS = 500
 
 
@@ -28,16 +29,15 @@ class Wire:
         self._clock = clock
         proxy = _proxy(settings)
         self._by_way_of = f" (by way of the proxy {proxy.rpartition('@')[2]})" if proxy else ""
-        self._client = anthropic.AsyncAnthropic(
-            # Both given, so that the SDK looks for neither in this process's environment.
-            api_key=settings.api_key or None,
-            auth_token=None if settings.api_key else settings.auth_token,
-            base_url=settings.url,
-            # Retries are ours, because they must be seen.
-            max_retries=0,
-            http_client=_http_client(settings),
-            open_telemetry=False,
-        )
+        self._platform = platform(settings, _http_client(settings), clock)
+
+    async def prepare(self) -> None:
+        """Finds what proves who asks; quick when it was found before.
+
+        Raises:
+            ModelNotConfiguredError: There is nothing.
+        """
+        await self._platform.prepare()
 
     async def events(
         self, body: Mapping[str, Any], idle_timeout_seconds: float
@@ -49,14 +49,14 @@ class Wire:
         """
         timeout = httpx2.Timeout(idle_timeout_seconds, connect=self._settings.connect_timeout_seconds)
         try:
-            async with await self._client.messages.create(**cast("Any", body), stream=True, timeout=timeout) as stream:
+            messages = self._platform.client.messages
+            async with await messages.create(**cast("Any", body), stream=True, timeout=timeout) as stream:
                 content_type = stream.response.headers.get("content-type", "")
-                if content_type.partition(";")[0].strip() != _STREAM:
+                if content_type.partition(";")[0].strip() != self._platform.content_type:
                     raise failures.not_the_api(self._settings, content_type)
-                # Raw, because the SDK's types warn of every block that they do not know yet.
-                async for sent in anthropic.AsyncStream.raw_events(stream.response):
-                    if sent.data:
-                        yield self._checked(sent.json())
+                async with aclosing(self._platform.events(stream.response)) as events:
+                    async for event in events:
+                        yield self._checked(event)
         except anthropic.APIStatusError as error:
             raise self._of_status(error) from error
         except anthropic.APIConnectionError as error:
@@ -64,11 +64,43 @@ class Wire:
         except httpx2.TransportError as error:
             raise self._of_transport(error, idle_timeout_seconds, has_begun=True) from error
         except ValueError as error:
-            # JSON or UTF-8 that was cut in the middle.
+            # JSON, UTF-8 or a frame that was cut in the middle or is another's.
             raise failures.broken(self._settings, f"it is not readable ({error})") from error
 
+    async def reach(self) -> str:
+        """Asks for the list of models, which costs nothing; a server that has no such list is reached all the same.
+
+        Clouds have none: they are asked without credentials, which shows that there is a way to them.
+
+        Raises:
+            Failure: There is no connection, or the key is refused.
+        """
+        settings = self._settings
+        seconds = settings.connect_timeout_seconds
+        headers = {"anthropic-version": "2023-06-01", "x-api-key": settings.api_key}
+        is_cloud = settings.provider != "anthropic"
+        if is_cloud:
+            headers = {}
+        elif settings.auth_token:
+            headers = {"authorization": f"Bearer {settings.auth_token}"}
+        try:
+            async with _http_client(settings) as client:
+                answer = await client.get(f"{settings.url}/v1/models", headers=headers, timeout=seconds)
+        except httpx2.TransportError as error:
+            raise self._of_transport(error, seconds) from error
+        if answer.status_code in {_UNAUTHORIZED, _FORBIDDEN} and not is_cloud:
+            raise failures.of_status(
+                settings,
+                answer.status_code,
+                kind="authentication_error",
+                message="the key is refused",
+                headers=answer.headers,
+                now=self._clock.now(),
+            )
+        return f"reached (HTTP {answer.status_code})"
+
     async def close(self) -> None:
-        await self._client.close()
+        await self._platform.client.close()
 
     def _checked(self, event: Any) -> dict[str, Any]:
         if not isinstance(event, dict):
@@ -84,7 +116,10 @@ class Wire:
 
     def _of_status(self, error: anthropic.APIStatusError) -> failures.Failure:
         # Without a message of the API's own the body may be any page.
-        message = (error.api_message or error.response.reason_phrase or "no reason given")[:_MAX_MESSAGE_CHARACTERS]
+        if error.status_code in {_UNAUTHORIZED, _FORBIDDEN}:
+            self._platform.forget()
+        told = error.api_message or _amazons_message(error.body) or error.response.reason_phrase
+        message = (told or "no reason given")[:_MAX_MESSAGE_CHARACTERS]
         return failures.of_status(
             self._settings,
             error.status_code,
@@ -114,6 +149,11 @@ class Wire:
                 is_passing=False,
             )
         return failures.unreachable(settings, _cause_of(error) + self._by_way_of)
+
+
+def _amazons_message(body: object) -> str:
+    values = body if isinstance(body, dict) else {}
+    return str(values.get("message") or values.get("Message") or "")
 
 
 def _cause_of(error: BaseException) -> str:

@@ -7,8 +7,9 @@ import click
 from atmos_ai_sidecar.errors import InvalidFieldError, NotFoundError
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
-from atmos_ai_sidecar.terminal.commands.exec import write_file
 from atmos_ai_sidecar.terminal.commands.tree import Command
+from atmos_ai_sidecar.terminal.commands.wrapper import install_wrapper, installed_wrapper, what_is_missing
+from atmos_ai_sidecar.terminal.output_file import OutputFile
 from atmos_ai_sidecar.terminal.render.palette import Palette, visible
 
 CUSTOM_COMMAND = """\
@@ -49,12 +50,18 @@ class Change:
 
 @click.command("init", cls=Command)
 @click.option("-y", "--yes", is_flag=True, help="Write without asking.")
+@click.option("--wrapper", metavar="DIR", help="Instead, put a wrapper named atmos into DIR.")
 @click.pass_obj
-async def init(context: CommandContext, *, yes: bool) -> int:
+async def init(context: CommandContext, *, yes: bool, wrapper: str | None) -> int:
     """Set this project up: the command `atmos ai sidecar`, and an `ai:` section where there is none.
 
     Shows every change first and asks. Nothing else in your files is touched.
+
+    With --wrapper no project is needed: in a folder that stands on PATH before the real atmos, it makes
+    `atmos ai chat | ask | exec | sessions | …` start this assistant; all other commands stay Atmos' own.
     """
+    if wrapper is not None:
+        return _install_wrapper(context, context.path(wrapper).absolute())
     file = context.services.find_project(context.run, context.options)
     if not file:
         raise NotFoundError(
@@ -72,6 +79,14 @@ async def init(context: CommandContext, *, yes: bool) -> int:
         context.writer.say(f"Wrote {change.path}.")
     context.writer.say("This project is set up." if changes else "This project is set up already; nothing to write.")
     context.writer.say("Type `atmos-ai chat`, or `atmos ai sidecar -- chat`.")
+    return exit_codes.DONE
+
+
+def _install_wrapper(context: CommandContext, directory: Path) -> int:
+    link = install_wrapper(directory, installed_wrapper())
+    context.writer.say(f"{link} leads to the wrapper. Remove it to be without.")
+    missing = what_is_missing(link, context.environment)
+    context.writer.say(missing or "Type `atmos ai chat`.")
     return exit_codes.DONE
 
 
@@ -126,4 +141,4 @@ def _write(change: Change, *, umask: int) -> None:
             change.path.parent.chmod(0o777 & ~umask)
     except OSError as error:
         raise InvalidFieldError(str(change.path.parent), f"cannot be created: {error.strerror}") from error
-    write_file(change.path, change.new, umask=umask)
+    OutputFile(path=change.path, umask=umask, option="file").write(change.new)

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -149,7 +150,7 @@ func (s *stream) receive() {
 		response, err := s.grpc.Recv()
 		if err != nil {
 			how := streamEnd(err)
-			how.unserved = s.received.Load() == 0 && status.Code(err) == codes.Canceled
+			how.unserved = s.received.Load() == 0 && (status.Code(err) == codes.Canceled || isLeaving(err))
 			s.finish(how)
 			return
 		}
@@ -172,6 +173,16 @@ func streamEnd(err error) end {
 		return end{lost: errors.New(said.Message())}
 	}
 	return end{code: exitLost, message: "the assistant refused the command: " + said.Message()}
+}
+
+// isLeaving tells whether the sidecar has refused a call because it is about to end.
+func isLeaving(err error) bool {
+	for _, detail := range status.Convert(err).Details() {
+		if known, isKnown := detail.(*errdetails.ErrorInfo); isKnown && known.GetReason() == "SHUTTING_DOWN" {
+			return true
+		}
+	}
+	return false
 }
 
 // apply does the fields of a response in the order of their numbers.
@@ -210,6 +221,9 @@ func (s *stream) apply(response *sidecarv1.RunResponse) (how end, isEnd bool) {
 	}
 	if response.GetResumeToken() != "" {
 		s.runner.resumeToken = response.GetResumeToken()
+	}
+	if response.Farewell != nil {
+		s.runner.farewell.Store(&response.Farewell)
 	}
 	if response.ExitCode != nil {
 		return end{clean: true, code: int(response.GetExitCode())}, true

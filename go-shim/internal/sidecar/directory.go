@@ -24,6 +24,11 @@ const (
 // makePrivateDirectory makes a new folder that only this user can enter, and proves it. Places that are missing, not
 // writable or too long are passed over; a place that somebody else could have prepared is an error.
 func makePrivateDirectory() (string, error) {
+	return makePrivate(randomHex(4), false)
+}
+
+// makePrivate makes a folder with that name, of at most 8 bytes, where sockets can be; it may be one of ours already.
+func makePrivate(name string, mayExist bool) (string, error) {
 	var passed []string
 	for _, base := range directoryBases() {
 		if len(base)+leafBytes > maxSocketPath {
@@ -41,8 +46,8 @@ func makePrivateDirectory() (string, error) {
 		if err := provePrivate(base); err != nil {
 			return "", &StartError{What: err.Error(), Remedy: "look at who made it; remove it when it is yours, then try again"}
 		}
-		leaf := filepath.Join(base, randomHex(4))
-		if err := makeFolder(leaf); err != nil {
+		leaf := filepath.Join(base, name)
+		if err := makeFolder(leaf); err != nil && !(mayExist && errors.Is(err, os.ErrExist)) {
 			passed = append(passed, err.Error())
 			continue
 		}

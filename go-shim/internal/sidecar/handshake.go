@@ -30,6 +30,16 @@ type bootstrap struct {
 	ClientName       string `json:"client_name"`
 	ClientVersion    string `json:"client_version"`
 	LogLevel         string `json:"log_level"`
+	// Warm is nil for a sidecar that ends with this process.
+	Warm *warmth `json:"warm,omitempty"`
+}
+
+// warmth is the bootstrap's part for a sidecar that stays.
+type warmth struct {
+	IdleSeconds float64 `json:"idle_seconds"`
+	Directory   string  `json:"directory"`
+	Name        string  `json:"name"`
+	Project     string  `json:"project"`
 }
 
 func (b bootstrap) line() ([]byte, error) {

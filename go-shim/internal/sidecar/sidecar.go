@@ -28,18 +28,22 @@ type Options struct {
 	Directory string
 	// Environment as NAME=VALUE entries; PYTHON* is dropped.
 	Environment []string
+	// Arguments of the command that will run; some need a sidecar of their own.
+	Arguments []string
 }
 
 // Sidecar is a running sidecar that has proved who it is. Stop or Release must be called.
 type Sidecar struct {
-	process    *process
+	process    *process // nil for a warm one that another shim has started
+	isWarm     bool
 	connection *grpc.ClientConn
 	// ServerVersion is the version of the Python package.
 	ServerVersion string
 }
 
-// Start finds Python, starts a sidecar, and returns when it has answered with the identity that it announced. When it
-// fails, nothing is left behind and the error is a *StartError, or the context's own error when that was cancelled.
+// Start finds Python, starts a sidecar, and returns when it has answered with the identity that it announced; where the
+// user keeps sidecars warm, it attaches to one that is there. When it fails, nothing is left behind and the error is a
+// *StartError, or the context's own error when that was cancelled.
 func Start(ctx context.Context, options Options) (*Sidecar, error) {
 	timeout, err := startTimeout()
 	if err != nil {
@@ -51,13 +55,33 @@ func Start(ctx context.Context, options Options) (*Sidecar, error) {
 	if err != nil {
 		return nil, err
 	}
+	idle, err := keepWarm(options.Environment)
+	if err != nil {
+		return nil, err
+	}
+	if idle == 0 || !mayShare(options.Arguments, options.Environment) {
+		return launch(ctx, options, python, nil)
+	}
+	place, err := newWarmPlace(options.Directory, options.Version, python, idle)
+	if err != nil {
+		return nil, err
+	}
+	peer, err := startWarm(ctx, place, func(warm *warmth) (*Sidecar, error) { return launch(ctx, options, python, warm) })
+	if peer == nil && err == nil {
+		return launch(ctx, options, python, nil)
+	}
+	return peer, err
+}
+
+// launch starts a sidecar: one that stays for later runs, or one that ends with this process.
+func launch(ctx context.Context, options Options, python Python, warm *warmth) (*Sidecar, error) {
 	directory, err := makePrivateDirectory()
 	if err != nil {
 		return nil, err
 	}
 	hello := bootstrap{
 		Magic: magic, ProtocolVersions: []int{protocolVersion}, Token: randomHex(32), SocketDirectory: directory,
-		ParentPID: os.Getpid(), ClientName: "atmos-ai", ClientVersion: options.Version, LogLevel: logLevel(),
+		ParentPID: os.Getpid(), ClientName: "atmos-ai", ClientVersion: options.Version, LogLevel: logLevel(), Warm: warm,
 	}
 	child, err := spawn(python, options, directory, hello)
 	if err != nil {
@@ -112,20 +136,31 @@ func meet(ctx context.Context, child *process, hello bootstrap) (*Sidecar, error
 		}
 		return nil, err
 	}
-	return &Sidecar{process: child, connection: connection, ServerVersion: answer.ServerVersion}, nil
+	return &Sidecar{process: child, isWarm: hello.Warm != nil, connection: connection, ServerVersion: answer.ServerVersion}, nil
 }
 
 // Connection is authenticated with the owner's token.
 func (s *Sidecar) Connection() *grpc.ClientConn { return s.connection }
 
-// WaitExit waits at most limit for the process to end and says how it did; empty when it still runs.
+// IsWarm tells whether the sidecar serves other runs too, and outlives this one.
+func (s *Sidecar) IsWarm() bool { return s.isWarm }
+
+// WaitExit waits at most limit for the process to end and says how it did; empty when it still runs or nobody can tell.
 func (s *Sidecar) WaitExit(limit time.Duration) string {
+	if s.process == nil {
+		return ""
+	}
 	s.process.waitDone(limit)
 	return s.process.exit()
 }
 
 // LastWords is the end of what the sidecar wrote to its stderr, made safe for a terminal.
-func (s *Sidecar) LastWords() string { return tail(s.process.lastWords()) }
+func (s *Sidecar) LastWords() string {
+	if s.process == nil {
+		return ""
+	}
+	return tail(s.process.lastWords())
+}
 
 // IsHealthy asks the sidecar whether it is alive; an answer of any kind in time counts.
 func (s *Sidecar) IsHealthy(ctx context.Context, limit time.Duration) bool {
@@ -135,14 +170,23 @@ func (s *Sidecar) IsHealthy(ctx context.Context, limit time.Duration) bool {
 	return status.Code(err) != codes.DeadlineExceeded
 }
 
-// Stop ends the sidecar: life line and SIGTERM, 3 s, SIGKILL. Nothing of it is left when Stop returns.
+// Stop ends the sidecar: life line and SIGTERM, 3 s, SIGKILL. Nothing of it is left when Stop returns. A warm one only
+// loses this run: others may be at work in it.
 func (s *Sidecar) Stop() {
 	_ = s.connection.Close()
-	s.process.stop()
+	switch {
+	case !s.isWarm:
+		s.process.stop()
+	case s.process != nil:
+		s.process.release()
+	}
 }
 
-// Release lets go of a sidecar that has answered to the end; it notices and leaves by itself, at most 5 s later.
+// Release lets go of a sidecar that has answered to the end; it notices and leaves by itself, at most 5 s later, or
+// stays when it is warm.
 func (s *Sidecar) Release() {
 	_ = s.connection.Close()
-	s.process.release()
+	if s.process != nil {
+		s.process.release()
+	}
 }

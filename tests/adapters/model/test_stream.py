@@ -485,6 +485,15 @@ async def test_what_is_not_configured_is_found_before_any_request(changes: dict[
     assert caught.value.remedy
 
 
+async def test_custom_headers_are_those_of_the_run_and_of_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "X-Team: another\nX-Leak: sesame")
+    async with api.messages_api(api.answer("ok")) as server:
+        await ask(server, environment={"ANTHROPIC_CUSTOM_HEADERS": "X-Team: ours\nX-More: a: b\nnothing"})
+    headers = server.requests[0].headers
+    assert (headers["x-team"], headers["x-more"]) == ("ours", "a: b")
+    assert "x-leak" not in headers
+
+
 def test_a_description_has_no_secrets() -> None:
     settings = settings_for("http://ada:hunter2@models.invalid/v1/")
     description = AnthropicModel(settings, SystemClock()).describe()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from atmos_ai_sidecar.adapters.sqlite.migrations import MIGRATIONS
+from atmos_ai_sidecar.domain.audit import AuditRow
 from atmos_ai_sidecar.domain.events import TextDelta
 from atmos_ai_sidecar.domain.messages import ToolCall
 from atmos_ai_sidecar.domain.requests import Answer
@@ -20,6 +21,7 @@ DUMPS = Path(__file__).with_name("versions")
 VERSIONS = [step.version for step in MIGRATIONS[:-1]]
 WITH_LATER_TABLES = 4
 """From this version on the dumps hold tool outputs and a summary."""
+WITH_AUDIT = 5
 BEFORE_DATA_CHANGES = [version for version in VERSIONS if any(step.changes_data for step in MIGRATIONS[version:])]
 
 
@@ -55,6 +57,9 @@ async def test_a_database_of_an_earlier_version_keeps_its_data(opened: Opened, p
             assert compaction is not None
             assert compaction.summary == "They asked for subnets."
             assert (await store.compaction_usage(session.id)).input_tokens == 7
+        if version >= WITH_AUDIT:
+            entry = AuditRow(chain="chain-1", number=1, entry='{"what":"test"}', code="c0de")
+            assert list(await store.audit_rows("chain-1", after=0, limit=10)) == [entry]
         (added,) = await store.append_messages(session.id, [replace(user("Thanks"), author="ada")])
         assert added.author == "ada"
         assert (await store.newest_messages(session.id, 1))[0] == added

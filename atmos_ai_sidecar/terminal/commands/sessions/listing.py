@@ -12,7 +12,6 @@ from atmos_ai_sidecar.terminal.commands.context import CommandContext
 from atmos_ai_sidecar.terminal.commands.tree import Command
 from atmos_ai_sidecar.terminal.render.tables import age, table
 
-DEFAULT_LIMIT = 10
 _FIELDS = ("id", "name", "project_path", "model", "provider", "message_count", "created_at", "updated_at", "author")
 PAGE = 1000
 
@@ -27,7 +26,9 @@ PAGE = 1000
     show_default=True,
     help="How to print them.",
 )
-@click.option("--all", "shows_all", is_flag=True, help=f"All of them, not only the {DEFAULT_LIMIT} newest.")
+@click.option(
+    "--all", "shows_all", is_flag=True, help="All of them, not only the newest (ai.sessions.max_sessions, 10)."
+)
 @click.pass_obj
 async def list_sessions(context: CommandContext, output_format: str, *, shows_all: bool) -> int:
     """List sessions, the one that changed last first.
@@ -42,7 +43,7 @@ async def list_sessions(context: CommandContext, output_format: str, *, shows_al
 async def print_sessions(context: CommandContext, *, output_format: str, shows_all: bool) -> int:
     """Prints the newest sessions, or all of them."""
     async with context.open_workspace(needs_trust=False) as workspace:
-        page = await workspace.sessions.list(limit=PAGE if shows_all else DEFAULT_LIMIT)
+        page = await workspace.sessions.list(limit=PAGE if shows_all else workspace.sessions.listed)
         found = [*page.sessions]
         while shows_all and page.next_cursor:
             page = await workspace.sessions.list(limit=PAGE, cursor=page.next_cursor)

@@ -256,7 +256,9 @@ func (x *MintClientTokenResponse) GetToken() string {
 type ShutdownRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// grace is how long running calls may take to end; absent means 3 s, more than 4 s means 4 s.
-	Grace         *durationpb.Duration `protobuf:"bytes,1,opt,name=grace,proto3" json:"grace,omitempty"`
+	Grace *durationpb.Duration `protobuf:"bytes,1,opt,name=grace,proto3" json:"grace,omitempty"`
+	// only_when_idle leaves a sidecar alone that answers another call or runs a turn.
+	OnlyWhenIdle  bool `protobuf:"varint,2,opt,name=only_when_idle,json=onlyWhenIdle,proto3" json:"only_when_idle,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -298,9 +300,18 @@ func (x *ShutdownRequest) GetGrace() *durationpb.Duration {
 	return nil
 }
 
+func (x *ShutdownRequest) GetOnlyWhenIdle() bool {
+	if x != nil {
+		return x.OnlyWhenIdle
+	}
+	return false
+}
+
 // ShutdownResponse is sent before the sidecar ends.
 type ShutdownResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// accepted is false when only_when_idle was asked for and the sidecar is not.
+	Accepted      bool `protobuf:"varint,1,opt,name=accepted,proto3" json:"accepted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -335,6 +346,13 @@ func (*ShutdownResponse) Descriptor() ([]byte, []int) {
 	return file_atmos_ai_sidecar_v1_sidecar_service_proto_rawDescGZIP(), []int{5}
 }
 
+func (x *ShutdownResponse) GetAccepted() bool {
+	if x != nil {
+		return x.Accepted
+	}
+	return false
+}
+
 var File_atmos_ai_sidecar_v1_sidecar_service_proto protoreflect.FileDescriptor
 
 const file_atmos_ai_sidecar_v1_sidecar_service_proto_rawDesc = "" +
@@ -355,10 +373,12 @@ const file_atmos_ai_sidecar_v1_sidecar_service_proto_rawDesc = "" +
 	"\x04role\x18\b \x01(\tR\x04role\"\x18\n" +
 	"\x16MintClientTokenRequest\"/\n" +
 	"\x17MintClientTokenResponse\x12\x14\n" +
-	"\x05token\x18\x01 \x01(\tR\x05token\"B\n" +
+	"\x05token\x18\x01 \x01(\tR\x05token\"h\n" +
 	"\x0fShutdownRequest\x12/\n" +
-	"\x05grace\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x05grace\"\x12\n" +
-	"\x10ShutdownResponse2\xc9\x02\n" +
+	"\x05grace\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x05grace\x12$\n" +
+	"\x0eonly_when_idle\x18\x02 \x01(\bR\fonlyWhenIdle\".\n" +
+	"\x10ShutdownResponse\x12\x1a\n" +
+	"\baccepted\x18\x01 \x01(\bR\baccepted2\xc9\x02\n" +
 	"\x0eSidecarService\x12k\n" +
 	"\rGetServerInfo\x12).atmos_ai_sidecar.v1.GetServerInfoRequest\x1a*.atmos_ai_sidecar.v1.GetServerInfoResponse\"\x03\x90\x02\x01\x12l\n" +
 	"\x0fMintClientToken\x12+.atmos_ai_sidecar.v1.MintClientTokenRequest\x1a,.atmos_ai_sidecar.v1.MintClientTokenResponse\x12\\\n" +

@@ -1,0 +1,83 @@
+"""A completion script for bash, from 3.2 on."""
+
+import click
+
+from atmos_ai_sidecar.terminal.completion.words import Flag, Place, ValueKind, common_flags, places
+
+_TEMPLATE = """\
+# bash completion for {program}; made by `{program} completion bash`
+_{function}() {{
+    local cur=${{COMP_WORDS[COMP_CWORD]}} prev= path= word i skip=
+    COMPREPLY=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        word=${{COMP_WORDS[i]}}
+        [[ $word == = ]] && continue
+        prev=$word
+        if [[ -n $skip ]]; then skip=; continue; fi
+        case "$path $word" in
+{deeper}
+            {valued}) skip=1 ;;
+        esac
+    done
+    [[ $cur == = ]] && cur=
+    if [[ -n $skip ]]; then
+        case "$path $prev" in
+{values}
+        esac
+        return
+    fi
+    if [[ $cur == -* ]]; then
+        case "$path" in
+{flags}
+        esac
+        return
+    fi
+    case "$path" in
+{commands}
+    esac
+}}
+complete -F _{function} {program}
+"""
+
+
+def script(tree: click.Command, program: str) -> str:
+    """The script for a command tree; what it completes is a fact of this version, and nothing is run for it."""
+    found = list(places(tree))
+    everywhere = [(f"*\\ {name}", flag) for flag in common_flags() for name in flag.names]
+    own = [(f'"{place.path} {name}"', flag) for place in found for flag in place.flags for name in flag.names]
+    valued = [(pattern, flag) for pattern, flag in (*own, *everywhere) if flag.kind is not ValueKind.NONE]
+    return _TEMPLATE.format(
+        program=program,
+        function=program.replace("-", "_"),
+        deeper="\n".join(
+            f'            "{place.path} {name}") path="{f"{place.path} {name}".strip()}" ;;'
+            for place in found
+            for name, _ in place.commands
+        ),
+        valued=" | ".join(pattern for pattern, _ in valued),
+        values="\n".join(f"            {pattern}) {_value(flag)} ;;" for pattern, flag in valued),
+        flags="\n".join(f'            "{place.path}") {_words(_flag_names(place))} ;;' for place in found),
+        commands="\n".join(
+            f'        "{place.path}") {_words([name for name, _ in place.commands] or list(place.choices))} ;;'
+            for place in found
+            if place.commands or place.choices
+        ),
+    )
+
+
+def _flag_names(place: Place) -> list[str]:
+    return [name for flag in (*place.flags, *common_flags()) for name in flag.names]
+
+
+def _value(flag: Flag) -> str:
+    if flag.kind is ValueKind.CHOICE:
+        return _words(list(flag.choices))
+    if flag.kind is ValueKind.FILE:
+        return 'COMPREPLY=($(compgen -f -- "$cur"))'
+    if flag.kind is ValueKind.DIRECTORY:
+        return 'COMPREPLY=($(compgen -d -- "$cur"))'
+    return ":"
+
+
+def _words(words: list[str]) -> str:
+    return f"COMPREPLY=($(compgen -W '{' '.join(words)}' -- \"$cur\"))"

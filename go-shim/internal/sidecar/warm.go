@@ -1,0 +1,198 @@
+//go:build linux || darwin
+
+package sidecar
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	sidecarv1 "github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1"
+)
+
+const (
+	answerLimit   = time.Second // for a warm sidecar to say who it is
+	replaceLimit  = 6 * time.Second
+	lockPause     = 10 * time.Millisecond
+	maxStateBytes = 64 * 1024
+)
+
+// warmPlace is where the warm sidecar of one project leaves word of itself: a lock that it holds for life, which is the
+// truth, and a file that says where to dial. A third file is locked by who starts one, so that racing starts make one.
+type warmPlace struct {
+	warmth
+	version string
+}
+
+// warmState is what a warm sidecar says of itself.
+type warmState struct {
+	Address       string `json:"address"`
+	InstanceID    string `json:"instance_id"`
+	PID           int    `json:"pid"`
+	ProcessStart  string `json:"process_start"`
+	ServerVersion string `json:"server_version"`
+	Token         string `json:"token"`
+}
+
+var (
+	errNotWarm = errors.New("there is no warm sidecar")
+	errOther   = errors.New("the warm sidecar is of another version and busy")
+)
+
+// newWarmPlace makes the folder of the warm sidecars' files.
+func newWarmPlace(directory, version string, python Python, idle time.Duration) (*warmPlace, error) {
+	folder, err := makePrivate("warm", true)
+	if err != nil {
+		return nil, err
+	}
+	project := projectOf(directory)
+	return &warmPlace{
+		version: version,
+		warmth:  warmth{IdleSeconds: idle.Seconds(), Directory: folder, Name: nameOf(project, python), Project: project},
+	}, nil
+}
+
+func (w *warmPlace) path(extension string) string {
+	return filepath.Join(w.Directory, w.Name+"."+extension)
+}
+
+// attach connects to the project's warm sidecar. The error is errNotWarm when there is none, and errOther when there is
+// one that must be left alone.
+func (w *warmPlace) attach(ctx context.Context) (*Sidecar, error) {
+	state, err := w.read()
+	if err != nil || !w.isHeld() || processStart(state.PID) != state.ProcessStart {
+		return nil, errNotWarm
+	}
+	path, isUnix := strings.CutPrefix(state.Address, "unix://")
+	if !isUnix || provePrivate(filepath.Dir(path)) != nil {
+		return nil, errNotWarm
+	}
+	connection, err := dial(path, state.Token)
+	if err != nil {
+		return nil, errNotWarm
+	}
+	peer := &Sidecar{isWarm: true, connection: connection, ServerVersion: state.ServerVersion}
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
+	client := sidecarv1.NewSidecarServiceClient(connection)
+	server, err := client.GetServerInfo(ctx, &sidecarv1.GetServerInfoRequest{})
+	switch {
+	case err != nil && w.isHeld():
+		err = errOther // it lives and does not answer: whose fault that is, another run cannot tell
+	case err != nil || server.GetInstanceId() != state.InstanceID:
+		err = errNotWarm
+	case server.GetServerVersion() != w.version:
+		err = w.replace(ctx, client)
+	}
+	if err != nil {
+		_ = connection.Close()
+		return nil, err
+	}
+	return peer, nil
+}
+
+// replace ends a sidecar of another version, unless it is at work.
+func (w *warmPlace) replace(ctx context.Context, client sidecarv1.SidecarServiceClient) error {
+	answer, err := client.Shutdown(ctx, &sidecarv1.ShutdownRequest{OnlyWhenIdle: true})
+	if err == nil && !answer.GetAccepted() {
+		return errOther
+	}
+	for deadline := time.Now().Add(replaceLimit); w.isHeld(); time.Sleep(lockPause) {
+		if time.Now().After(deadline) {
+			return errOther
+		}
+	}
+	return errNotWarm
+}
+
+// read returns what the file says; it must be ours, private and no link.
+func (w *warmPlace) read() (warmState, error) {
+	var state warmState
+	file, err := os.OpenFile(w.path("json"), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return state, err
+	}
+	defer func() { _ = file.Close() }()
+	var found unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &found); err != nil {
+		return state, err
+	}
+	if int(found.Uid) != os.Getuid() || found.Mode&0o077 != 0 || found.Mode&unix.S_IFMT != unix.S_IFREG {
+		return state, fmt.Errorf("%s is not private", file.Name())
+	}
+	text, err := io.ReadAll(io.LimitReader(file, maxStateBytes))
+	if err != nil {
+		return state, err
+	}
+	return state, json.Unmarshal(text, &state)
+}
+
+// isHeld tells whether a living sidecar holds the lock.
+func (w *warmPlace) isHeld() bool {
+	lock, err := os.OpenFile(w.path("lock"), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = lock.Close() }()
+	return errors.Is(unix.Flock(int(lock.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+}
+
+// begin waits until no other shim starts a sidecar for the project. The returned function lets the next one go.
+func (w *warmPlace) begin(ctx context.Context) (func(), error) {
+	lock, err := os.OpenFile(w.path("start"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
+			return func() { _ = lock.Close() }, nil
+		}
+		select {
+		case <-ctx.Done():
+			_ = lock.Close()
+			return nil, errTimeout(ctx)
+		case <-time.After(lockPause):
+		}
+	}
+}
+
+// clean removes what a sidecar that died left behind: its file and, when it is a private folder with nothing but the
+// socket, its folder. No process is touched.
+func (w *warmPlace) clean() {
+	state, err := w.read()
+	if err == nil {
+		path := strings.TrimPrefix(state.Address, "unix://")
+		if folder := filepath.Dir(path); filepath.IsAbs(path) && provePrivate(folder) == nil {
+			_ = os.Remove(path)
+			_ = os.Remove(folder)
+		}
+	}
+	_ = os.Remove(w.path("json"))
+}
+
+// startWarm attaches to the project's warm sidecar, or starts it. It returns nil when this run needs one of its own.
+func startWarm(ctx context.Context, place *warmPlace, start func(*warmth) (*Sidecar, error)) (*Sidecar, error) {
+	if peer, err := place.attach(ctx); err == nil || errors.Is(err, errOther) {
+		return peer, nil
+	}
+	done, err := place.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if peer, err := place.attach(ctx); err == nil || errors.Is(err, errOther) {
+		return peer, nil
+	}
+	if !place.isHeld() {
+		place.clean()
+	}
+	return start(&place.warmth)
+}

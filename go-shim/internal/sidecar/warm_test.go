@@ -1,0 +1,216 @@
+//go:build linux
+
+package sidecar
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"google.golang.org/grpc"
+
+	sidecarv1 "github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1"
+)
+
+// standing is a warm sidecar in this process: a lock, a file and a server.
+type standing struct {
+	sidecarv1.UnimplementedSidecarServiceServer
+	place    *warmPlace
+	lock     *os.File
+	instance string
+	version  string
+	isBusy   bool
+}
+
+func (s *standing) GetServerInfo(context.Context, *sidecarv1.GetServerInfoRequest) (*sidecarv1.GetServerInfoResponse, error) {
+	return &sidecarv1.GetServerInfoResponse{InstanceId: s.instance, ServerVersion: s.version}, nil
+}
+
+func (s *standing) Shutdown(_ context.Context, request *sidecarv1.ShutdownRequest) (*sidecarv1.ShutdownResponse, error) {
+	if s.isBusy && request.GetOnlyWhenIdle() {
+		return &sidecarv1.ShutdownResponse{}, nil
+	}
+	_ = s.lock.Close()
+	return &sidecarv1.ShutdownResponse{Accepted: true}, nil
+}
+
+func stand(t *testing.T) *standing {
+	t.Helper()
+	t.Setenv("XDG_RUNTIME_DIR", shortDirectory(t))
+	place, err := newWarmPlace(t.TempDir(), "1", Python{Path: "/python"}, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, err := makePrivateDirectory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(folder, "s.sock")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock, err := os.OpenFile(place.path("lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	s := &standing{place: place, lock: lock, instance: "i", version: "1"}
+	server := grpc.NewServer()
+	sidecarv1.RegisterSidecarServiceServer(server, s)
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { server.Stop(); _ = lock.Close() })
+	s.announce(t, func(map[string]any) {})
+	return s
+}
+
+func (s *standing) announce(t *testing.T, change func(map[string]any)) {
+	t.Helper()
+	folders, err := filepath.Glob(filepath.Join(filepath.Dir(s.place.Directory), "*", "s.sock"))
+	if err != nil || len(folders) != 1 {
+		t.Fatal(folders, err)
+	}
+	values := map[string]any{
+		"address": "unix://" + folders[0], "instance_id": "i", "pid": os.Getpid(), "process_start": processStart(os.Getpid()),
+		"server_version": "1", "token": "t",
+	}
+	change(values)
+	text, err := json.Marshal(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.place.path("json"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *standing) expect(t *testing.T, want error) {
+	t.Helper()
+	peer, err := s.place.attach(t.Context())
+	if peer != nil {
+		defer peer.Stop()
+	}
+	if !errors.Is(err, want) || (peer == nil) != (want != nil) {
+		t.Errorf("got %v, want %v", err, want)
+	}
+}
+
+func TestAttachFindsTheOneThatHoldsTheLock(t *testing.T) {
+	s := stand(t)
+	s.expect(t, nil)
+	_ = s.lock.Close()
+	s.expect(t, errNotWarm)
+}
+
+func TestAttachBelievesNoFileThatIsNotPrivateAndTrue(t *testing.T) {
+	s := stand(t)
+	for name, change := range map[string]func(map[string]any){
+		"instance":      func(v map[string]any) { v["instance_id"] = "another" },
+		"process":       func(v map[string]any) { v["process_start"] = "1" },
+		"address":       func(v map[string]any) { v["address"] = "tcp://127.0.0.1:1" },
+		"public folder": func(v map[string]any) { v["address"] = "unix:///tmp/s.sock" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.announce(t, change)
+			s.expect(t, errNotWarm)
+		})
+	}
+	s.announce(t, func(map[string]any) {})
+	if err := os.Chmod(s.place.path("json"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.expect(t, errNotWarm)
+	if err := os.Rename(s.place.path("json"), s.place.path("moved")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(s.place.path("moved"), s.place.path("json")); err != nil {
+		t.Fatal(err)
+	}
+	s.expect(t, errNotWarm)
+}
+
+func TestAnotherVersionIsReplacedWhenIdleAndLeftAloneWhenBusy(t *testing.T) {
+	s := stand(t)
+	s.version, s.isBusy = "0", true
+	s.expect(t, errOther)
+	if !s.place.isHeld() {
+		t.Error("it was ended")
+	}
+	s.isBusy = false
+	s.expect(t, errNotWarm)
+	if s.place.isHeld() {
+		t.Error("it still stands")
+	}
+}
+
+func TestWarmthIsTheUsersChoiceAlone(t *testing.T) {
+	home := t.TempDir()
+	for name, test := range map[string]struct {
+		environment []string
+		want        time.Duration
+		fails       bool
+	}{
+		"nothing":     {nil, 0, false},
+		"a time":      {[]string{"ATMOS_AI_KEEP_WARM=10m"}, 10 * time.Minute, false},
+		"seconds":     {[]string{"ATMOS_AI_KEEP_WARM=30"}, 30 * time.Second, false},
+		"off":         {[]string{"ATMOS_AI_KEEP_WARM=off"}, 0, false},
+		"the last":    {[]string{"ATMOS_AI_KEEP_WARM=1m", "ATMOS_AI_KEEP_WARM=2m"}, 2 * time.Minute, false},
+		"under CI":    {[]string{"ATMOS_AI_KEEP_WARM=10m", "CI=1"}, 0, false},
+		"CI is false": {[]string{"ATMOS_AI_KEEP_WARM=10m", "CI=false"}, 10 * time.Minute, false},
+		"no time":     {[]string{"ATMOS_AI_KEEP_WARM=soon"}, 0, true},
+		"negative":    {[]string{"ATMOS_AI_KEEP_WARM=-1s"}, 0, true},
+		"too long":    {[]string{"ATMOS_AI_KEEP_WARM=1000h"}, 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := keepWarm(append([]string{"HOME=" + home}, test.environment...))
+			if got != test.want || (err != nil) != test.fails {
+				t.Error(got, err)
+			}
+		})
+	}
+}
+
+func TestProjectIsTheNearestFolderWithAtmosYAML(t *testing.T) {
+	root, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner := filepath.Join(root, "git", "project", "stacks")
+	if err := os.MkdirAll(filepath.Join(inner, "deep"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got := projectOf(inner); got != inner {
+		t.Errorf("without anything: %s", got)
+	}
+	if err := os.Mkdir(filepath.Join(root, "git", ".git"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got := projectOf(inner); got != filepath.Join(root, "git") {
+		t.Errorf("with git: %s", got)
+	}
+	if err := os.WriteFile(filepath.Join(root, "git", "project", "atmos.yaml"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := projectOf(filepath.Join(inner, "deep")); got != filepath.Join(root, "git", "project") {
+		t.Errorf("with atmos.yaml: %s", got)
+	}
+}
+
+func TestRunsThatChooseTheirProjectOtherwiseShareNothing(t *testing.T) {
+	for _, arguments := range [][]string{{"--chdir", "x", "chat"}, {"chat", "--config=x"}, {"-C", "x"}, {"sidecar", "stop"}} {
+		if mayShare(arguments, nil) {
+			t.Errorf("%q shares", arguments)
+		}
+	}
+	if mayShare([]string{"chat"}, []string{"ATMOS_BASE_PATH=x"}) || !mayShare([]string{"chat"}, []string{"ATMOS_BASE_PATH="}) {
+		t.Error("ATMOS_BASE_PATH is not heeded")
+	}
+}
