@@ -125,13 +125,10 @@ class Chat:
         Raises:
             TurnInProgressError: Another process runs a turn in it.
         """
-        clock = self._parts.clock
-        try:
-            await patiently(clock, lambda: self._journal.begin_turn(session_id, turn_id, self._owner))
-        except TurnInProgressError:
-            if self._neighbours is None or await self._neighbours.is_running(session_id):
-                raise
-            await patiently(clock, lambda: self._journal.begin_turn(session_id, turn_id, self._owner))
+        clock, neighbours = self._parts.clock, self._neighbours
+        if neighbours is not None:
+            await patiently(clock, lambda: neighbours.is_running(session_id))
+        await patiently(clock, lambda: self._journal.begin_turn(session_id, turn_id, self._owner))
 
     async def _checked_budgets(self, session: Session, model: str, max_cost_usd: float | None) -> Sequence[Budget]:
         """The budgets of a turn, none of them used up.
