@@ -1,6 +1,9 @@
 """Two sidecars of a team: processes, folders and people of their own, one project on one PostgreSQL."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +11,8 @@ from atmos_ai_sidecar.demo.offline_model.process import OfflineModelProcess
 from atmos_ai_sidecar.v1 import chat_service_pb2
 from tests.e2e.conftest import Project
 from tests.faults.conversations import Client, refusal
-from tests.faults.teams import Team, team_of, working
+from tests.faults.teams import other_machine, query, share
+from tests.sidecar_process import sidecar_process
 
 pytestmark = pytest.mark.e2e
 
@@ -18,16 +22,43 @@ TERMINATE = """
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team:
+    """Two people with the project at different places, who share one database."""
+
+    url: str
+    ada: Project
+    bob: Project
+
+
 @pytest.fixture
-def team(project: Project, model: OfflineModelProcess, new_database: Callable[[], str]) -> Team:
-    return team_of(project, new_database)
+def team(project: Project, model: OfflineModelProcess, new_database: Callable[[], str], tmp_path: Path) -> Team:
+    url = new_database()
+    share(project, url)
+    elsewhere = other_machine(project, tmp_path / "elsewhere" / "infra")
+    # The variable that getpass takes first.
+    ada, bob = (
+        replace(machine, environment={**project.environment, "LOGNAME": name})
+        for machine, name in ((project, "ada"), (elsewhere, "bob"))
+    )
+    return Team(url=url, ada=ada, bob=bob)
+
+
+@contextmanager
+def working(machine: Project) -> Iterator[Client]:
+    """A sidecar on that machine, and a client of it."""
+    with (
+        sidecar_process(directory=machine.directory, environment=machine.environment) as sidecar,
+        sidecar.channel() as channel,
+    ):
+        yield Client(sidecar, channel)
 
 
 def test_a_turn_on_one_machine_is_seen_live_on_the_other(team: Team, model: OfflineModelProcess) -> None:
     model.add_answers({"steps": ["Half of", {"wait_for": "go on"}, " an answer."]}, "From here.")
     with (
-        working(team.ada) as (_, ada),
-        working(team.bob) as (_, bob),
+        working(team.ada) as ada,
+        working(team.bob) as bob,
         ada.attached("shared") as of_ada,
         bob.attached("shared", resume_after_seq=0) as of_bob,
     ):
@@ -59,14 +90,14 @@ def authors(client: Client) -> list[str]:
 def test_a_turn_outlives_lost_connections_and_is_stored_once(team: Team, model: OfflineModelProcess) -> None:
     pieces = [part for number in range(4) for part in (f"{number} ", {"wait_for": f"gate {number}"})]
     model.add_answers({"steps": [*pieces, "end"]})
-    with working(team.ada) as (_, ada), ada.attached("shared") as attached:
+    with working(team.ada) as ada, ada.attached("shared") as attached:
         attached.say("Count.")
         for number in range(4):
             attached.until("text_delta", lambda event, number=number: str(number) in event.text_delta.text)
-            team.rows(TERMINATE)
+            query(team.url, TERMINATE)
             model.open_gate(f"gate {number}")
         assert attached.finished().stop_reason == chat_service_pb2.STOP_REASON_END_TURN
         assert attached.text == "0 1 2 3 end"
         assert attached.seqs == list(range(1, len(attached.seqs) + 1))
         assert ada.texts(ada.id_of("shared")) == ["Count.", "0 1 2 3 end"]
-    assert team.stop_reasons() == ["end_turn"]
+    assert len(query(team.url, "SELECT 1 FROM events WHERE type = 'turn_finished'")) == 1
