@@ -93,7 +93,8 @@ def test_a_turn_outlives_lost_connections_and_is_stored_once(team: Team, model: 
     with working(team.ada) as ada, ada.attached("shared") as attached:
         attached.say("Count.")
         for number in range(4):
-            attached.until("text_delta", lambda event, number=number: str(number) in event.text_delta.text)
+            while str(number) not in attached.text:
+                attached.until("text_delta")
             query(team.url, TERMINATE)
             model.open_gate(f"gate {number}")
         assert attached.finished().stop_reason == chat_service_pb2.STOP_REASON_END_TURN
