@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 LIFE = "tests/e2e/test_process_life.py::"
 CHAT = "tests/e2e/test_chat.py::"
+TOOLS = "tests/e2e/test_tool_life.py::"
 WARM = "tests/e2e/test_keep_warm.py::"
 SERVE = "tests/sidecar/test_serve.py::"
 AUTH = "tests/rpc/test_auth.py::"
@@ -49,7 +50,10 @@ ROWS: Mapping[int, Row] = {
     ),
     2: Row(
         fault="kill -9 of the sidecar while a tool runs",
-        tests=(f"{RUNNER}test_kill_9_of_the_sidecar_ends_a_program_that_reads",),
+        tests=(
+            f"{RUNNER}test_kill_9_of_the_sidecar_ends_a_program_that_reads",
+            f"{TOOLS}test_nothing_is_left_of_a_plan_whose_shim_and_sidecar_are_killed",
+        ),
     ),
     3: Row(
         fault="kill -9 of the shim: idle, in a turn, at a question",
@@ -299,6 +303,7 @@ ROWS: Mapping[int, Row] = {
         tests=(
             f"{RUNNER}test_kill_9_of_the_sidecar_ends_a_program_that_reads",
             f"{RUNNER}test_kill_9_of_the_sidecar_leaves_a_change_to_finish_without_a_signal",
+            f"{TOOLS}test_an_apply_survives_and_its_outcome_is_told_at_the_next_start_and_it_never_runs_again",
         ),
     ),
     45: Row(
