@@ -126,7 +126,7 @@ class HostStream:
             raise ToolExecutionFailedError(message, tool=name)
         call_id = uuid.uuid4().hex
         request = _sendable(self._request(call_id, name, values, execution))
-        result = asyncio.get_running_loop().create_future()
+        result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._calls[call_id] = _RunningCall(execution=execution, result=result)
         self._outgoing.put_nowait(request)
         try:

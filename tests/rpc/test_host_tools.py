@@ -9,6 +9,7 @@ from google.protobuf.struct_pb2 import Struct
 from grpc import StatusCode, aio
 
 from atmos_ai_sidecar.domain.permissions import ListEntry, PermissionSettings
+from atmos_ai_sidecar.rpc.grpc_types import EOF
 from atmos_ai_sidecar.v1 import message_pb2
 from atmos_ai_sidecar.v1 import permission_service_pb2 as permissions
 from atmos_ai_sidecar.v1 import tool_registry_service_pb2 as pb
@@ -23,7 +24,7 @@ def tools(channel: aio.Channel) -> Any:
     return ToolRegistryServiceStub(channel)
 
 
-def tool(name: str = "ticket", effect: int = permissions.EFFECT_READ, **fields: Any) -> pb.Tool:
+def tool(name: str = "ticket", effect: Any = permissions.EFFECT_READ, **fields: Any) -> pb.Tool:
     schema = ParseDict(fields.pop("schema", SCHEMA), Struct())
     return pb.Tool(name=name, description="Reads a ticket.", effect=effect, input_schema=schema, **fields)
 
@@ -45,7 +46,7 @@ async def hosting(tools: Any, *offered: pb.Tool, host_name: str = "tracker") -> 
     async with asyncio.timeout(10):
         await stream.write(register(*(offered or (tool(),)), host_name=host_name))
         first = await stream.read()
-        assert first is not aio.EOF, await stream.details()
+        assert first is not EOF, await stream.details()
         assert first.WhichOneof("event") == "registered"
         try:
             yield stream
@@ -60,7 +61,7 @@ async def refusal(tools: Any, *requests: pb.HostToolsRequest) -> aio.AioRpcError
     async def talk() -> None:
         for request in requests:
             await stream.write(request)
-        while await stream.read() is not aio.EOF:
+        while await stream.read() is not EOF:
             pass
 
     with pytest.raises(aio.AioRpcError) as caught:
