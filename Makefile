@@ -7,7 +7,7 @@ GO_SOURCES := $(shell find go-shim -name '*.go') go-shim/go.mod go-shim/go.sum
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format typecheck proto reference bench screenshots lock dist clean go-test cross-compile
+.PHONY: help setup demo test lint format typecheck proto reference faults faults-long bench screenshots lock dist clean go-test cross-compile
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -89,6 +89,12 @@ proto: $(VENV)/.dev $(VENV)/.go ## generate the Python and Go code of the contra
 
 reference: $(VENV)/.dev ## write docs/api.md from the comments of the contract
 	$(BIN)/python scripts/reference.py
+
+faults: setup $(VENV)/.dev ## inject faults into real processes; `make test` does it too
+	$(BIN)/python -m tests.faults
+
+faults-long: setup $(VENV)/.dev ## the same faults with their real times and loads: minutes
+	$(BIN)/python -m tests.faults --long
 
 bench: setup $(VENV)/.dev ## measure against the budgets; writes bench-results.json
 	$(BIN)/python -m tests.bench

@@ -27,6 +27,7 @@ from atmos_ai_sidecar.v1 import (
     tool_registry_service_pb2_grpc,
 )
 from tests.bench.decisions import decision_rows
+from tests.bench.long_lists import long_list_rows
 from tests.bench.markdown import markdown_rows
 from tests.bench.table import Row, row, table
 from tests.e2e.screen import Screen
@@ -168,6 +169,7 @@ def measure(directory: Path) -> Sequence[Row]:
         with sidecar_process(directory=project, environment=environment) as sidecar, sidecar.channel() as channel:
             rows += rpc_rows(sidecar, channel)
             rows += tool_rows(sidecar, channel, project, environment)
+        rows += long_list_rows(project, environment, timed)
     return [*rows, *markdown_rows()]
 
 

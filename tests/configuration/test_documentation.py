@@ -40,6 +40,8 @@ DOCUMENTED = {row.key for row in ROWS}
 NAMES = {"NAME": "anthropic", "TOOL": "file_read", "MODEL": "my-model"}
 NOT_A_VALUE = {
     "none",
+    "5 seconds",
+    "30 seconds",
     "the provider's",
     "of the environment",
     "the git remote",
