@@ -7,7 +7,7 @@ GO_SOURCES := $(shell find go-shim -name '*.go') go-shim/go.mod go-shim/go.sum
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format typecheck proto faults faults-long bench screenshots lock dist clean go-test cross-compile
+.PHONY: help setup demo test lint format typecheck proto reference faults faults-long bench screenshots lock dist clean go-test cross-compile
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -65,6 +65,7 @@ lint: $(VENV)/.dev ## check style, layers, the proto contract and the generated 
 	$(BIN)/buf lint
 	$(BIN)/buf format --exit-code --diff
 	$(BIN)/python scripts/check_proto.py
+	$(BIN)/python scripts/reference.py --check
 
 format: $(VENV)/.dev ## format Python, Go and proto
 	$(BIN)/ruff check --fix .
@@ -85,6 +86,9 @@ cross-compile: $(VENV)/.go ## the shim compiles for every platform
 
 proto: $(VENV)/.dev $(VENV)/.go ## generate the Python and Go code of the contract
 	$(BIN)/python scripts/generate_proto.py .
+
+reference: $(VENV)/.dev ## write docs/api.md from the comments of the contract
+	$(BIN)/python scripts/reference.py
 
 faults: setup $(VENV)/.dev ## inject faults into real processes; `make test` does it too
 	$(BIN)/python -m tests.faults

@@ -229,6 +229,15 @@ class AIDisabledError(PreconditionError):
         )
 
 
+class ToolsDisabledError(PreconditionError):
+    reason = "TOOLS_DISABLED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Tools are switched off in this project.", remedy="Set ai.tools.enabled to true to host tools here."
+        )
+
+
 class AtmosNotFoundError(PreconditionError):
     reason = "ATMOS_NOT_FOUND"
 

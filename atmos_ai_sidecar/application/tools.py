@@ -172,6 +172,7 @@ class ToolExecutor:
                 turn_id=context.turn_id,
                 target=demand.target,
                 emit=emit_redacted,
+                timeout_seconds=limit,
             )
             result = await _within(limit, tool, call, execution)
         seconds = self._clock.monotonic() - start

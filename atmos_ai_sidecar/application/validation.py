@@ -33,6 +33,21 @@ def validate_input(tool: Tool, values: Mapping[str, Any]) -> None:
         raise InvalidFieldError(field, problem, tool=tool.name)
 
 
+def check_schema(schema: Mapping[str, Any], field: str) -> None:
+    """Checks that inputs can be validated against a schema.
+
+    Raises:
+        InvalidFieldError: It is no JSON Schema; names the field that it came in.
+    """
+    from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415 - see validate_input
+
+    try:
+        Draft202012Validator.check_schema(dict(schema))
+    except (RecursionError, SchemaError) as error:
+        detail = error.message if isinstance(error, SchemaError) else "it is too deep"
+        raise InvalidFieldError(field, f"is no JSON Schema: {detail}") from error
+
+
 def _rank(error: "ValidationError") -> tuple[int, str]:
     """Unknown fields first: a misspelt name explains why the right one is missing."""
     order = {"additionalProperties": 0, "required": 1}

@@ -106,6 +106,8 @@ class Workspace:
     check_model: Callable[[], Awaitable[None]]
     """Raises ModelNotConfiguredError when a turn could not ask the model."""
     left_calls: LeftCalls
+    has_tools: bool = True
+    """False where tools are switched off, or the project is not trusted."""
     undo: Undo | None = None
     """None where there are no tools that change files."""
     history: InputHistory | None = None

@@ -77,6 +77,7 @@ class Assembly:
             files=attached_files(self.run, self.config, self.clock),
             grants=self.grants,
             audit=self.audit,
+            has_tools=self.has_tools,
             undo=self._built_in.undo if self._built_in else None,
             left_calls=self.left_calls,
             describe=self.describe,

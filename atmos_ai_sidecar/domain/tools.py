@@ -76,6 +76,8 @@ class Execution:
     turn_id: str = ""
     target: str = ""
     """The file that the decision was about, see ``Demand.target``; the tool touches no other."""
+    timeout_seconds: float | None = None
+    """When the call is cancelled, from its start; None: it is awaited."""
 
 
 Execute = Callable[[Mapping[str, Any], Execution], Awaitable[Result]]

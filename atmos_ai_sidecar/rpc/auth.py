@@ -50,6 +50,7 @@ ROLES: Final[Mapping[str, frozenset[Role]]] = {
     f"/{PACKAGE}.ToolRegistryService/ListTools": EVERYBODY,
     f"/{PACKAGE}.ToolRegistryService/GetTool": EVERYBODY,
     f"/{PACKAGE}.ToolRegistryService/ExecuteTool": OWNER,
+    f"/{PACKAGE}.ToolRegistryService/HostTools": OWNER,
     f"/{PACKAGE}.PermissionService/Prompt": OWNER,
     f"/{PACKAGE}.PermissionService/ListPermissionRequests": EVERYBODY,
     f"/{PACKAGE}.PermissionService/ResolvePermissionRequest": OWNER,

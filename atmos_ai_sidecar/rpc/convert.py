@@ -21,9 +21,9 @@ from atmos_ai_sidecar.domain.messages import (
 from atmos_ai_sidecar.domain.permissions import Decision, DecisionKind, Rule
 from atmos_ai_sidecar.domain.requests import Answer, Option, PermissionRequest, canonical_json
 from atmos_ai_sidecar.domain.sessions import ContextItem, Session
-from atmos_ai_sidecar.domain.tools import Effect, OutputPiece, Tool
-from atmos_ai_sidecar.errors import InvalidFieldError
-from atmos_ai_sidecar.rpc.values import proto_text, proto_time, struct_from_json, value_from_json
+from atmos_ai_sidecar.domain.tools import Effect, OutputPiece, Result, Tool
+from atmos_ai_sidecar.errors import InvalidFieldError, ToolExecutionFailedError
+from atmos_ai_sidecar.rpc.values import json_from_value, proto_text, proto_time, struct_from_json, value_from_json
 from atmos_ai_sidecar.v1 import message_pb2, permission_service_pb2, session_service_pb2, tool_registry_service_pb2
 
 MAX_INT32: Final = 2**31 - 1
@@ -68,6 +68,41 @@ def role_from_proto(role: int) -> Role:
         if number == role:
             return known
     raise InvalidFieldError("role", "must be ROLE_USER or ROLE_ASSISTANT")
+
+
+def effect_from_proto(field: str, effect: int) -> Effect:
+    """The effect of a tool.
+
+    Raises:
+        InvalidFieldError: It is none.
+    """
+    for known, number in _EFFECTS.items():
+        if number == effect:
+            return known
+    raise InvalidFieldError(field, "must be one of EFFECT_READ, EFFECT_WRITE, EFFECT_EXECUTE and EFFECT_NETWORK")
+
+
+def output_from_proto(output: Any) -> OutputPiece:
+    """A piece of output; what names no stream is standard output."""
+    is_error = output.stream == tool_registry_service_pb2.OUTPUT_STREAM_STDERR
+    return OutputPiece(stream="stderr" if is_error else "stdout", text=output.text)
+
+
+def result_from_proto(result: Any) -> Result:
+    """What a client's tool came to.
+
+    Raises:
+        InvalidFieldError: Its data holds a number that JSON does not have.
+    """
+    error = "" if result.success else result.error or "The tool failed."
+    return Result(
+        success=result.success,
+        output=result.output or error,
+        data=json_from_value(result.data, "result.tool_result.data") if result.HasField("data") else None,
+        error=error,
+        reason="" if result.success else ToolExecutionFailedError.reason,
+        exit_code=result.exit_code if result.HasField("exit_code") else None,
+    )
 
 
 def checked_uuid(field: str, value: str) -> str:

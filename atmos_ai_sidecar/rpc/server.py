@@ -137,7 +137,7 @@ def _services(
         _service(session_service_pb2, "SessionService"): SessionService(parts.clock, workspace),
         _service(sidecar_service_pb2, "SidecarService"): SidecarService(parts, tokens, workspace, departure),
         _service(chat_service_pb2, "ChatService"): ChatService(parts, workspace, departure),
-        _service(tool_registry_service_pb2, "ToolRegistryService"): ToolRegistryService(parts, workspace),
+        _service(tool_registry_service_pb2, "ToolRegistryService"): ToolRegistryService(parts, workspace, departure),
         _service(permission_service_pb2, "PermissionService"): PermissionService(parts, workspace, departure),
         _service(terminal_service_pb2, "TerminalService"): TerminalService(parts, departure),
     }

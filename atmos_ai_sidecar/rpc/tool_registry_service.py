@@ -1,4 +1,4 @@
-"""ToolRegistryService: what tools there are, and running one."""
+"""ToolRegistryService: what tools there are, running one, and tools that clients run."""
 
 import asyncio
 import uuid
@@ -13,15 +13,18 @@ from atmos_ai_sidecar.application.validation import validate_input
 from atmos_ai_sidecar.application.workspace import Workspace
 from atmos_ai_sidecar.domain.messages import ToolCall
 from atmos_ai_sidecar.domain.sessions import SessionId
-from atmos_ai_sidecar.errors import ToolExecutionDeniedError, UnattendedError
+from atmos_ai_sidecar.errors import ToolExecutionDeniedError, ToolsDisabledError, UnattendedError
 from atmos_ai_sidecar.rpc.convert import proto_output, proto_request, proto_tool, proto_tool_result
+from atmos_ai_sidecar.rpc.departure import Departure
 from atmos_ai_sidecar.rpc.grpc_types import Context
+from atmos_ai_sidecar.rpc.host_tools import HostStream
 from atmos_ai_sidecar.rpc.limits import within_event_limit
 from atmos_ai_sidecar.rpc.output_queue import OutputQueue
 from atmos_ai_sidecar.rpc.paging import page_cursor, page_limit, page_token
 from atmos_ai_sidecar.rpc.parts import ServerParts
 from atmos_ai_sidecar.rpc.sending import Sender
 from atmos_ai_sidecar.rpc.shared_workspace import SharedWorkspace
+from atmos_ai_sidecar.rpc.streams import first_event
 from atmos_ai_sidecar.rpc.values import json_from_struct
 from atmos_ai_sidecar.v1 import tool_registry_service_pb2 as pb
 
@@ -35,9 +38,10 @@ _Questions: TypeAlias = "asyncio.Queue[PermissionRequest | None]"
 class ToolRegistryService:
     """Lists tools and runs them; see the contract for every method."""
 
-    def __init__(self, parts: ServerParts, workspace: SharedWorkspace) -> None:
+    def __init__(self, parts: ServerParts, workspace: SharedWorkspace, departure: Departure) -> None:
         self._parts = parts
         self._workspace = workspace
+        self._departure = departure
 
     async def list_tools(self, request: Any, _context: object) -> Any:
         limit = page_limit(request.page_size)
@@ -63,6 +67,16 @@ class ToolRegistryService:
         call = ToolCall(id=f"call_{uuid.uuid4().hex}", name=request.name, input=values)
         async with Sender(context) as sender:
             await self._execute(call, request.session_id, workspace, sender)
+
+    async def host_tools(self, _requests: object, context: Context) -> None:
+        register = (await first_event(context, self._parts.clock, "register")).register
+        workspace = await self._loaded()
+        if not workspace.has_tools:
+            raise ToolsDisabledError
+        async with Sender(context) as sender:
+            await HostStream(context, sender, self._parts.clock).run(
+                register, workspace.tools.registry, self._departure
+            )
 
     async def _loaded(self) -> Workspace:
         """The workspace with the tools of all its sources."""

@@ -43,7 +43,7 @@ def json_from_struct(struct: Struct, field: str) -> dict[str, Any]:
     Raises:
         InvalidFieldError: It holds a number that JSON does not have.
     """
-    return {key: _json(value, f"{field}.{key}") for key, value in struct.fields.items()}
+    return {key: json_from_value(value, f"{field}.{key}") for key, value in struct.fields.items()}
 
 
 def proto_time(time: datetime | None) -> Timestamp | None:
@@ -89,7 +89,12 @@ def _as_text(value: Any) -> str:
     return str(value)
 
 
-def _json(value: Value, field: str) -> Any:
+def json_from_value(value: Value, field: str) -> Any:
+    """A Value as a JSON value.
+
+    Raises:
+        InvalidFieldError: It holds a number that JSON does not have.
+    """
     match value.WhichOneof("kind"):
         case "bool_value":
             return value.bool_value
@@ -101,7 +106,7 @@ def _json(value: Value, field: str) -> Any:
             return json_from_struct(value.struct_value, field)
         case "list_value":
             items: Sequence[Value] = value.list_value.values
-            return [_json(item, f"{field}[{index}]") for index, item in enumerate(items)]
+            return [json_from_value(item, f"{field}[{index}]") for index, item in enumerate(items)]
         case _:
             return None
 

@@ -25,9 +25,10 @@ _sym_db = _symbol_database.Default()
 from atmos_ai_sidecar.v1 import message_pb2 as atmos__ai__sidecar_dot_v1_dot_message__pb2
 from atmos_ai_sidecar.v1 import permission_service_pb2 as atmos__ai__sidecar_dot_v1_dot_permission__service__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/atmos_ai_sidecar/v1/tool_registry_service.proto\x12\x13\x61tmos_ai_sidecar.v1\x1a!atmos_ai_sidecar/v1/message.proto\x1a,atmos_ai_sidecar/v1/permission_service.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xdf\x01\n\x04Tool\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12-\n\x0cinput_schema\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x04 \x01(\x0e\x32\x1b.atmos_ai_sidecar.v1.Effect\x12\x1b\n\x13requires_permission\x18\x05 \x01(\x08\x12\x12\n\nrestricted\x18\x06 \x01(\x08\x12\x17\n\x0ftimeout_seconds\x18\x07 \x01(\x01\x12\x0e\n\x06source\x18\x08 \x01(\t\"9\n\x10ListToolsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"V\n\x11ListToolsResponse\x12(\n\x05tools\x18\x01 \x03(\x0b\x32\x19.atmos_ai_sidecar.v1.Tool\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1e\n\x0eGetToolRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\":\n\x0fGetToolResponse\x12\'\n\x04tool\x18\x01 \x01(\x0b\x32\x19.atmos_ai_sidecar.v1.Tool\"^\n\x12\x45xecuteToolRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x05input\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\nsession_id\x18\x03 \x01(\t\"M\n\nToolOutput\x12\x31\n\x06stream\x18\x01 \x01(\x0e\x32!.atmos_ai_sidecar.v1.OutputStream\x12\x0c\n\x04text\x18\x02 \x01(\t\"\xcc\x01\n\x13\x45xecuteToolResponse\x12\x46\n\x14permission_requested\x18\x01 \x01(\x0b\x32&.atmos_ai_sidecar.v1.PermissionRequestH\x00\x12\x31\n\x06output\x18\x02 \x01(\x0b\x32\x1f.atmos_ai_sidecar.v1.ToolOutputH\x00\x12\x31\n\x06result\x18\x03 \x01(\x0b\x32\x1f.atmos_ai_sidecar.v1.ToolResultH\x00\x42\x07\n\x05\x65vent*a\n\x0cOutputStream\x12\x1d\n\x19OUTPUT_STREAM_UNSPECIFIED\x10\x00\x12\x18\n\x14OUTPUT_STREAM_STDOUT\x10\x01\x12\x18\n\x14OUTPUT_STREAM_STDERR\x10\x02\x32\xb5\x02\n\x13ToolRegistryService\x12_\n\tListTools\x12%.atmos_ai_sidecar.v1.ListToolsRequest\x1a&.atmos_ai_sidecar.v1.ListToolsResponse\"\x03\x90\x02\x01\x12Y\n\x07GetTool\x12#.atmos_ai_sidecar.v1.GetToolRequest\x1a$.atmos_ai_sidecar.v1.GetToolResponse\"\x03\x90\x02\x01\x12\x62\n\x0b\x45xecuteTool\x12\'.atmos_ai_sidecar.v1.ExecuteToolRequest\x1a(.atmos_ai_sidecar.v1.ExecuteToolResponse0\x01\x42\x61Z_github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/atmos_ai_sidecar/v1/tool_registry_service.proto\x12\x13\x61tmos_ai_sidecar.v1\x1a!atmos_ai_sidecar/v1/message.proto\x1a,atmos_ai_sidecar/v1/permission_service.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdf\x01\n\x04Tool\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12-\n\x0cinput_schema\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x04 \x01(\x0e\x32\x1b.atmos_ai_sidecar.v1.Effect\x12\x1b\n\x13requires_permission\x18\x05 \x01(\x08\x12\x12\n\nrestricted\x18\x06 \x01(\x08\x12\x17\n\x0ftimeout_seconds\x18\x07 \x01(\x01\x12\x0e\n\x06source\x18\x08 \x01(\t\"9\n\x10ListToolsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"V\n\x11ListToolsResponse\x12(\n\x05tools\x18\x01 \x03(\x0b\x32\x19.atmos_ai_sidecar.v1.Tool\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1e\n\x0eGetToolRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\":\n\x0fGetToolResponse\x12\'\n\x04tool\x18\x01 \x01(\x0b\x32\x19.atmos_ai_sidecar.v1.Tool\"^\n\x12\x45xecuteToolRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x05input\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\nsession_id\x18\x03 \x01(\t\"M\n\nToolOutput\x12\x31\n\x06stream\x18\x01 \x01(\x0e\x32!.atmos_ai_sidecar.v1.OutputStream\x12\x0c\n\x04text\x18\x02 \x01(\t\"\xcc\x01\n\x13\x45xecuteToolResponse\x12\x46\n\x14permission_requested\x18\x01 \x01(\x0b\x32&.atmos_ai_sidecar.v1.PermissionRequestH\x00\x12\x31\n\x06output\x18\x02 \x01(\x0b\x32\x1f.atmos_ai_sidecar.v1.ToolOutputH\x00\x12\x31\n\x06result\x18\x03 \x01(\x0b\x32\x1f.atmos_ai_sidecar.v1.ToolResultH\x00\x42\x07\n\x05\x65vent\"\xc5\x03\n\x10HostToolsRequest\x12\x42\n\x08register\x18\x01 \x01(\x0b\x32..atmos_ai_sidecar.v1.HostToolsRequest.RegisterH\x00\x12>\n\x06output\x18\x02 \x01(\x0b\x32,.atmos_ai_sidecar.v1.HostToolsRequest.OutputH\x00\x12>\n\x06result\x18\x03 \x01(\x0b\x32,.atmos_ai_sidecar.v1.HostToolsRequest.ResultH\x00\x1aG\n\x08Register\x12\x11\n\thost_name\x18\x01 \x01(\t\x12(\n\x05tools\x18\x02 \x03(\x0b\x32\x19.atmos_ai_sidecar.v1.Tool\x1aJ\n\x06Output\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12/\n\x06output\x18\x02 \x01(\x0b\x32\x1f.atmos_ai_sidecar.v1.ToolOutput\x1aO\n\x06Result\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x34\n\x0btool_result\x18\x02 \x01(\x0b\x32\x1f.atmos_ai_sidecar.v1.ToolResultB\x07\n\x05\x65vent\"\xae\x03\n\x11HostToolsResponse\x12G\n\nregistered\x18\x01 \x01(\x0b\x32\x31.atmos_ai_sidecar.v1.HostToolsResponse.RegisteredH\x00\x12;\n\x04\x63\x61ll\x18\x02 \x01(\x0b\x32+.atmos_ai_sidecar.v1.HostToolsResponse.CallH\x00\x12?\n\x06\x63\x61ncel\x18\x03 \x01(\x0b\x32-.atmos_ai_sidecar.v1.HostToolsResponse.CancelH\x00\x1a\x1b\n\nRegistered\x12\r\n\x05names\x18\x01 \x03(\t\x1a\x90\x01\n\x04\x43\x61ll\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x30\n\ttool_call\x18\x02 \x01(\x0b\x32\x1d.atmos_ai_sidecar.v1.ToolCall\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\x31\n\rdeadline_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x19\n\x06\x43\x61ncel\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\tB\x07\n\x05\x65vent*a\n\x0cOutputStream\x12\x1d\n\x19OUTPUT_STREAM_UNSPECIFIED\x10\x00\x12\x18\n\x14OUTPUT_STREAM_STDOUT\x10\x01\x12\x18\n\x14OUTPUT_STREAM_STDERR\x10\x02\x32\x95\x03\n\x13ToolRegistryService\x12_\n\tListTools\x12%.atmos_ai_sidecar.v1.ListToolsRequest\x1a&.atmos_ai_sidecar.v1.ListToolsResponse\"\x03\x90\x02\x01\x12Y\n\x07GetTool\x12#.atmos_ai_sidecar.v1.GetToolRequest\x1a$.atmos_ai_sidecar.v1.GetToolResponse\"\x03\x90\x02\x01\x12\x62\n\x0b\x45xecuteTool\x12\'.atmos_ai_sidecar.v1.ExecuteToolRequest\x1a(.atmos_ai_sidecar.v1.ExecuteToolResponse0\x01\x12^\n\tHostTools\x12%.atmos_ai_sidecar.v1.HostToolsRequest\x1a&.atmos_ai_sidecar.v1.HostToolsResponse(\x01\x30\x01\x42\x61Z_github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,24 +40,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TOOLREGISTRYSERVICE'].methods_by_name['ListTools']._serialized_options = b'\220\002\001'
   _globals['_TOOLREGISTRYSERVICE'].methods_by_name['GetTool']._loaded_options = None
   _globals['_TOOLREGISTRYSERVICE'].methods_by_name['GetTool']._serialized_options = b'\220\002\001'
-  _globals['_OUTPUTSTREAM']._serialized_start=1030
-  _globals['_OUTPUTSTREAM']._serialized_end=1127
-  _globals['_TOOL']._serialized_start=184
-  _globals['_TOOL']._serialized_end=407
-  _globals['_LISTTOOLSREQUEST']._serialized_start=409
-  _globals['_LISTTOOLSREQUEST']._serialized_end=466
-  _globals['_LISTTOOLSRESPONSE']._serialized_start=468
-  _globals['_LISTTOOLSRESPONSE']._serialized_end=554
-  _globals['_GETTOOLREQUEST']._serialized_start=556
-  _globals['_GETTOOLREQUEST']._serialized_end=586
-  _globals['_GETTOOLRESPONSE']._serialized_start=588
-  _globals['_GETTOOLRESPONSE']._serialized_end=646
-  _globals['_EXECUTETOOLREQUEST']._serialized_start=648
-  _globals['_EXECUTETOOLREQUEST']._serialized_end=742
-  _globals['_TOOLOUTPUT']._serialized_start=744
-  _globals['_TOOLOUTPUT']._serialized_end=821
-  _globals['_EXECUTETOOLRESPONSE']._serialized_start=824
-  _globals['_EXECUTETOOLRESPONSE']._serialized_end=1028
-  _globals['_TOOLREGISTRYSERVICE']._serialized_start=1130
-  _globals['_TOOLREGISTRYSERVICE']._serialized_end=1439
+  _globals['_OUTPUTSTREAM']._serialized_start=1952
+  _globals['_OUTPUTSTREAM']._serialized_end=2049
+  _globals['_TOOL']._serialized_start=217
+  _globals['_TOOL']._serialized_end=440
+  _globals['_LISTTOOLSREQUEST']._serialized_start=442
+  _globals['_LISTTOOLSREQUEST']._serialized_end=499
+  _globals['_LISTTOOLSRESPONSE']._serialized_start=501
+  _globals['_LISTTOOLSRESPONSE']._serialized_end=587
+  _globals['_GETTOOLREQUEST']._serialized_start=589
+  _globals['_GETTOOLREQUEST']._serialized_end=619
+  _globals['_GETTOOLRESPONSE']._serialized_start=621
+  _globals['_GETTOOLRESPONSE']._serialized_end=679
+  _globals['_EXECUTETOOLREQUEST']._serialized_start=681
+  _globals['_EXECUTETOOLREQUEST']._serialized_end=775
+  _globals['_TOOLOUTPUT']._serialized_start=777
+  _globals['_TOOLOUTPUT']._serialized_end=854
+  _globals['_EXECUTETOOLRESPONSE']._serialized_start=857
+  _globals['_EXECUTETOOLRESPONSE']._serialized_end=1061
+  _globals['_HOSTTOOLSREQUEST']._serialized_start=1064
+  _globals['_HOSTTOOLSREQUEST']._serialized_end=1517
+  _globals['_HOSTTOOLSREQUEST_REGISTER']._serialized_start=1280
+  _globals['_HOSTTOOLSREQUEST_REGISTER']._serialized_end=1351
+  _globals['_HOSTTOOLSREQUEST_OUTPUT']._serialized_start=1353
+  _globals['_HOSTTOOLSREQUEST_OUTPUT']._serialized_end=1427
+  _globals['_HOSTTOOLSREQUEST_RESULT']._serialized_start=1429
+  _globals['_HOSTTOOLSREQUEST_RESULT']._serialized_end=1508
+  _globals['_HOSTTOOLSRESPONSE']._serialized_start=1520
+  _globals['_HOSTTOOLSRESPONSE']._serialized_end=1950
+  _globals['_HOSTTOOLSRESPONSE_REGISTERED']._serialized_start=1740
+  _globals['_HOSTTOOLSRESPONSE_REGISTERED']._serialized_end=1767
+  _globals['_HOSTTOOLSRESPONSE_CALL']._serialized_start=1770
+  _globals['_HOSTTOOLSRESPONSE_CALL']._serialized_end=1914
+  _globals['_HOSTTOOLSRESPONSE_CANCEL']._serialized_start=1916
+  _globals['_HOSTTOOLSRESPONSE_CANCEL']._serialized_end=1941
+  _globals['_TOOLREGISTRYSERVICE']._serialized_start=2052
+  _globals['_TOOLREGISTRYSERVICE']._serialized_end=2457
 # @@protoc_insertion_point(module_scope)

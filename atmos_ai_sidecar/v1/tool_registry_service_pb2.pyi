@@ -1,6 +1,9 @@
+import datetime
+
 from atmos_ai_sidecar.v1 import message_pb2 as _message_pb2
 from atmos_ai_sidecar.v1 import permission_service_pb2 as _permission_service_pb2
 from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -94,3 +97,65 @@ class ExecuteToolResponse(_message.Message):
     output: ToolOutput
     result: _message_pb2.ToolResult
     def __init__(self, permission_requested: _Optional[_Union[_permission_service_pb2.PermissionRequest, _Mapping]] = ..., output: _Optional[_Union[ToolOutput, _Mapping]] = ..., result: _Optional[_Union[_message_pb2.ToolResult, _Mapping]] = ...) -> None: ...
+
+class HostToolsRequest(_message.Message):
+    __slots__ = ("register", "output", "result")
+    class Register(_message.Message):
+        __slots__ = ("host_name", "tools")
+        HOST_NAME_FIELD_NUMBER: _ClassVar[int]
+        TOOLS_FIELD_NUMBER: _ClassVar[int]
+        host_name: str
+        tools: _containers.RepeatedCompositeFieldContainer[Tool]
+        def __init__(self, host_name: _Optional[str] = ..., tools: _Optional[_Iterable[_Union[Tool, _Mapping]]] = ...) -> None: ...
+    class Output(_message.Message):
+        __slots__ = ("call_id", "output")
+        CALL_ID_FIELD_NUMBER: _ClassVar[int]
+        OUTPUT_FIELD_NUMBER: _ClassVar[int]
+        call_id: str
+        output: ToolOutput
+        def __init__(self, call_id: _Optional[str] = ..., output: _Optional[_Union[ToolOutput, _Mapping]] = ...) -> None: ...
+    class Result(_message.Message):
+        __slots__ = ("call_id", "tool_result")
+        CALL_ID_FIELD_NUMBER: _ClassVar[int]
+        TOOL_RESULT_FIELD_NUMBER: _ClassVar[int]
+        call_id: str
+        tool_result: _message_pb2.ToolResult
+        def __init__(self, call_id: _Optional[str] = ..., tool_result: _Optional[_Union[_message_pb2.ToolResult, _Mapping]] = ...) -> None: ...
+    REGISTER_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    register: HostToolsRequest.Register
+    output: HostToolsRequest.Output
+    result: HostToolsRequest.Result
+    def __init__(self, register: _Optional[_Union[HostToolsRequest.Register, _Mapping]] = ..., output: _Optional[_Union[HostToolsRequest.Output, _Mapping]] = ..., result: _Optional[_Union[HostToolsRequest.Result, _Mapping]] = ...) -> None: ...
+
+class HostToolsResponse(_message.Message):
+    __slots__ = ("registered", "call", "cancel")
+    class Registered(_message.Message):
+        __slots__ = ("names",)
+        NAMES_FIELD_NUMBER: _ClassVar[int]
+        names: _containers.RepeatedScalarFieldContainer[str]
+        def __init__(self, names: _Optional[_Iterable[str]] = ...) -> None: ...
+    class Call(_message.Message):
+        __slots__ = ("call_id", "tool_call", "session_id", "deadline_time")
+        CALL_ID_FIELD_NUMBER: _ClassVar[int]
+        TOOL_CALL_FIELD_NUMBER: _ClassVar[int]
+        SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+        DEADLINE_TIME_FIELD_NUMBER: _ClassVar[int]
+        call_id: str
+        tool_call: _message_pb2.ToolCall
+        session_id: str
+        deadline_time: _timestamp_pb2.Timestamp
+        def __init__(self, call_id: _Optional[str] = ..., tool_call: _Optional[_Union[_message_pb2.ToolCall, _Mapping]] = ..., session_id: _Optional[str] = ..., deadline_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    class Cancel(_message.Message):
+        __slots__ = ("call_id",)
+        CALL_ID_FIELD_NUMBER: _ClassVar[int]
+        call_id: str
+        def __init__(self, call_id: _Optional[str] = ...) -> None: ...
+    REGISTERED_FIELD_NUMBER: _ClassVar[int]
+    CALL_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_FIELD_NUMBER: _ClassVar[int]
+    registered: HostToolsResponse.Registered
+    call: HostToolsResponse.Call
+    cancel: HostToolsResponse.Cancel
+    def __init__(self, registered: _Optional[_Union[HostToolsResponse.Registered, _Mapping]] = ..., call: _Optional[_Union[HostToolsResponse.Call, _Mapping]] = ..., cancel: _Optional[_Union[HostToolsResponse.Cancel, _Mapping]] = ...) -> None: ...

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ToolRegistryServiceStub:
-    """ToolRegistryService lists tools and runs them. ExecuteTool is for owners only.
+    """ToolRegistryService lists tools, runs them, and takes tools of clients. ExecuteTool and HostTools are for owners only.
     """
 
     def __init__(self, channel):
@@ -50,10 +50,15 @@ class ToolRegistryServiceStub:
                 request_serializer=atmos__ai__sidecar_dot_v1_dot_tool__registry__service__pb2.ExecuteToolRequest.SerializeToString,
                 response_deserializer=atmos__ai__sidecar_dot_v1_dot_tool__registry__service__pb2.ExecuteToolResponse.FromString,
                 _registered_method=True)
+        self.HostTools = channel.stream_stream(
+                '/atmos_ai_sidecar.v1.ToolRegistryService/HostTools',
+                request_serializer=atmos__ai__sidecar_dot_v1_dot_tool__registry__service__pb2.HostToolsRequest.SerializeToString,
+                response_deserializer=atmos__ai__sidecar_dot_v1_dot_tool__registry__service__pb2.HostToolsResponse.FromString,
+                _registered_method=True)
 
 
 class ToolRegistryServiceServicer:
-    """ToolRegistryService lists tools and runs them. ExecuteTool is for owners only.
+    """ToolRegistryService lists tools, runs them, and takes tools of clients. ExecuteTool and HostTools are for owners only.
     """
 
     def ListTools(self, request, context):
@@ -82,6 +87,18 @@ class ToolRegistryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def HostTools(self, request_iterator, context):
+        """HostTools registers tools that the client runs itself, as long as the stream lives. The first message must be
+        register, within 5 s. Models and ExecuteTool can call them: with the same permissions, limits and redaction as every
+        tool, in the sessions that the services of this sidecar hold. The end of the client's messages removes the tools and
+        fails the calls that run.
+        Status: OK, INVALID_ARGUMENT (ATTACH_REQUIRED, UNSUPPORTED_EVENT, INVALID_FIELD), ALREADY_EXISTS (TOOL_EXISTS),
+        FAILED_PRECONDITION (TOOLS_DISABLED), PERMISSION_DENIED (ROLE_FORBIDDEN), UNAVAILABLE (SHUTTING_DOWN).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ToolRegistryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -100,6 +117,11 @@ def add_ToolRegistryServiceServicer_to_server(servicer, server):
                     request_deserializer=atmos__ai__sidecar_dot_v1_dot_tool__registry__service__pb2.ExecuteToolRequest.FromString,
                     response_serializer=atmos__ai__sidecar_dot_v1_dot_tool__registry__service__pb2.ExecuteToolResponse.SerializeToString,
             ),
+            'HostTools': grpc.stream_stream_rpc_method_handler(
+                    servicer.HostTools,
+                    request_deserializer=atmos__ai__sidecar_dot_v1_dot_tool__registry__service__pb2.HostToolsRequest.FromString,
+                    response_serializer=atmos__ai__sidecar_dot_v1_dot_tool__registry__service__pb2.HostToolsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'atmos_ai_sidecar.v1.ToolRegistryService', rpc_method_handlers)
@@ -109,7 +131,7 @@ def add_ToolRegistryServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ToolRegistryService:
-    """ToolRegistryService lists tools and runs them. ExecuteTool is for owners only.
+    """ToolRegistryService lists tools, runs them, and takes tools of clients. ExecuteTool and HostTools are for owners only.
     """
 
     @staticmethod
@@ -183,6 +205,33 @@ class ToolRegistryService:
             '/atmos_ai_sidecar.v1.ToolRegistryService/ExecuteTool',
             atmos__ai__sidecar_dot_v1_dot_tool__registry__service__pb2.ExecuteToolRequest.SerializeToString,
             atmos__ai__sidecar_dot_v1_dot_tool__registry__service__pb2.ExecuteToolResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HostTools(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/atmos_ai_sidecar.v1.ToolRegistryService/HostTools',
+            atmos__ai__sidecar_dot_v1_dot_tool__registry__service__pb2.HostToolsRequest.SerializeToString,
+            atmos__ai__sidecar_dot_v1_dot_tool__registry__service__pb2.HostToolsResponse.FromString,
             options,
             channel_credentials,
             insecure,

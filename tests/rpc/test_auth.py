@@ -38,6 +38,7 @@ METHODS: dict[str, MethodDescriptor] = {
 }
 OWNER_ONLY = {
     "ToolRegistryService/ExecuteTool",
+    "ToolRegistryService/HostTools",
     "PermissionService/Prompt",
     "PermissionService/ResolvePermissionRequest",
     "PermissionService/CreatePermissionRule",

@@ -104,6 +104,7 @@ class World:
         self.settings = PermissionSettings()
         self.open_error: SidecarError | None = None
         self.opened = 0
+        self.has_tools = True
         self.model_error: SidecarError | None = None
         self.shutdowns: list[float] = []
         self.command: Command = self._no_command
@@ -221,6 +222,7 @@ class World:
             grants=grants,
             audit=fake_audit(),
             left_calls=left_calls,
+            has_tools=self.has_tools,
             describe=lambda: WorkspaceDescription(
                 project_path="/project/opened",
                 model="m",

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from atmos_ai_sidecar import __version__
 from atmos_ai_sidecar.adapters.mcp_client.definitions import MOST_TOOLS
 from atmos_ai_sidecar.adapters.mcp_client.failures import AnsweredError, LostError
-from atmos_ai_sidecar.adapters.mcp_client.texts import plain
+from atmos_ai_sidecar.application.foreign_texts import plain
 from atmos_ai_sidecar.errors import SidecarError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from atmos_ai_sidecar.adapters.mcp_client.texts import plain
+from atmos_ai_sidecar.application.foreign_texts import plain
 from atmos_ai_sidecar.domain.tools import Result
 from atmos_ai_sidecar.errors import ToolExecutionFailedError
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from atmos_ai_sidecar.adapters.mcp_client.schemas import DESCRIPTION_CHARACTERS, harmless_schema, parameters_of
-from atmos_ai_sidecar.adapters.mcp_client.texts import plain
+from atmos_ai_sidecar.application.foreign_schemas import DESCRIPTION_CHARACTERS, harmless_schema, parameters_of
+from atmos_ai_sidecar.application.foreign_texts import plain
 from atmos_ai_sidecar.domain.requests import canonical_json, digest
 from atmos_ai_sidecar.domain.tools import Parameter
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from atmos_ai_sidecar.adapters.mcp_client.contents import result_of
 from atmos_ai_sidecar.adapters.mcp_client.failures import AnsweredError, LostError
-from atmos_ai_sidecar.adapters.mcp_client.texts import plain
+from atmos_ai_sidecar.application.foreign_texts import plain
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.program_runner import Program
 from atmos_ai_sidecar.domain.tools import Execution, OutputPiece, Result

@@ -10,6 +10,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	structpb "google.golang.org/protobuf/types/known/structpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -609,11 +610,550 @@ func (*ExecuteToolResponse_Output) isExecuteToolResponse_Event() {}
 
 func (*ExecuteToolResponse_Result) isExecuteToolResponse_Event() {}
 
+// HostToolsRequest is one event from a client that hosts tools.
+type HostToolsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// event is what the client wants.
+	//
+	// Types that are valid to be assigned to Event:
+	//
+	//	*HostToolsRequest_Register_
+	//	*HostToolsRequest_Output_
+	//	*HostToolsRequest_Result_
+	Event         isHostToolsRequest_Event `protobuf_oneof:"event"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HostToolsRequest) Reset() {
+	*x = HostToolsRequest{}
+	mi := &file_atmos_ai_sidecar_v1_tool_registry_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HostToolsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HostToolsRequest) ProtoMessage() {}
+
+func (x *HostToolsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_tool_registry_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HostToolsRequest.ProtoReflect.Descriptor instead.
+func (*HostToolsRequest) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_tool_registry_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *HostToolsRequest) GetEvent() isHostToolsRequest_Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *HostToolsRequest) GetRegister() *HostToolsRequest_Register {
+	if x != nil {
+		if x, ok := x.Event.(*HostToolsRequest_Register_); ok {
+			return x.Register
+		}
+	}
+	return nil
+}
+
+func (x *HostToolsRequest) GetOutput() *HostToolsRequest_Output {
+	if x != nil {
+		if x, ok := x.Event.(*HostToolsRequest_Output_); ok {
+			return x.Output
+		}
+	}
+	return nil
+}
+
+func (x *HostToolsRequest) GetResult() *HostToolsRequest_Result {
+	if x != nil {
+		if x, ok := x.Event.(*HostToolsRequest_Result_); ok {
+			return x.Result
+		}
+	}
+	return nil
+}
+
+type isHostToolsRequest_Event interface {
+	isHostToolsRequest_Event()
+}
+
+type HostToolsRequest_Register_ struct {
+	// register must be the first message and the only one of its kind.
+	Register *HostToolsRequest_Register `protobuf:"bytes,1,opt,name=register,proto3,oneof"`
+}
+
+type HostToolsRequest_Output_ struct {
+	// output is a piece of output.
+	Output *HostToolsRequest_Output `protobuf:"bytes,2,opt,name=output,proto3,oneof"`
+}
+
+type HostToolsRequest_Result_ struct {
+	// result ends a call.
+	Result *HostToolsRequest_Result `protobuf:"bytes,3,opt,name=result,proto3,oneof"`
+}
+
+func (*HostToolsRequest_Register_) isHostToolsRequest_Event() {}
+
+func (*HostToolsRequest_Output_) isHostToolsRequest_Event() {}
+
+func (*HostToolsRequest_Result_) isHostToolsRequest_Event() {}
+
+// HostToolsResponse is one event for a client that hosts tools.
+type HostToolsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// event is what happened.
+	//
+	// Types that are valid to be assigned to Event:
+	//
+	//	*HostToolsResponse_Registered_
+	//	*HostToolsResponse_Call_
+	//	*HostToolsResponse_Cancel_
+	Event         isHostToolsResponse_Event `protobuf_oneof:"event"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HostToolsResponse) Reset() {
+	*x = HostToolsResponse{}
+	mi := &file_atmos_ai_sidecar_v1_tool_registry_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HostToolsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HostToolsResponse) ProtoMessage() {}
+
+func (x *HostToolsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_tool_registry_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HostToolsResponse.ProtoReflect.Descriptor instead.
+func (*HostToolsResponse) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_tool_registry_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *HostToolsResponse) GetEvent() isHostToolsResponse_Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *HostToolsResponse) GetRegistered() *HostToolsResponse_Registered {
+	if x != nil {
+		if x, ok := x.Event.(*HostToolsResponse_Registered_); ok {
+			return x.Registered
+		}
+	}
+	return nil
+}
+
+func (x *HostToolsResponse) GetCall() *HostToolsResponse_Call {
+	if x != nil {
+		if x, ok := x.Event.(*HostToolsResponse_Call_); ok {
+			return x.Call
+		}
+	}
+	return nil
+}
+
+func (x *HostToolsResponse) GetCancel() *HostToolsResponse_Cancel {
+	if x != nil {
+		if x, ok := x.Event.(*HostToolsResponse_Cancel_); ok {
+			return x.Cancel
+		}
+	}
+	return nil
+}
+
+type isHostToolsResponse_Event interface {
+	isHostToolsResponse_Event()
+}
+
+type HostToolsResponse_Registered_ struct {
+	// registered is the first message.
+	Registered *HostToolsResponse_Registered `protobuf:"bytes,1,opt,name=registered,proto3,oneof"`
+}
+
+type HostToolsResponse_Call_ struct {
+	// call asks for a run.
+	Call *HostToolsResponse_Call `protobuf:"bytes,2,opt,name=call,proto3,oneof"`
+}
+
+type HostToolsResponse_Cancel_ struct {
+	// cancel ends a call.
+	Cancel *HostToolsResponse_Cancel `protobuf:"bytes,3,opt,name=cancel,proto3,oneof"`
+}
+
+func (*HostToolsResponse_Registered_) isHostToolsResponse_Event() {}
+
+func (*HostToolsResponse_Call_) isHostToolsResponse_Event() {}
+
+func (*HostToolsResponse_Cancel_) isHostToolsResponse_Event() {}
+
+// Register offers tools; all of them are registered or none.
+type HostToolsRequest_Register struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// host_name says who runs the tools, in one to 64 visible characters.
+	HostName string `protobuf:"bytes,1,opt,name=host_name,json=hostName,proto3" json:"host_name,omitempty"`
+	// tools to register, at most 128. name is 1 to 64 letters, digits, _ and -; effect must be given; source is ignored.
+	// What writes, executes or uses the network always requires permission. timeout_seconds 0 means 30 s.
+	Tools         []*Tool `protobuf:"bytes,2,rep,name=tools,proto3" json:"tools,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HostToolsRequest_Register) Reset() {
+	*x = HostToolsRequest_Register{}
+	mi := &file_atmos_ai_sidecar_v1_tool_registry_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HostToolsRequest_Register) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HostToolsRequest_Register) ProtoMessage() {}
+
+func (x *HostToolsRequest_Register) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_tool_registry_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HostToolsRequest_Register.ProtoReflect.Descriptor instead.
+func (*HostToolsRequest_Register) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_tool_registry_service_proto_rawDescGZIP(), []int{8, 0}
+}
+
+func (x *HostToolsRequest_Register) GetHostName() string {
+	if x != nil {
+		return x.HostName
+	}
+	return ""
+}
+
+func (x *HostToolsRequest_Register) GetTools() []*Tool {
+	if x != nil {
+		return x.Tools
+	}
+	return nil
+}
+
+// Output is a piece of what a running call prints.
+type HostToolsRequest_Output struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// call_id of the call.
+	CallId string `protobuf:"bytes,1,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
+	// output is the piece.
+	Output        *ToolOutput `protobuf:"bytes,2,opt,name=output,proto3" json:"output,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HostToolsRequest_Output) Reset() {
+	*x = HostToolsRequest_Output{}
+	mi := &file_atmos_ai_sidecar_v1_tool_registry_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HostToolsRequest_Output) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HostToolsRequest_Output) ProtoMessage() {}
+
+func (x *HostToolsRequest_Output) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_tool_registry_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HostToolsRequest_Output.ProtoReflect.Descriptor instead.
+func (*HostToolsRequest_Output) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_tool_registry_service_proto_rawDescGZIP(), []int{8, 1}
+}
+
+func (x *HostToolsRequest_Output) GetCallId() string {
+	if x != nil {
+		return x.CallId
+	}
+	return ""
+}
+
+func (x *HostToolsRequest_Output) GetOutput() *ToolOutput {
+	if x != nil {
+		return x.Output
+	}
+	return nil
+}
+
+// Result ends a call. A result of a call that is not running any more is ignored.
+type HostToolsRequest_Result struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// call_id of the call.
+	CallId string `protobuf:"bytes,1,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
+	// tool_result is what the call came to; its tool_call_id, reason, duration_seconds and truncated are ignored.
+	ToolResult    *ToolResult `protobuf:"bytes,2,opt,name=tool_result,json=toolResult,proto3" json:"tool_result,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HostToolsRequest_Result) Reset() {
+	*x = HostToolsRequest_Result{}
+	mi := &file_atmos_ai_sidecar_v1_tool_registry_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HostToolsRequest_Result) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HostToolsRequest_Result) ProtoMessage() {}
+
+func (x *HostToolsRequest_Result) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_tool_registry_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HostToolsRequest_Result.ProtoReflect.Descriptor instead.
+func (*HostToolsRequest_Result) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_tool_registry_service_proto_rawDescGZIP(), []int{8, 2}
+}
+
+func (x *HostToolsRequest_Result) GetCallId() string {
+	if x != nil {
+		return x.CallId
+	}
+	return ""
+}
+
+func (x *HostToolsRequest_Result) GetToolResult() *ToolResult {
+	if x != nil {
+		return x.ToolResult
+	}
+	return nil
+}
+
+// Registered is the first message: the tools can be called from now on.
+type HostToolsResponse_Registered struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// names of the tools.
+	Names         []string `protobuf:"bytes,1,rep,name=names,proto3" json:"names,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HostToolsResponse_Registered) Reset() {
+	*x = HostToolsResponse_Registered{}
+	mi := &file_atmos_ai_sidecar_v1_tool_registry_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HostToolsResponse_Registered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HostToolsResponse_Registered) ProtoMessage() {}
+
+func (x *HostToolsResponse_Registered) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_tool_registry_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HostToolsResponse_Registered.ProtoReflect.Descriptor instead.
+func (*HostToolsResponse_Registered) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_tool_registry_service_proto_rawDescGZIP(), []int{9, 0}
+}
+
+func (x *HostToolsResponse_Registered) GetNames() []string {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
+// Call asks the client to run a tool. The input is valid and the call is permitted.
+type HostToolsResponse_Call struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// call_id names the call on this stream.
+	CallId string `protobuf:"bytes,1,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
+	// tool_call is what was asked for.
+	ToolCall *ToolCall `protobuf:"bytes,2,opt,name=tool_call,json=toolCall,proto3" json:"tool_call,omitempty"`
+	// session_id of the session on whose behalf the tool runs; may be empty.
+	SessionId string `protobuf:"bytes,3,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// deadline_time is when the call is given up; absent means that it is awaited.
+	DeadlineTime  *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=deadline_time,json=deadlineTime,proto3" json:"deadline_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HostToolsResponse_Call) Reset() {
+	*x = HostToolsResponse_Call{}
+	mi := &file_atmos_ai_sidecar_v1_tool_registry_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HostToolsResponse_Call) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HostToolsResponse_Call) ProtoMessage() {}
+
+func (x *HostToolsResponse_Call) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_tool_registry_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HostToolsResponse_Call.ProtoReflect.Descriptor instead.
+func (*HostToolsResponse_Call) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_tool_registry_service_proto_rawDescGZIP(), []int{9, 1}
+}
+
+func (x *HostToolsResponse_Call) GetCallId() string {
+	if x != nil {
+		return x.CallId
+	}
+	return ""
+}
+
+func (x *HostToolsResponse_Call) GetToolCall() *ToolCall {
+	if x != nil {
+		return x.ToolCall
+	}
+	return nil
+}
+
+func (x *HostToolsResponse_Call) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+func (x *HostToolsResponse_Call) GetDeadlineTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DeadlineTime
+	}
+	return nil
+}
+
+// Cancel says that nobody waits for a call any more: it was cancelled or its time is over.
+type HostToolsResponse_Cancel struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// call_id of the call.
+	CallId        string `protobuf:"bytes,1,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HostToolsResponse_Cancel) Reset() {
+	*x = HostToolsResponse_Cancel{}
+	mi := &file_atmos_ai_sidecar_v1_tool_registry_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HostToolsResponse_Cancel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HostToolsResponse_Cancel) ProtoMessage() {}
+
+func (x *HostToolsResponse_Cancel) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_tool_registry_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HostToolsResponse_Cancel.ProtoReflect.Descriptor instead.
+func (*HostToolsResponse_Cancel) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_tool_registry_service_proto_rawDescGZIP(), []int{9, 2}
+}
+
+func (x *HostToolsResponse_Cancel) GetCallId() string {
+	if x != nil {
+		return x.CallId
+	}
+	return ""
+}
+
 var File_atmos_ai_sidecar_v1_tool_registry_service_proto protoreflect.FileDescriptor
 
 const file_atmos_ai_sidecar_v1_tool_registry_service_proto_rawDesc = "" +
 	"\n" +
-	"/atmos_ai_sidecar/v1/tool_registry_service.proto\x12\x13atmos_ai_sidecar.v1\x1a!atmos_ai_sidecar/v1/message.proto\x1a,atmos_ai_sidecar/v1/permission_service.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xbf\x02\n" +
+	"/atmos_ai_sidecar/v1/tool_registry_service.proto\x12\x13atmos_ai_sidecar.v1\x1a!atmos_ai_sidecar/v1/message.proto\x1a,atmos_ai_sidecar/v1/permission_service.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\x02\n" +
 	"\x04Tool\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12:\n" +
@@ -649,15 +1189,49 @@ const file_atmos_ai_sidecar_v1_tool_registry_service_proto_rawDesc = "" +
 	"\x14permission_requested\x18\x01 \x01(\v2&.atmos_ai_sidecar.v1.PermissionRequestH\x00R\x13permissionRequested\x129\n" +
 	"\x06output\x18\x02 \x01(\v2\x1f.atmos_ai_sidecar.v1.ToolOutputH\x00R\x06output\x129\n" +
 	"\x06result\x18\x03 \x01(\v2\x1f.atmos_ai_sidecar.v1.ToolResultH\x00R\x06resultB\a\n" +
+	"\x05event\"\x94\x04\n" +
+	"\x10HostToolsRequest\x12L\n" +
+	"\bregister\x18\x01 \x01(\v2..atmos_ai_sidecar.v1.HostToolsRequest.RegisterH\x00R\bregister\x12F\n" +
+	"\x06output\x18\x02 \x01(\v2,.atmos_ai_sidecar.v1.HostToolsRequest.OutputH\x00R\x06output\x12F\n" +
+	"\x06result\x18\x03 \x01(\v2,.atmos_ai_sidecar.v1.HostToolsRequest.ResultH\x00R\x06result\x1aX\n" +
+	"\bRegister\x12\x1b\n" +
+	"\thost_name\x18\x01 \x01(\tR\bhostName\x12/\n" +
+	"\x05tools\x18\x02 \x03(\v2\x19.atmos_ai_sidecar.v1.ToolR\x05tools\x1aZ\n" +
+	"\x06Output\x12\x17\n" +
+	"\acall_id\x18\x01 \x01(\tR\x06callId\x127\n" +
+	"\x06output\x18\x02 \x01(\v2\x1f.atmos_ai_sidecar.v1.ToolOutputR\x06output\x1ac\n" +
+	"\x06Result\x12\x17\n" +
+	"\acall_id\x18\x01 \x01(\tR\x06callId\x12@\n" +
+	"\vtool_result\x18\x02 \x01(\v2\x1f.atmos_ai_sidecar.v1.ToolResultR\n" +
+	"toolResultB\a\n" +
+	"\x05event\"\x82\x04\n" +
+	"\x11HostToolsResponse\x12S\n" +
+	"\n" +
+	"registered\x18\x01 \x01(\v21.atmos_ai_sidecar.v1.HostToolsResponse.RegisteredH\x00R\n" +
+	"registered\x12A\n" +
+	"\x04call\x18\x02 \x01(\v2+.atmos_ai_sidecar.v1.HostToolsResponse.CallH\x00R\x04call\x12G\n" +
+	"\x06cancel\x18\x03 \x01(\v2-.atmos_ai_sidecar.v1.HostToolsResponse.CancelH\x00R\x06cancel\x1a\"\n" +
+	"\n" +
+	"Registered\x12\x14\n" +
+	"\x05names\x18\x01 \x03(\tR\x05names\x1a\xbb\x01\n" +
+	"\x04Call\x12\x17\n" +
+	"\acall_id\x18\x01 \x01(\tR\x06callId\x12:\n" +
+	"\ttool_call\x18\x02 \x01(\v2\x1d.atmos_ai_sidecar.v1.ToolCallR\btoolCall\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x03 \x01(\tR\tsessionId\x12?\n" +
+	"\rdeadline_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\fdeadlineTime\x1a!\n" +
+	"\x06Cancel\x12\x17\n" +
+	"\acall_id\x18\x01 \x01(\tR\x06callIdB\a\n" +
 	"\x05event*a\n" +
 	"\fOutputStream\x12\x1d\n" +
 	"\x19OUTPUT_STREAM_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14OUTPUT_STREAM_STDOUT\x10\x01\x12\x18\n" +
-	"\x14OUTPUT_STREAM_STDERR\x10\x022\xb5\x02\n" +
+	"\x14OUTPUT_STREAM_STDERR\x10\x022\x95\x03\n" +
 	"\x13ToolRegistryService\x12_\n" +
 	"\tListTools\x12%.atmos_ai_sidecar.v1.ListToolsRequest\x1a&.atmos_ai_sidecar.v1.ListToolsResponse\"\x03\x90\x02\x01\x12Y\n" +
 	"\aGetTool\x12#.atmos_ai_sidecar.v1.GetToolRequest\x1a$.atmos_ai_sidecar.v1.GetToolResponse\"\x03\x90\x02\x01\x12b\n" +
-	"\vExecuteTool\x12'.atmos_ai_sidecar.v1.ExecuteToolRequest\x1a(.atmos_ai_sidecar.v1.ExecuteToolResponse0\x01BaZ_github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3"
+	"\vExecuteTool\x12'.atmos_ai_sidecar.v1.ExecuteToolRequest\x1a(.atmos_ai_sidecar.v1.ExecuteToolResponse0\x01\x12^\n" +
+	"\tHostTools\x12%.atmos_ai_sidecar.v1.HostToolsRequest\x1a&.atmos_ai_sidecar.v1.HostToolsResponse(\x010\x01BaZ_github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3"
 
 var (
 	file_atmos_ai_sidecar_v1_tool_registry_service_proto_rawDescOnce sync.Once
@@ -672,43 +1246,66 @@ func file_atmos_ai_sidecar_v1_tool_registry_service_proto_rawDescGZIP() []byte {
 }
 
 var file_atmos_ai_sidecar_v1_tool_registry_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_atmos_ai_sidecar_v1_tool_registry_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_atmos_ai_sidecar_v1_tool_registry_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_atmos_ai_sidecar_v1_tool_registry_service_proto_goTypes = []any{
-	(OutputStream)(0),           // 0: atmos_ai_sidecar.v1.OutputStream
-	(*Tool)(nil),                // 1: atmos_ai_sidecar.v1.Tool
-	(*ListToolsRequest)(nil),    // 2: atmos_ai_sidecar.v1.ListToolsRequest
-	(*ListToolsResponse)(nil),   // 3: atmos_ai_sidecar.v1.ListToolsResponse
-	(*GetToolRequest)(nil),      // 4: atmos_ai_sidecar.v1.GetToolRequest
-	(*GetToolResponse)(nil),     // 5: atmos_ai_sidecar.v1.GetToolResponse
-	(*ExecuteToolRequest)(nil),  // 6: atmos_ai_sidecar.v1.ExecuteToolRequest
-	(*ToolOutput)(nil),          // 7: atmos_ai_sidecar.v1.ToolOutput
-	(*ExecuteToolResponse)(nil), // 8: atmos_ai_sidecar.v1.ExecuteToolResponse
-	(*structpb.Struct)(nil),     // 9: google.protobuf.Struct
-	(Effect)(0),                 // 10: atmos_ai_sidecar.v1.Effect
-	(*PermissionRequest)(nil),   // 11: atmos_ai_sidecar.v1.PermissionRequest
-	(*ToolResult)(nil),          // 12: atmos_ai_sidecar.v1.ToolResult
+	(OutputStream)(0),                    // 0: atmos_ai_sidecar.v1.OutputStream
+	(*Tool)(nil),                         // 1: atmos_ai_sidecar.v1.Tool
+	(*ListToolsRequest)(nil),             // 2: atmos_ai_sidecar.v1.ListToolsRequest
+	(*ListToolsResponse)(nil),            // 3: atmos_ai_sidecar.v1.ListToolsResponse
+	(*GetToolRequest)(nil),               // 4: atmos_ai_sidecar.v1.GetToolRequest
+	(*GetToolResponse)(nil),              // 5: atmos_ai_sidecar.v1.GetToolResponse
+	(*ExecuteToolRequest)(nil),           // 6: atmos_ai_sidecar.v1.ExecuteToolRequest
+	(*ToolOutput)(nil),                   // 7: atmos_ai_sidecar.v1.ToolOutput
+	(*ExecuteToolResponse)(nil),          // 8: atmos_ai_sidecar.v1.ExecuteToolResponse
+	(*HostToolsRequest)(nil),             // 9: atmos_ai_sidecar.v1.HostToolsRequest
+	(*HostToolsResponse)(nil),            // 10: atmos_ai_sidecar.v1.HostToolsResponse
+	(*HostToolsRequest_Register)(nil),    // 11: atmos_ai_sidecar.v1.HostToolsRequest.Register
+	(*HostToolsRequest_Output)(nil),      // 12: atmos_ai_sidecar.v1.HostToolsRequest.Output
+	(*HostToolsRequest_Result)(nil),      // 13: atmos_ai_sidecar.v1.HostToolsRequest.Result
+	(*HostToolsResponse_Registered)(nil), // 14: atmos_ai_sidecar.v1.HostToolsResponse.Registered
+	(*HostToolsResponse_Call)(nil),       // 15: atmos_ai_sidecar.v1.HostToolsResponse.Call
+	(*HostToolsResponse_Cancel)(nil),     // 16: atmos_ai_sidecar.v1.HostToolsResponse.Cancel
+	(*structpb.Struct)(nil),              // 17: google.protobuf.Struct
+	(Effect)(0),                          // 18: atmos_ai_sidecar.v1.Effect
+	(*PermissionRequest)(nil),            // 19: atmos_ai_sidecar.v1.PermissionRequest
+	(*ToolResult)(nil),                   // 20: atmos_ai_sidecar.v1.ToolResult
+	(*ToolCall)(nil),                     // 21: atmos_ai_sidecar.v1.ToolCall
+	(*timestamppb.Timestamp)(nil),        // 22: google.protobuf.Timestamp
 }
 var file_atmos_ai_sidecar_v1_tool_registry_service_proto_depIdxs = []int32{
-	9,  // 0: atmos_ai_sidecar.v1.Tool.input_schema:type_name -> google.protobuf.Struct
-	10, // 1: atmos_ai_sidecar.v1.Tool.effect:type_name -> atmos_ai_sidecar.v1.Effect
+	17, // 0: atmos_ai_sidecar.v1.Tool.input_schema:type_name -> google.protobuf.Struct
+	18, // 1: atmos_ai_sidecar.v1.Tool.effect:type_name -> atmos_ai_sidecar.v1.Effect
 	1,  // 2: atmos_ai_sidecar.v1.ListToolsResponse.tools:type_name -> atmos_ai_sidecar.v1.Tool
 	1,  // 3: atmos_ai_sidecar.v1.GetToolResponse.tool:type_name -> atmos_ai_sidecar.v1.Tool
-	9,  // 4: atmos_ai_sidecar.v1.ExecuteToolRequest.input:type_name -> google.protobuf.Struct
+	17, // 4: atmos_ai_sidecar.v1.ExecuteToolRequest.input:type_name -> google.protobuf.Struct
 	0,  // 5: atmos_ai_sidecar.v1.ToolOutput.stream:type_name -> atmos_ai_sidecar.v1.OutputStream
-	11, // 6: atmos_ai_sidecar.v1.ExecuteToolResponse.permission_requested:type_name -> atmos_ai_sidecar.v1.PermissionRequest
+	19, // 6: atmos_ai_sidecar.v1.ExecuteToolResponse.permission_requested:type_name -> atmos_ai_sidecar.v1.PermissionRequest
 	7,  // 7: atmos_ai_sidecar.v1.ExecuteToolResponse.output:type_name -> atmos_ai_sidecar.v1.ToolOutput
-	12, // 8: atmos_ai_sidecar.v1.ExecuteToolResponse.result:type_name -> atmos_ai_sidecar.v1.ToolResult
-	2,  // 9: atmos_ai_sidecar.v1.ToolRegistryService.ListTools:input_type -> atmos_ai_sidecar.v1.ListToolsRequest
-	4,  // 10: atmos_ai_sidecar.v1.ToolRegistryService.GetTool:input_type -> atmos_ai_sidecar.v1.GetToolRequest
-	6,  // 11: atmos_ai_sidecar.v1.ToolRegistryService.ExecuteTool:input_type -> atmos_ai_sidecar.v1.ExecuteToolRequest
-	3,  // 12: atmos_ai_sidecar.v1.ToolRegistryService.ListTools:output_type -> atmos_ai_sidecar.v1.ListToolsResponse
-	5,  // 13: atmos_ai_sidecar.v1.ToolRegistryService.GetTool:output_type -> atmos_ai_sidecar.v1.GetToolResponse
-	8,  // 14: atmos_ai_sidecar.v1.ToolRegistryService.ExecuteTool:output_type -> atmos_ai_sidecar.v1.ExecuteToolResponse
-	12, // [12:15] is the sub-list for method output_type
-	9,  // [9:12] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	20, // 8: atmos_ai_sidecar.v1.ExecuteToolResponse.result:type_name -> atmos_ai_sidecar.v1.ToolResult
+	11, // 9: atmos_ai_sidecar.v1.HostToolsRequest.register:type_name -> atmos_ai_sidecar.v1.HostToolsRequest.Register
+	12, // 10: atmos_ai_sidecar.v1.HostToolsRequest.output:type_name -> atmos_ai_sidecar.v1.HostToolsRequest.Output
+	13, // 11: atmos_ai_sidecar.v1.HostToolsRequest.result:type_name -> atmos_ai_sidecar.v1.HostToolsRequest.Result
+	14, // 12: atmos_ai_sidecar.v1.HostToolsResponse.registered:type_name -> atmos_ai_sidecar.v1.HostToolsResponse.Registered
+	15, // 13: atmos_ai_sidecar.v1.HostToolsResponse.call:type_name -> atmos_ai_sidecar.v1.HostToolsResponse.Call
+	16, // 14: atmos_ai_sidecar.v1.HostToolsResponse.cancel:type_name -> atmos_ai_sidecar.v1.HostToolsResponse.Cancel
+	1,  // 15: atmos_ai_sidecar.v1.HostToolsRequest.Register.tools:type_name -> atmos_ai_sidecar.v1.Tool
+	7,  // 16: atmos_ai_sidecar.v1.HostToolsRequest.Output.output:type_name -> atmos_ai_sidecar.v1.ToolOutput
+	20, // 17: atmos_ai_sidecar.v1.HostToolsRequest.Result.tool_result:type_name -> atmos_ai_sidecar.v1.ToolResult
+	21, // 18: atmos_ai_sidecar.v1.HostToolsResponse.Call.tool_call:type_name -> atmos_ai_sidecar.v1.ToolCall
+	22, // 19: atmos_ai_sidecar.v1.HostToolsResponse.Call.deadline_time:type_name -> google.protobuf.Timestamp
+	2,  // 20: atmos_ai_sidecar.v1.ToolRegistryService.ListTools:input_type -> atmos_ai_sidecar.v1.ListToolsRequest
+	4,  // 21: atmos_ai_sidecar.v1.ToolRegistryService.GetTool:input_type -> atmos_ai_sidecar.v1.GetToolRequest
+	6,  // 22: atmos_ai_sidecar.v1.ToolRegistryService.ExecuteTool:input_type -> atmos_ai_sidecar.v1.ExecuteToolRequest
+	9,  // 23: atmos_ai_sidecar.v1.ToolRegistryService.HostTools:input_type -> atmos_ai_sidecar.v1.HostToolsRequest
+	3,  // 24: atmos_ai_sidecar.v1.ToolRegistryService.ListTools:output_type -> atmos_ai_sidecar.v1.ListToolsResponse
+	5,  // 25: atmos_ai_sidecar.v1.ToolRegistryService.GetTool:output_type -> atmos_ai_sidecar.v1.GetToolResponse
+	8,  // 26: atmos_ai_sidecar.v1.ToolRegistryService.ExecuteTool:output_type -> atmos_ai_sidecar.v1.ExecuteToolResponse
+	10, // 27: atmos_ai_sidecar.v1.ToolRegistryService.HostTools:output_type -> atmos_ai_sidecar.v1.HostToolsResponse
+	24, // [24:28] is the sub-list for method output_type
+	20, // [20:24] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_atmos_ai_sidecar_v1_tool_registry_service_proto_init() }
@@ -723,13 +1320,23 @@ func file_atmos_ai_sidecar_v1_tool_registry_service_proto_init() {
 		(*ExecuteToolResponse_Output)(nil),
 		(*ExecuteToolResponse_Result)(nil),
 	}
+	file_atmos_ai_sidecar_v1_tool_registry_service_proto_msgTypes[8].OneofWrappers = []any{
+		(*HostToolsRequest_Register_)(nil),
+		(*HostToolsRequest_Output_)(nil),
+		(*HostToolsRequest_Result_)(nil),
+	}
+	file_atmos_ai_sidecar_v1_tool_registry_service_proto_msgTypes[9].OneofWrappers = []any{
+		(*HostToolsResponse_Registered_)(nil),
+		(*HostToolsResponse_Call_)(nil),
+		(*HostToolsResponse_Cancel_)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_atmos_ai_sidecar_v1_tool_registry_service_proto_rawDesc), len(file_atmos_ai_sidecar_v1_tool_registry_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   8,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

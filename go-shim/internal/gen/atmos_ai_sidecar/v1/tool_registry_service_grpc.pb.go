@@ -22,13 +22,14 @@ const (
 	ToolRegistryService_ListTools_FullMethodName   = "/atmos_ai_sidecar.v1.ToolRegistryService/ListTools"
 	ToolRegistryService_GetTool_FullMethodName     = "/atmos_ai_sidecar.v1.ToolRegistryService/GetTool"
 	ToolRegistryService_ExecuteTool_FullMethodName = "/atmos_ai_sidecar.v1.ToolRegistryService/ExecuteTool"
+	ToolRegistryService_HostTools_FullMethodName   = "/atmos_ai_sidecar.v1.ToolRegistryService/HostTools"
 )
 
 // ToolRegistryServiceClient is the client API for ToolRegistryService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// ToolRegistryService lists tools and runs them. ExecuteTool is for owners only.
+// ToolRegistryService lists tools, runs them, and takes tools of clients. ExecuteTool and HostTools are for owners only.
 type ToolRegistryServiceClient interface {
 	// ListTools lists the registered tools, sorted by name.
 	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN).
@@ -41,6 +42,13 @@ type ToolRegistryServiceClient interface {
 	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD), NOT_FOUND (TOOL_NOT_FOUND, SESSION_NOT_FOUND),
 	// PERMISSION_DENIED (TOOL_EXECUTION_DENIED, UNATTENDED, ROLE_FORBIDDEN).
 	ExecuteTool(ctx context.Context, in *ExecuteToolRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExecuteToolResponse], error)
+	// HostTools registers tools that the client runs itself, as long as the stream lives. The first message must be
+	// register, within 5 s. Models and ExecuteTool can call them: with the same permissions, limits and redaction as every
+	// tool, in the sessions that the services of this sidecar hold. The end of the client's messages removes the tools and
+	// fails the calls that run.
+	// Status: OK, INVALID_ARGUMENT (ATTACH_REQUIRED, UNSUPPORTED_EVENT, INVALID_FIELD), ALREADY_EXISTS (TOOL_EXISTS),
+	// FAILED_PRECONDITION (TOOLS_DISABLED), PERMISSION_DENIED (ROLE_FORBIDDEN), UNAVAILABLE (SHUTTING_DOWN).
+	HostTools(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[HostToolsRequest, HostToolsResponse], error)
 }
 
 type toolRegistryServiceClient struct {
@@ -90,11 +98,24 @@ func (c *toolRegistryServiceClient) ExecuteTool(ctx context.Context, in *Execute
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ToolRegistryService_ExecuteToolClient = grpc.ServerStreamingClient[ExecuteToolResponse]
 
+func (c *toolRegistryServiceClient) HostTools(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[HostToolsRequest, HostToolsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ToolRegistryService_ServiceDesc.Streams[1], ToolRegistryService_HostTools_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[HostToolsRequest, HostToolsResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ToolRegistryService_HostToolsClient = grpc.BidiStreamingClient[HostToolsRequest, HostToolsResponse]
+
 // ToolRegistryServiceServer is the server API for ToolRegistryService service.
 // All implementations must embed UnimplementedToolRegistryServiceServer
 // for forward compatibility.
 //
-// ToolRegistryService lists tools and runs them. ExecuteTool is for owners only.
+// ToolRegistryService lists tools, runs them, and takes tools of clients. ExecuteTool and HostTools are for owners only.
 type ToolRegistryServiceServer interface {
 	// ListTools lists the registered tools, sorted by name.
 	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN).
@@ -107,6 +128,13 @@ type ToolRegistryServiceServer interface {
 	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD), NOT_FOUND (TOOL_NOT_FOUND, SESSION_NOT_FOUND),
 	// PERMISSION_DENIED (TOOL_EXECUTION_DENIED, UNATTENDED, ROLE_FORBIDDEN).
 	ExecuteTool(*ExecuteToolRequest, grpc.ServerStreamingServer[ExecuteToolResponse]) error
+	// HostTools registers tools that the client runs itself, as long as the stream lives. The first message must be
+	// register, within 5 s. Models and ExecuteTool can call them: with the same permissions, limits and redaction as every
+	// tool, in the sessions that the services of this sidecar hold. The end of the client's messages removes the tools and
+	// fails the calls that run.
+	// Status: OK, INVALID_ARGUMENT (ATTACH_REQUIRED, UNSUPPORTED_EVENT, INVALID_FIELD), ALREADY_EXISTS (TOOL_EXISTS),
+	// FAILED_PRECONDITION (TOOLS_DISABLED), PERMISSION_DENIED (ROLE_FORBIDDEN), UNAVAILABLE (SHUTTING_DOWN).
+	HostTools(grpc.BidiStreamingServer[HostToolsRequest, HostToolsResponse]) error
 	mustEmbedUnimplementedToolRegistryServiceServer()
 }
 
@@ -125,6 +153,9 @@ func (UnimplementedToolRegistryServiceServer) GetTool(context.Context, *GetToolR
 }
 func (UnimplementedToolRegistryServiceServer) ExecuteTool(*ExecuteToolRequest, grpc.ServerStreamingServer[ExecuteToolResponse]) error {
 	return status.Error(codes.Unimplemented, "method ExecuteTool not implemented")
+}
+func (UnimplementedToolRegistryServiceServer) HostTools(grpc.BidiStreamingServer[HostToolsRequest, HostToolsResponse]) error {
+	return status.Error(codes.Unimplemented, "method HostTools not implemented")
 }
 func (UnimplementedToolRegistryServiceServer) mustEmbedUnimplementedToolRegistryServiceServer() {}
 func (UnimplementedToolRegistryServiceServer) testEmbeddedByValue()                             {}
@@ -194,6 +225,13 @@ func _ToolRegistryService_ExecuteTool_Handler(srv interface{}, stream grpc.Serve
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ToolRegistryService_ExecuteToolServer = grpc.ServerStreamingServer[ExecuteToolResponse]
 
+func _ToolRegistryService_HostTools_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(ToolRegistryServiceServer).HostTools(&grpc.GenericServerStream[HostToolsRequest, HostToolsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ToolRegistryService_HostToolsServer = grpc.BidiStreamingServer[HostToolsRequest, HostToolsResponse]
+
 // ToolRegistryService_ServiceDesc is the grpc.ServiceDesc for ToolRegistryService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -215,6 +253,12 @@ var ToolRegistryService_ServiceDesc = grpc.ServiceDesc{
 			StreamName:    "ExecuteTool",
 			Handler:       _ToolRegistryService_ExecuteTool_Handler,
 			ServerStreams: true,
+		},
+		{
+			StreamName:    "HostTools",
+			Handler:       _ToolRegistryService_HostTools_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
 		},
 	},
 	Metadata: "atmos_ai_sidecar/v1/tool_registry_service.proto",

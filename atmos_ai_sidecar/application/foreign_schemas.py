@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from atmos_ai_sidecar.adapters.mcp_client.texts import plain
+from atmos_ai_sidecar.application.foreign_texts import plain
 from atmos_ai_sidecar.domain.tools import Parameter, ParameterType
 
 DESCRIPTION_CHARACTERS = 2_000
