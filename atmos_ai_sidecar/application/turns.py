@@ -372,6 +372,7 @@ class RunningTurn:
         )
 
     async def _finish(self, finished: TurnFinished) -> None:
+        _LOG.info("turn %s ended: %s %s", self.order.turn_id, finished.stop_reason.value, finished.reason)
         order, parts = self.order, self._parts
         try:
             await patiently(
