@@ -38,7 +38,7 @@ class CheckpointFiles:
 
 def _check_size(content: bytes, limit: int) -> None:
     if len(content) > limit:
-        raise InvalidFieldError("file", f"has {len(content)} bytes, at most {limit} are allowed")
+        raise InvalidFieldError("file", f"is too large, at most {limit} bytes are allowed")
 
 
 def _read_json(text: str) -> Any:
