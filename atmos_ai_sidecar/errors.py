@@ -39,6 +39,10 @@ class InvalidFieldError(InvalidRequestError):
         self.problem = problem
 
 
+class OptionInvalidError(InvalidFieldError):
+    """An option of a command names something that is not there, or that cannot be used."""
+
+
 class InvalidPageTokenError(InvalidRequestError):
     reason = "INVALID_PAGE_TOKEN"
 
@@ -104,6 +108,17 @@ class PermissionRequestNotFoundError(NotFoundError):
     def __init__(self, permission_request_id: str) -> None:
         super().__init__(
             f"There is no permission request {permission_request_id!r}.", permission_request_id=permission_request_id
+        )
+
+
+class RuleNotFoundError(NotFoundError):
+    reason = "RULE_NOT_FOUND"
+
+    def __init__(self, grant_id: str) -> None:
+        super().__init__(
+            f"Nothing is remembered under the id {grant_id!r}.",
+            remedy="`atmos-ai permissions list` shows what is. Rules of the configuration are changed in its files.",
+            grant_id=grant_id,
         )
 
 
@@ -181,6 +196,18 @@ class PermissionExpiredError(PreconditionError):
     def __init__(self, permission_request_id: str) -> None:
         super().__init__(
             "The permission request expired before it was answered.", permission_request_id=permission_request_id
+        )
+
+
+class PermissionElsewhereError(PermissionExpiredError):
+    """Another sidecar asks it, or asked it until it died; only there an answer would reach the call."""
+
+    def __init__(self, permission_request_id: str) -> None:
+        SidecarError.__init__(
+            self,
+            "The permission request was raised by another sidecar, and only that one can take an answer.",
+            remedy="Answer it there. If that sidecar has ended, its question has ended too: repeat the request.",
+            permission_request_id=permission_request_id,
         )
 
 
@@ -319,6 +346,17 @@ class ShuttingDownError(UnavailableError):
 
     def __init__(self) -> None:
         super().__init__("The sidecar is shutting down.", remedy="Start the command again.")
+
+
+class SidecarLostError(UnavailableError):
+    """What a caller is told in the name of a process that cannot speak any more."""
+
+    reason = "SIDECAR_LOST"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The assistant's process ended unexpectedly.", remedy="What was said is stored; run the command again."
+        )
 
 
 class TimeoutExceededError(SidecarError):

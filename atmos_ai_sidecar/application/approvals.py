@@ -2,28 +2,27 @@
 
 Guarantees: one answer settles one request; the first answer wins, also between prompters that race; every prompter
 that was offered a request hears how it was settled; a request whose turn is cancelled is settled as cancelled; a
-request that nobody can answer is settled at once as unattended, so that nothing waits for ever.
+request that nobody can answer is settled at once as unattended, so that nothing waits for ever. An answer comes only
+through ``answer``: what somebody else writes into the store lets nothing run.
 """
 
 import asyncio
-import secrets
+import dataclasses
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from atmos_ai_sidecar.application.ports.approval_store import ApprovalStore, Settlement
-from atmos_ai_sidecar.application.ports.approver import Attendance, CallContext
+from atmos_ai_sidecar.application.ports.approver import Attendance
 from atmos_ai_sidecar.application.ports.clock import Clock
-from atmos_ai_sidecar.domain.grants import Grant, smallest_grant
-from atmos_ai_sidecar.domain.messages import ToolCall
-from atmos_ai_sidecar.domain.permissions import Decision
-from atmos_ai_sidecar.domain.questions import options_for, question_lines, title_for
-from atmos_ai_sidecar.domain.requests import Answer, PermissionRequest, canonical_json, digest
-from atmos_ai_sidecar.domain.tools import Preview, Tool
+from atmos_ai_sidecar.domain.grants import Grant
+from atmos_ai_sidecar.domain.requests import Answer, Option, PermissionRequest
 from atmos_ai_sidecar.errors import (
     InvalidFieldError,
+    InvalidPageTokenError,
     PermissionAlreadyResolvedError,
+    PermissionElsewhereError,
     PermissionExpiredError,
     PermissionRequestNotFoundError,
 )
@@ -73,7 +72,7 @@ class Prompter:
 class _Pending:
     request: PermissionRequest
     store: ApprovalStore
-    remember: Callable[[Grant], None]
+    remember: Callable[[Grant], object]
     grants: dict[str, Grant]
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -126,7 +125,7 @@ class Approvals:
         *,
         store: ApprovalStore,
         attendance: Attendance,
-        remember: Callable[[Grant], None],
+        remember: Callable[[Grant], object],
         grants: dict[str, Grant],
     ) -> PermissionRequest:
         """Stores and offers a request and waits until it is settled.
@@ -163,7 +162,7 @@ class Approvals:
             PermissionRequestNotFoundError: There is no such request.
             InvalidFieldError: The option is not offered, or the digest is not the one of the request.
             PermissionAlreadyResolvedError: It was settled otherwise; the same answer again is no error.
-            PermissionExpiredError: Nobody answered in time.
+            PermissionExpiredError: Nobody answered in time, or another sidecar asks it.
         """
         pending = self._pending.get(request_id)
         request = pending.request if pending else await self.get(request_id)
@@ -171,11 +170,14 @@ class Approvals:
         if shown_digest != request.digest:
             raise InvalidFieldError("digest", "is not the one of the question that was shown")
         if pending is not None and request.outcome is None:
-            request = await self._settle(pending, option.answer, resolved_by, comment)
+            settling = asyncio.create_task(self._settle(pending, option.answer, resolved_by, comment, option))
+            request = await asyncio.shield(settling)  # a client that goes away does not halve its answer
+        if request.outcome is None:
+            raise PermissionElsewhereError(request_id)
         if request.outcome is Answer.EXPIRED:
             raise PermissionExpiredError(request_id)
         if request.outcome is not option.answer:
-            raise PermissionAlreadyResolvedError(request_id, request.outcome.value if request.outcome else "lost")
+            raise PermissionAlreadyResolvedError(request_id, request.outcome.value)
         return request
 
     async def get(self, request_id: str) -> PermissionRequest:
@@ -194,16 +196,25 @@ class Approvals:
     async def list(
         self, *, session_id: str = "", pending_only: bool = False, limit: int, cursor: str = ""
     ) -> tuple[Sequence[PermissionRequest], str]:
-        """One page of the stored requests, newest first, and the next cursor.
+        """One page of the stored requests, store by store and newest first in each, and the next cursor.
 
         Raises:
             InvalidPageTokenError: The cursor is none of this list.
         """
-        if not self._stores:
-            return (), ""
-        return await self._stores[0].list_requests(
-            session_id=session_id, pending_only=pending_only, limit=limit, cursor=cursor
-        )
+        number, _, inner = cursor.partition(":")
+        if cursor and not number.isdecimal():
+            raise InvalidPageTokenError
+        found: list[PermissionRequest] = []
+        for index in range(int(number or 0), len(self._stores)):
+            page, inner = await self._stores[index].list_requests(
+                session_id=session_id, pending_only=pending_only, limit=limit - len(found), cursor=inner
+            )
+            found += page
+            if inner:
+                return found, f"{index}:{inner}"
+            if len(found) == limit and index + 1 < len(self._stores):
+                return found, f"{index + 1}:"
+        return found, ""
 
     async def _wait(self, pending: _Pending, attendance: Attendance, *, was_offered: bool) -> None:
         request = pending.request
@@ -232,7 +243,12 @@ class Approvals:
             await asyncio.gather(*events, timer, return_exceptions=True)
 
     async def _settle(
-        self, pending: _Pending, outcome: Answer, resolved_by: str, comment: str = ""
+        self,
+        pending: _Pending,
+        outcome: Answer,
+        resolved_by: str,
+        comment: str = "",
+        option: Option | None = None,
     ) -> PermissionRequest:
         async with pending.lock:
             if pending.request.outcome is not None:
@@ -240,13 +256,12 @@ class Approvals:
             settlement = Settlement(
                 outcome=outcome, resolved_by=resolved_by, resolve_time=self._clock.now(), comment=comment
             )
-            request = await pending.store.settle_request(pending.request.id, settlement)
-            pending.request = request
+            stored = await pending.store.settle_request(pending.request.id, settlement)
+            request = pending.request = _settled(pending.request, settlement, stored)
             pending.settled.set()
             self._publish(Settled(request=request))
-            if request.outcome is outcome and outcome.is_remembered:
-                option = next(option for option in request.options if option.answer is outcome)
-                pending.remember(pending.grants[option.id])
+            if option is not None and request.outcome is outcome and outcome.is_remembered:
+                await asyncio.to_thread(pending.remember, pending.grants[option.id])
         return request
 
     def _publish(self, event: ApprovalEvent) -> bool:
@@ -263,64 +278,15 @@ class Approvals:
         self._attendance_changed = asyncio.Event()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkspaceApprover:
-    """Turns a call that asks into a request of one workspace; the application's Approver."""
+def _settled(asked: PermissionRequest, settlement: Settlement, stored: PermissionRequest) -> PermissionRequest:
+    """The request as it was asked, with its settlement.
 
-    approvals: Approvals
-    store: ApprovalStore
-    clock: Clock
-    remember: Callable[[Grant], None]
-    directory: str
-    policy_digest: Callable[[], str]
-    """Stands for everything else that an approval is bound to: policy and credential environment."""
-
-    async def ask(
-        self,
-        tool: Tool,
-        call: ToolCall,
-        decision: Decision,
-        context: CallContext,
-        preview: Preview | None = None,
-    ) -> PermissionRequest:
-        """Raises a permission request and returns it settled."""
-        now = self.clock.now()
-        options = options_for(tool, call, decision)
-        values = canonical_json(call.input)
-        stack = str(call.input.get(tool.stack_parameter, "")) if tool.stack_parameter else ""
-        request = PermissionRequest(
-            id=secrets.token_urlsafe(24),
-            session_id=context.session_id,
-            turn_id=context.turn_id,
-            tool_call_id=call.id,
-            run_id=context.run_id,
-            tool=tool.name,
-            effect=tool.demand(call.input).effect,
-            canonical_input=values,
-            title=title_for(tool, call),
-            stack=stack,
-            lines=question_lines(tool, call, decision, preview),
-            options=options,
-            digest=digest(
-                tool.name,
-                tool.description,
-                canonical_json(tool.input_schema),
-                values,
-                self.directory,
-                context.session_id,
-                context.turn_id,
-                self.policy_digest(),
-                tool.demand(call.input).target,
-                preview.binding if preview else "",
-            ),
-            create_time=now,
-            expire_time=now + EXPIRY,
-        )
-        grants = {
-            option.id: smallest_grant(tool, call.input, allow=option.answer.allows)
-            for option in options
-            if option.answer.is_remembered
-        }
-        return await self.approvals.ask(
-            request, store=self.store, attendance=context.attendance, remember=self.remember, grants=grants
-        )
+    Nothing else is taken from the store: others may write there. When it says that the request was settled before in
+    another way, nobody who may answer said so here, and the call does not run.
+    """
+    outcome, by = settlement.outcome, settlement.resolved_by
+    if stored.outcome is not outcome:
+        outcome, by = Answer.CANCELLED, "sidecar"
+    return dataclasses.replace(
+        asked, outcome=outcome, resolved_by=by, resolve_time=settlement.resolve_time, comment=settlement.comment
+    )

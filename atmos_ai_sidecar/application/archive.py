@@ -114,14 +114,21 @@ class Archive:
         for session in removed:
             _LOG.info("session %r was removed: it did not change for %s", session.name, age)
 
-    async def export(self, session_id: SessionId, form: ExportFormat) -> str:
-        """The whole session as the text of a file.
+    async def export(
+        self, session_id: SessionId, form: ExportFormat, *, with_context: bool = True, with_metadata: bool = True
+    ) -> str:
+        """The whole session as the text of a file, on request without its facts or its metadata.
 
         Raises:
             SessionNotFoundError: There is none.
             InvalidFieldError: It has no message, which no checkpoint may lack.
         """
         checkpoint = await self._checkpoint(session_id)
+        checkpoint = replace(
+            checkpoint,
+            context_items=checkpoint.context_items if with_context else (),
+            metadata=checkpoint.metadata if with_metadata else {},
+        )
         if form is ExportFormat.MARKDOWN:
             return checkpoint_markdown(checkpoint)
         if not checkpoint.messages:
@@ -131,7 +138,13 @@ class Archive:
         return await asyncio.to_thread(write, values)
 
     async def import_file(
-        self, content: bytes, *, name: str = "", overwrite: bool = False, request_id: str = ""
+        self,
+        content: bytes,
+        *,
+        name: str = "",
+        overwrite: bool = False,
+        with_context: bool = True,
+        request_id: str = "",
     ) -> Imported:
         """Stores the session that the text of a file describes, entirely or not at all.
 
@@ -142,6 +155,8 @@ class Archive:
         """
         values = await asyncio.to_thread(self._files.from_text, content)
         checkpoint = await asyncio.to_thread(checkpoint_from_values, values)
+        if not with_context:
+            checkpoint = replace(checkpoint, context_items=())
         session = await self._store.import_session(
             self._import(checkpoint, checked_name(name) if name else checkpoint.name, request_id), overwrite=overwrite
         )

@@ -13,7 +13,8 @@ from atmos_ai_sidecar.application.sessions import Sessions, checked_model, check
 from atmos_ai_sidecar.application.turns import TurnOrder, TurnParts, Turns, load_conversation, patiently, priced
 from atmos_ai_sidecar.domain.budgets import Budget, Limits, Meter, Scope, Spent
 from atmos_ai_sidecar.domain.events import Notice, SessionEvent, StopReason, TurnStarted
-from atmos_ai_sidecar.domain.messages import Message, Role, Text
+from atmos_ai_sidecar.domain.left_calls import LeftCall
+from atmos_ai_sidecar.domain.messages import Message, Role, Text, Usage
 from atmos_ai_sidecar.domain.prices import PRICES_DATE
 from atmos_ai_sidecar.domain.sessions import Session, SessionId
 from atmos_ai_sidecar.domain.turn import TurnLimits
@@ -97,7 +98,8 @@ class Chat:
         clock = self._parts.clock
         await patiently(clock, lambda: self._journal.begin_turn(session_id, turn_id, self._owner))
         try:
-            await self._record_question(session, turn_id, text, model)
+            left = await asyncio.to_thread(self._parts.left_calls.of_session, session_id)
+            await self._record_question(session, turn_id, text, model, left)
         except BaseException:
             await asyncio.shield(self._journal.finish_turn(session_id, turn_id))
             raise
@@ -109,6 +111,7 @@ class Chat:
             limits=TurnLimits(max_steps=max_steps) if max_steps is not None else self._limits,
             with_tools=with_tools,
             budgets=budgets,
+            notices=tuple(map(self._parts.left_calls.notice, left)),
         )
         self._tasks[session_id] = self._turns.start(self._parts, order)
         return turn_id
@@ -150,27 +153,38 @@ class Chat:
             return Spent()
         if scope is Scope.RUN:
             return self._parts.ledger.spent
+        price = self._parts.prices.find(model)
+        # What was asked of a model without a price counts as if it had been this one.
+        return await self._spent_in(session_id, unpriced=price.cost_usd if price is not None else None)
+
+    async def _spent_in(self, session_id: SessionId, *, unpriced: Callable[[Usage], float] | None = None) -> Spent:
         stored = await self._parts.store.newest_messages(session_id, 0)
         used = [message.usage for message in stored if message.usage is not None]
-        price = self._parts.prices.find(model)
-        if price is not None:  # what was asked of a model without a price counts as if it had been this one
-            used = [u if u.cost_usd is not None else replace(u, cost_usd=price.cost_usd(u)) for u in used]
+        if unpriced is not None:
+            used = [u if u.cost_usd is not None else replace(u, cost_usd=unpriced(u)) for u in used]
         summaries = Spent(usage=await self._parts.compactor.spent(session_id))
         return sum((Spent(steps=1, usage=usage) for usage in used), summaries)
 
-    async def _record_question(self, session: Session, turn_id: str, text: str, model: str) -> None:
+    async def _record_question(
+        self, session: Session, turn_id: str, text: str, model: str, left: Sequence[LeftCall]
+    ) -> None:
         clock = self._parts.clock
-        await self._keep_question(session, turn_id, text)
+        await self._keep_question(session, turn_id, text, left)
         await self._sessions.choose_model(session.id, model)
         started = TurnStarted(user_message=text, model=model)
         await patiently(clock, lambda: self._parts.broadcast.publish(session.id, turn_id, (started,)))
 
-    async def _keep_question(self, session: Session, turn_id: str, text: str) -> None:
-        store, clock = self._parts.store, self._parts.clock
+    async def _keep_question(self, session: Session, turn_id: str, text: str, left: Sequence[LeftCall] = ()) -> None:
+        """Stores the question, after what is to be told about calls that an earlier turn left behind."""
+        store, clock, left_calls = self._parts.store, self._parts.clock, self._parts.left_calls
         message = Message(role=Role.USER, blocks=(Text(text=text),), turn_id=turn_id)
         last = await patiently(clock, lambda: store.newest_messages(session.id, 1))
         if not last or (last[0].role, last[0].blocks) != (message.role, message.blocks):
-            await patiently(clock, lambda: store.append_messages(session.id, (message,)))
+            notes = [
+                Message(role=Role.USER, blocks=(Text(text=left_calls.note(call)),), turn_id=turn_id) for call in left
+            ]
+            await patiently(clock, lambda: store.append_messages(session.id, (*notes, message)))
+            left_calls.told(call.call_id for call in left)
 
     async def cancel_turn(self, session_id: SessionId) -> bool:
         """Cancels the running turn; False when none runs. TurnFinished follows.
@@ -220,6 +234,15 @@ class Chat:
         memory = self._turns.memory(session_id)
         model = self._sessions.model_of(session)
         return self._parts.compactor.use(await load_conversation(self._parts, session_id, model, memory))
+
+    async def spent(self, session_id: SessionId) -> Spent:
+        """What the turns and summaries of a session used; its cost is None when a model had no price.
+
+        Raises:
+            SessionNotFoundError: There is no such session.
+        """
+        await self._sessions.get(session_id)
+        return await self._spent_in(session_id)
 
     def is_running(self, session_id: SessionId) -> bool:
         return self._turns.is_running(session_id)

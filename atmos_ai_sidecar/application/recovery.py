@@ -1,9 +1,10 @@
 """What a process that died left behind: its turns are ended, told truthfully, and never run again."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from atmos_ai_sidecar.application.broadcast import Broadcast
+from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.ports.approval_store import ApprovalStore, Settlement
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.journal import Journal, OpenTurn
@@ -21,6 +22,7 @@ from atmos_ai_sidecar.domain.events import (
 from atmos_ai_sidecar.domain.history import LOST_RESULT
 from atmos_ai_sidecar.domain.messages import Message, Role, Text, ToolResult
 from atmos_ai_sidecar.domain.requests import Answer
+from atmos_ai_sidecar.domain.tools import Result
 
 _LOG = logging.getLogger(__name__)
 _PAGE = 1000
@@ -40,6 +42,7 @@ class Recovery:
         owners: Owners,
         owner: str,
         clock: Clock,
+        left_calls: LeftCalls,
     ) -> None:
         self._store = store
         self._journal = journal
@@ -48,6 +51,7 @@ class Recovery:
         self._owners = owners
         self._owner = owner
         self._clock = clock
+        self._left_calls = left_calls
 
     async def recover(self) -> int:
         """Ends what the dead have left, and returns how many turns that were."""
@@ -74,9 +78,13 @@ class Recovery:
         _LOG.warning("turn %s of session %s was cut off and is ended", turn.turn_id, turn.session_id)
         events = await self._events_of(turn)
         stored = await self._store.newest_messages(turn.session_id, 0)
-        missing = missing_messages(turn.turn_id, [event.event for event in events], stored)
+        missing = missing_messages(
+            turn.turn_id, [event.event for event in events], stored, result_of=self._left_calls.result_of
+        )
         if missing:
             await self._store.append_messages(turn.session_id, missing)
+        results = [result for message in (*stored, *missing) for result in message.tool_results]
+        self._left_calls.told(result.tool_call_id for result in results)
         finished = TurnFinished(stop_reason=StopReason.INTERRUPTED, reason="INTERRUPTED", message=_MESSAGE)
         await self._broadcast.publish(turn.session_id, turn.turn_id, (finished,))
 
@@ -89,8 +97,17 @@ class Recovery:
         return events
 
 
-def missing_messages(turn_id: str, events: Sequence[object], stored: Sequence[Message]) -> Sequence[Message]:
-    """What the journal of a turn knows and its stored messages do not: results of calls, or half an answer."""
+def missing_messages(
+    turn_id: str,
+    events: Sequence[object],
+    stored: Sequence[Message],
+    *,
+    result_of: Callable[[str], Result | None] = lambda _: None,
+) -> Sequence[Message]:
+    """What the journal of a turn knows and its stored messages do not: results of calls, or half an answer.
+
+    ``result_of`` says what is known of a call that the journal knows no end of.
+    """
     mine = [message for message in stored if message.turn_id == turn_id]
     last = mine[-1] if mine else None
     if last is not None and last.role is Role.ASSISTANT and last.tool_calls:
@@ -98,7 +115,8 @@ def missing_messages(turn_id: str, events: Sequence[object], stored: Sequence[Me
             event.tool_result.tool_call_id: event.tool_result for event in events if isinstance(event, ToolCallFinished)
         }
         results = tuple(
-            known.get(call.id) or ToolResult(tool_call_id=call.id, result=LOST_RESULT) for call in last.tool_calls
+            known.get(call.id) or ToolResult(tool_call_id=call.id, result=result_of(call.id) or LOST_RESULT)
+            for call in last.tool_calls
         )
         return (Message(role=Role.USER, blocks=results, turn_id=turn_id),)
     finished_steps = sum(message.usage is not None for message in mine)

@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
+from atmos_ai_sidecar.application.gate import Gate
 from atmos_ai_sidecar.application.tool_sources import ToolSources
 from atmos_ai_sidecar.application.validation import validate_input
 from atmos_ai_sidecar.domain.messages import ToolCall, ToolResult
 from atmos_ai_sidecar.domain.outputs import cap
-from atmos_ai_sidecar.domain.permissions import Decision, DecisionKind, PermissionSettings, Rule, decide, is_hidden
+from atmos_ai_sidecar.domain.permissions import PermissionSettings, is_hidden
 from atmos_ai_sidecar.domain.questions import sanitised, title_for
 from atmos_ai_sidecar.domain.redaction import Redactor, StreamRedactor, holds_placeholder
-from atmos_ai_sidecar.domain.requests import Answer, PermissionRequest
 from atmos_ai_sidecar.domain.tools import Demand, Effect, Execution, OutputPiece, Preview, Result, Tool, ToolRegistry
 from atmos_ai_sidecar.errors import (
     InvalidFieldError,
@@ -28,12 +28,13 @@ from atmos_ai_sidecar.errors import (
     ToolExecutionFailedError,
     ToolNotFoundError,
     ToolTimeoutError,
-    UnattendedError,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from atmos_ai_sidecar.application.audit import Audit
+    from atmos_ai_sidecar.application.grants import Grants
     from atmos_ai_sidecar.application.ports.approver import Approver, CallContext
     from atmos_ai_sidecar.application.ports.clock import Clock
     from atmos_ai_sidecar.application.ports.tool_outputs import ToolOutputs
@@ -62,6 +63,8 @@ class ToolExecutor:
         timeouts: Mapping[str, float] | None = None,
         outputs: "ToolOutputs | None" = None,
         sources: ToolSources | None = None,
+        audit: "Audit | None" = None,
+        grants: "Grants | None" = None,
     ) -> None:
         """Wires the executor.
 
@@ -73,9 +76,11 @@ class ToolExecutor:
             timeouts: Seconds by tool name, over the tools' own; calls without a limit keep having none.
             outputs: Keeps what is too long for the model; None: what is cut is lost.
             sources: Where more tools come from, see ``load``.
+            audit: Where decisions are written down; None: nowhere.
+            grants: Remembered answers whose uses are counted; None: they are not.
         """
         self._registry = registry
-        self._approver = approver
+        self._gate = Gate(approver=approver, clock=clock, look=self._preview, audit=audit, grants=grants)
         self._redactor = redactor
         self._clock = clock
         self._timeouts = dict(timeouts or {})
@@ -98,9 +103,10 @@ class ToolExecutor:
         """
         await self._sources.load()
 
-    async def close(self) -> None:
-        """Ends what the sources of tools have started; for whoever opened the workspace, after its turns have ended."""
-        await self._sources.close()
+    async def load_for(self, name: str) -> None:
+        """Brings the registry up to date when it has no tool of that name yet."""
+        if all(tool.name != name for tool in self._registry.list()):
+            await self.load()
 
     def offered(self, policy: PermissionSettings) -> Sequence[Tool]:
         """The tools that the model is told of, sorted by name: all but those whose every call would be denied."""
@@ -141,32 +147,13 @@ class ToolExecutor:
             validate_input(tool, call.input)
             demand = tool.demand(call.input)
             _refuse_placeholders(call, demand)
-            await self._permit(tool, call, demand, context, policy)
-            result = await self._run(tool, call, demand, context, emit)
+            async with self._gate.passing(tool, call, demand, context, policy) as passage:
+                result = passage.result = await self._run(tool, call, demand, context, emit)
         except InvalidFieldError as error:
             result = _failure(error, f"The input of {call.name} is not valid. {error} Nothing was run.")
         except SidecarError as error:
             result = _failure(error)
         return ToolResult(tool_call_id=call.id, result=await self._clean(result, call, context))
-
-    async def _permit(
-        self, tool: Tool, call: ToolCall, demand: Demand, context: "CallContext", policy: PermissionSettings
-    ) -> None:
-        """Returns when the call may run, else raises ToolExecutionDeniedError or UnattendedError.
-
-        An answer holds for what was shown: what has changed while the question was open has to be asked again.
-        """
-        decision = decide(tool, call.input, policy, session_id=context.session_id)
-        if decision.kind is DecisionKind.ALLOW:
-            return
-        if decision.kind is DecisionKind.DENY:
-            raise _denied(tool, decision)
-        preview = await self._preview(tool, call, context)
-        request = await self._approver.ask(tool, call, decision, context, preview)
-        if request.outcome is None or not request.outcome.allows:
-            raise _rejected(tool, decision, request)
-        if tool.demand(call.input) != demand or await self._preview(tool, call, context) != preview:
-            raise _outdated(tool)
 
     async def _preview(self, tool: Tool, call: ToolCall, context: "CallContext") -> Preview | None:
         """What the call would change, without secrets; None for a tool that does not tell."""
@@ -256,53 +243,6 @@ def _refuse_placeholders(call: ToolCall, demand: Demand) -> None:
             remedy="Do not retry with a placeholder; ask the user to fill in the secret.",
             tool=call.name,
         )
-
-
-def _denied(tool: Tool, decision: Decision) -> ToolExecutionDeniedError:
-    return ToolExecutionDeniedError(
-        f"{tool.name} was denied: {decision.reason} (rule: {_where(decision.rule)}).",
-        remedy="Do not retry; go on without it or tell the user what is needed.",
-        tool=tool.name,
-        rule=decision.rule.text,
-    )
-
-
-def _outdated(tool: Tool) -> ToolExecutionDeniedError:
-    return ToolExecutionDeniedError(
-        f"{tool.name} was not run: what it would change is not what the user was asked about any more.",
-        remedy="Look at it again, and repeat the call if it is still right.",
-        tool=tool.name,
-    )
-
-
-def _rejected(tool: Tool, decision: Decision, request: PermissionRequest) -> SidecarError:
-    if request.outcome is Answer.UNATTENDED:
-        return UnattendedError(
-            f"{tool.name} was denied: it needs approval ({decision.reason}; rule: {_where(decision.rule)}), and "
-            "nobody is there to give it.",
-            remedy="Do not retry; tell the user which call needs approval.",
-            tool=tool.name,
-            rule=decision.rule.text,
-        )
-    happened = _REJECTIONS.get(request.outcome or Answer.CANCELLED, "the user rejected the call")
-    comment = f" The user says: {request.comment}" if request.comment else ""
-    return ToolExecutionDeniedError(
-        f"{tool.name} was denied: {happened}.{comment}",
-        remedy="" if comment else "Do not retry the same call; ask the user how to go on.",
-        tool=tool.name,
-        rule=decision.rule.text,
-    )
-
-
-_REJECTIONS = {
-    Answer.EXPIRED: "nobody answered the question in time",
-    Answer.CANCELLED: "the question was cancelled",
-    Answer.REJECT_ALWAYS: "the user rejected this call, now and in future",
-}
-
-
-def _where(rule: Rule) -> str:
-    return f"{rule.text} at {rule.file}:{rule.line}" if rule.file else rule.text
 
 
 def _failure(error: SidecarError, output: str = "") -> Result:

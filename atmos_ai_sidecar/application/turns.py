@@ -11,6 +11,7 @@ from typing import TypeVar
 from atmos_ai_sidecar.application.approvals import ApprovalEvent, Question
 from atmos_ai_sidecar.application.broadcast import Broadcast
 from atmos_ai_sidecar.application.compaction import CompactionOrder, Compactor, Conversation
+from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.outbox import Outbox
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.approver import CallContext
@@ -38,7 +39,7 @@ from atmos_ai_sidecar.domain.events import (
     UsageReported,
 )
 from atmos_ai_sidecar.domain.history import repaired
-from atmos_ai_sidecar.domain.messages import Message, ToolCall, Usage
+from atmos_ai_sidecar.domain.messages import Block, Message, ToolCall, Usage
 from atmos_ai_sidecar.domain.prices import PriceTable
 from atmos_ai_sidecar.domain.prompt_cache import CachedPrompt
 from atmos_ai_sidecar.domain.requests import digest
@@ -86,6 +87,7 @@ class TurnParts:
     compactor: Compactor
     tools: ToolExecutor
     permissions: Permissions
+    left_calls: LeftCalls
     clock: Clock
     system: Callable[[], Sequence[str]]
     max_tokens: int
@@ -105,6 +107,8 @@ class TurnOrder:
     limits: machine.TurnLimits
     with_tools: bool
     budgets: Sequence[Budget] = ()
+    notices: Sequence[Notice] = ()
+    """What the user is told first."""
 
 
 @dataclass(slots=True)
@@ -113,6 +117,8 @@ class SessionMemory:
 
     is_mended: bool = False
     """Its damage was told: once is enough."""
+    told_problems: Sequence[str] = ()
+    """What was told last about tools that are missing."""
     cached: CachedPrompt | None = None
     factor: float = 1.0
     """See ``Conversation``."""
@@ -178,6 +184,8 @@ class RunningTurn:
         """Runs the turn. Never raises, but for the end of the process."""
         publisher = asyncio.create_task(self._outbox.run())
         publisher.add_done_callback(lambda _: self._outbox_ended())
+        for notice in self.order.notices:
+            self._outbox.put(notice)
         finished = await self._drive()
         self._outbox.close()
         (failure,) = await asyncio.gather(publisher, return_exceptions=True)
@@ -275,9 +283,17 @@ class RunningTurn:
                 _LOG.warning("the history of session %s was repaired: %s", order.session_id, " ".join(repairs))
                 self._outbox.put(_repair_notice(repairs))
         await parts.tools.load()
+        if order.with_tools:
+            self._tell_problems(parts.tools.problems)
         self._conversation.system = parts.system()
         self._conversation.tools = parts.tools.offered(parts.permissions.pin()) if order.with_tools else ()
         return self._conversation
+
+    def _tell_problems(self, problems: Sequence[str]) -> None:
+        """Tells why tools are missing, when that is news."""
+        if problems and tuple(problems) != self._memory.told_problems:
+            self._outbox.put(Notice(kind=NoticeKind.TOOLS_LEFT_OUT, message=" ".join(problems)))
+        self._memory.told_problems = tuple(problems)
 
     def _charged(self, usage: Usage, request: ModelRequest) -> Usage:
         """Counts a summary on the turn's account."""
@@ -324,16 +340,30 @@ class RunningTurn:
         if not messages:
             return
         order, store = self.order, self._parts.store
-        marked = [Message(role=m.role, blocks=m.blocks, turn_id=order.turn_id, usage=m.usage) for m in messages]
+        marked = [
+            Message(role=m.role, blocks=await self._completed(m), turn_id=order.turn_id, usage=m.usage)
+            for m in messages
+        ]
         stored = await patiently(self._parts.clock, lambda: store.append_messages(order.session_id, marked))
         if self._conversation is not None:
             self._conversation.messages.extend(stored)
         for message in stored:
+            self._parts.left_calls.told(answered.tool_call_id for answered in message.tool_results)
             for answered in message.tool_results:
                 if answered.tool_call_id not in self._announced:
                     self._outbox.put(ToolCallFinished(tool_result=answered))
             if message.usage is not None:
                 self._outbox.put(UsageReported(usage=self._turn.usage))
+
+    async def _completed(self, message: Message) -> Sequence[Block]:
+        """The message's blocks, with what is known of calls that go on without the turn; the user is told as well."""
+        cut_off = {answered.tool_call_id for answered in message.tool_results} - self._announced
+        if not cut_off:
+            return message.blocks
+        completed = await asyncio.to_thread(self._parts.left_calls.completed, message.blocks, cut_off)
+        for notice in completed.notices:
+            self._outbox.put(notice)
+        return completed.blocks
 
     async def _publish(self, events: Sequence[TurnEvent]) -> None:
         order = self.order

@@ -44,9 +44,11 @@ def _explain(error: "ValidationError", names: Sequence[str]) -> tuple[str, str]:
     instance: Any = error.instance
     expected: Any = error.validator_value
     if error.validator == "additionalProperties":
+        if field != "$":
+            return field, f"has a field too many: {error.message}"
         unknown = min(set(instance) - set(names))
         return unknown, f"is not a field of this tool. {_nearest(unknown, names)}"
-    if error.validator == "required":
+    if error.validator == "required" and field == "$":
         missing = next(name for name in expected if name not in instance)
         return missing, "is required and missing."
     if error.validator == "enum":

@@ -7,9 +7,15 @@ from typing import Protocol
 
 from atmos_ai_sidecar.application.approvals import Approvals
 from atmos_ai_sidecar.application.archive import Archive
+from atmos_ai_sidecar.application.audit import Audit
 from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.drafts import Drafts
+from atmos_ai_sidecar.application.grants import Grants
+from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.permissions import Permissions
+from atmos_ai_sidecar.application.ports.input_history import InputHistory
+from atmos_ai_sidecar.application.ports.project_files import ProjectFiles
+from atmos_ai_sidecar.application.ports.project_index import ProjectIndex
 from atmos_ai_sidecar.application.sessions import Sessions
 from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.application.undo import Undo
@@ -38,6 +44,10 @@ class RunOptions:
     debug: bool = False
     plain: bool = False
     no_color: bool = False
+    allow: Sequence[str] = ()
+    """Patterns of tools that this run may call without a question."""
+    mcp_servers: Sequence[str] = ()
+    """The servers of ``mcp.servers`` that this run uses; empty: all of them."""
     atmos_flags: Sequence[str] = ()
     """Atmos' own global flags as they were given, passed on to every call of Atmos."""
     stores_all: bool = False
@@ -87,13 +97,21 @@ class Workspace:
     tools: ToolExecutor
     approvals: Approvals
     permissions: Permissions
+    files: ProjectFiles
+    grants: Grants
+    audit: Audit
     describe: Callable[[], WorkspaceDescription]
     prepare_model: Callable[[], Awaitable[None]]
     """Loads the model's library ahead of the first turn; slow, in a thread, harmless to call twice."""
     check_model: Callable[[], Awaitable[None]]
     """Raises ModelNotConfiguredError when a turn could not ask the model."""
+    left_calls: LeftCalls
     undo: Undo | None = None
     """None where there are no tools that change files."""
+    history: InputHistory | None = None
+    """None where nothing is to be remembered."""
+    index: ProjectIndex | None = None
+    """None where the project is not trusted."""
     drafts: Drafts | None = None
     """None where everything is stored, or nothing."""
 

@@ -1,34 +1,45 @@
 """Assembles the use cases of one workspace from what its run brought and what the process shares."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, partial
 
 from atmos_ai_sidecar.adapters.atmos_sessions import AtmosSessions
 from atmos_ai_sidecar.adapters.checkpoint_files import CheckpointFiles
-from atmos_ai_sidecar.adapters.user_state import GrantsFile, state_directory
-from atmos_ai_sidecar.application.approvals import Approvals, WorkspaceApprover
+from atmos_ai_sidecar.adapters.user_state import InputHistoryFile, state_directory
+from atmos_ai_sidecar.application.approvals import Approvals
+from atmos_ai_sidecar.application.approver import WorkspaceApprover
 from atmos_ai_sidecar.application.archive import Archive
+from atmos_ai_sidecar.application.audit import Audit
 from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.compaction import Compactor
 from atmos_ai_sidecar.application.drafts import Drafts
+from atmos_ai_sidecar.application.grants import Grants
+from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.application.ports.tool_source import ToolSource
 from atmos_ai_sidecar.application.sessions import Sessions
 from atmos_ai_sidecar.application.tool_sources import ToolSources
 from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.application.turns import TurnParts
 from atmos_ai_sidecar.application.validation import prepare_validation
 from atmos_ai_sidecar.application.workspace import Run, RunOptions, Workspace, WorkspaceDescription
+from atmos_ai_sidecar.composition.attached_files import attached_files
 from atmos_ai_sidecar.composition.built_in_tools import BuiltInTools, built_in_tools
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
 from atmos_ai_sidecar.composition.engine import Engine
 from atmos_ai_sidecar.composition.instructions import system_prompt
+from atmos_ai_sidecar.composition.left_calls import left_calls
+from atmos_ai_sidecar.composition.mcp_sources import coming_tools
+from atmos_ai_sidecar.composition.records import audit_of, grants_of
+from atmos_ai_sidecar.composition.run_options import with_allowances
+from atmos_ai_sidecar.composition.surroundings import Surroundings
 from atmos_ai_sidecar.composition.tool_sources import tool_sources
 from atmos_ai_sidecar.configuration import Config
 from atmos_ai_sidecar.domain.redaction import Redactor, secret_values
-from atmos_ai_sidecar.domain.requests import canonical_json, digest
 from atmos_ai_sidecar.domain.tools import ToolRegistry
 from atmos_ai_sidecar.domain.turn import TurnLimits
 
@@ -63,12 +74,24 @@ class Assembly:
             tools=self.executor,
             approvals=self.approvals,
             permissions=self.permissions,
+            files=attached_files(self.run, self.config, self.clock),
+            grants=self.grants,
+            audit=self.audit,
             undo=self._built_in.undo if self._built_in else None,
+            left_calls=self.left_calls,
             describe=self.describe,
             prepare_model=self.prepare,
             drafts=self.drafts,
             check_model=self.model.check,
+            history=self._history,
+            index=self._built_in.index if self._built_in else None,
         )
+
+    async def close(self) -> None:
+        """Ends what the tools have started and what waits for their next call; after the workspace's turns."""
+        if self._built_in is not None:
+            self._built_in.runner.close()
+        await self.tool_sources.close()
 
     @property
     def project_path(self) -> str:
@@ -85,14 +108,34 @@ class Assembly:
     @cached_property
     def tool_sources(self) -> ToolSources:
         """Where tools come from that are found while the workspace is in use; of two with one name the first stays."""
-        return ToolSources(self.registry, tool_sources(self.run, self.config) if self.has_tools else ())
+        return ToolSources(self.registry, self._sources() if self.has_tools else ())
+
+    def _sources(self) -> Sequence[ToolSource]:
+        return tool_sources(self.run, self.options, self.config, self.clock)
 
     @cached_property
     def permissions(self) -> Permissions:
-        settings = self.config.permissions(yolo=self.options.yolo, read_only=self.options.read_only)
-        grants = GrantsFile(state_directory(self.run.environment), self.project_path)
+        settings = with_allowances(
+            self.config.permissions(yolo=self.options.yolo, read_only=self.options.read_only), self.options
+        )
         switched_off = self._built_in.switched_off if self._built_in else ()
-        return Permissions(settings, grants, self.registry, switched_off=switched_off)
+        return Permissions(
+            settings,
+            self.grants,
+            self.registry,
+            switched_off=switched_off,
+            answers_problem=self.config.answers_problem,
+            coming_tools=coming_tools(self.config) if self.has_tools else (),
+        )
+
+    @cached_property
+    def grants(self) -> Grants:
+        return grants_of(self.run, self.config, self.clock)
+
+    @cached_property
+    def audit(self) -> Audit:
+        # What a draft of a session did is on record, also when the session is never saved.
+        return audit_of(self.run, self.config, (self.kept or self.engine).store, self.clock, self.redactor)
 
     @cached_property
     def executor(self) -> ToolExecutor:
@@ -102,7 +145,10 @@ class Assembly:
             clock=self.clock,
             remember=self.permissions.remember,
             directory=self.project_path,
-            policy_digest=lambda: digest(repr(self.permissions.pin()), canonical_json(dict(self.config.files))),
+            policy=lambda: self.permissions.settings,
+            surroundings=Surroundings(
+                directory=self.config.directory, environment=self.run.environment, files=self.config.files
+            ).digest_of,
         )
         return ToolExecutor(
             registry=self.registry,
@@ -111,8 +157,14 @@ class Assembly:
             clock=self.clock,
             timeouts=self.config.tools.timeouts,
             outputs=self.engine.store,
+            audit=self.audit,
+            grants=self.grants,
             sources=self.tool_sources,
         )
+
+    @cached_property
+    def left_calls(self) -> LeftCalls:
+        return left_calls(self.run, self.project_path, self.clock, self.redactor)
 
     @cached_property
     def archive(self) -> Archive:
@@ -160,6 +212,13 @@ class Assembly:
             budgets=self.config.budget.by_scope,
         )
 
+    @property
+    def _history(self) -> InputHistoryFile | None:
+        if not self.config.sessions.enabled or not self.config.sessions.auto_save:
+            return None
+        state = state_directory(self.run.environment)
+        return InputHistoryFile(state, self.project_path, redact=self.redactor.redact)
+
     def describe(self) -> WorkspaceDescription:
         """What a header shows now."""
         return WorkspaceDescription(
@@ -170,11 +229,17 @@ class Assembly:
             permission_mode=self.permissions.mode,
             is_ephemeral=not self.config.sessions.enabled,
             saves_on_request=self.kept is not None,
-            warnings=self.config.warnings,
+            warnings=(
+                *self.config.warnings,
+                *self.permissions.warnings,
+                *map(self.left_calls.sentence, self.left_calls.list()),
+            ),
         )
 
     async def prepare(self) -> None:
         """Imports what the first turn needs, in a thread, while the person still reads."""
+        if self._built_in is not None:
+            self._built_in.runner.prepare()
         await asyncio.to_thread(prepare_validation)
         await self.model.prepare()
 
@@ -195,6 +260,7 @@ class Assembly:
             ),
             tools=self.executor,
             permissions=self.permissions,
+            left_calls=self.left_calls,
             clock=self.clock,
             system=lambda: system_prompt(config, self.redactor),
             max_tokens=self.model.max_tokens,

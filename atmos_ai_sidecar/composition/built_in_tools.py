@@ -3,21 +3,25 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from atmos_ai_sidecar.adapters.atmos.command_line import AtmosCommandLine, find_atmos, tool_environment
+from atmos_ai_sidecar.adapters.atmos.index import AtmosIndex
 from atmos_ai_sidecar.adapters.atmos.tools import atmos_tools
 from atmos_ai_sidecar.adapters.command_parser import TreeSitterCommandParser
-from atmos_ai_sidecar.adapters.local_tools.files import file_tools
+from atmos_ai_sidecar.adapters.local_tools.files import file_tools, project_files
 from atmos_ai_sidecar.adapters.local_tools.output_tool import read_tool_output
 from atmos_ai_sidecar.adapters.local_tools.program_runner import WardenedRunner
 from atmos_ai_sidecar.adapters.local_tools.shell import Bash, shell_tool
 from atmos_ai_sidecar.adapters.user_state import FileChangesFolder, FileChangesInMemory, state_directory
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.file_changes import FileChanges
+from atmos_ai_sidecar.application.ports.project_index import ProjectIndex
 from atmos_ai_sidecar.application.ports.tool_outputs import ToolOutputs
 from atmos_ai_sidecar.application.undo import Undo
 from atmos_ai_sidecar.application.workspace import Run, RunOptions
+from atmos_ai_sidecar.composition.left_calls import left_programs
 from atmos_ai_sidecar.composition.own_settings import own_settings
 from atmos_ai_sidecar.configuration import Config
 from atmos_ai_sidecar.domain.paths import Territory
@@ -30,6 +34,9 @@ _POLICY = "ATMOS_AI_POLICY"
 class BuiltInTools:
     tools: Sequence[Tool]
     undo: Undo
+    runner: WardenedRunner
+    """Runs their programs; to be closed after the last call."""
+    index: ProjectIndex
     switched_off: Sequence[Tool] = ()
     """What the settings keep from the model; decisions about it can be explained."""
 
@@ -40,7 +47,7 @@ def built_in_tools(run: Run, options: RunOptions, config: Config, outputs: ToolO
     Raises:
         AtmosNotFoundError: There is no atmos to run.
     """
-    runner = WardenedRunner(clock=clock)
+    runner = WardenedRunner(clock=clock, keeps_spare=True, records=left_programs(run, str(config.directory)))
     environment = tool_environment(run.environment, config.secret_variables)
     parse = TreeSitterCommandParser().parse
     command_line = AtmosCommandLine(
@@ -58,12 +65,14 @@ def built_in_tools(run: Run, options: RunOptions, config: Config, outputs: ToolO
     files = file_tools(territory, own_settings=own_settings, changes=changes, runner=runner, umask=run.umask)
     return BuiltInTools(
         tools=(
-            *atmos_tools(command_line, parse),
+            *atmos_tools(command_line, territory, parse),
             *files.tools,
             read_tool_output(outputs),
             *([shell] if has_shell else []),
         ),
         undo=Undo(changes, files.restorer),
+        runner=runner,
+        index=AtmosIndex(command_line, partial(project_files, territory)),
         switched_off=() if has_shell else (shell,),
     )
 

@@ -20,8 +20,9 @@ from atmos_ai_sidecar.application.ports.program_runner import Completion, Progra
 from atmos_ai_sidecar.application.trust import Trust, is_run_trusted
 from atmos_ai_sidecar.application.workspace import OpenWorkspace, Run, RunOptions, Workspace
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
+from atmos_ai_sidecar.composition.configurations import configuration_of
 from atmos_ai_sidecar.composition.evaluation import evaluated
-from atmos_ai_sidecar.configuration import AtmosFlags, Config, Storage, load_configuration
+from atmos_ai_sidecar.configuration import Config, Storage
 from atmos_ai_sidecar.domain.tools import ExecutionClass
 from atmos_ai_sidecar.domain.trust import TrustSubject
 from atmos_ai_sidecar.errors import AIDisabledError, AtmosNotFoundError, ConfigurationInvalidError, SidecarError
@@ -36,12 +37,9 @@ async def examine_run(
     run: Run, options: RunOptions, open_workspace: OpenWorkspace, clock: Clock
 ) -> Sequence[CheckedFinding]:
     """Examines what a run would meet; changes nothing but that the store is opened as any command opens it."""
-    flags = AtmosFlags.parsed(options.atmos_flags)
     installation = _Installation(run=run, clock=clock)
     try:
-        config = await asyncio.to_thread(
-            load_configuration, run.directory, run.environment, flags, allow_disabled=True, allow_unevaluated=True
-        )
+        config = await asyncio.to_thread(configuration_of, run, options, allow_disabled=True)
         if config.unevaluated and not _is_trusted(run, options, config, clock):
             raise config.unevaluated[0].error()
         config = await evaluated(config, run, options, clock)
@@ -187,8 +185,12 @@ class _Project:
 
     async def rules(self) -> Finding:
         async with self._workspace() as workspace:
-            mode, grants = workspace.permissions.mode, len(workspace.permissions.pin().grants)
-        return Finding(health=Health.OK, detail=f"mode {mode}, {grants} remembered answers")
+            permissions = workspace.permissions
+            policy, warnings = permissions.pin(), permissions.warnings
+        if warnings:
+            return Finding(health=Health.WARNING, detail=" ".join(warnings), remedy="Correct the name, or remove it.")
+        words = f"mode {permissions.mode}, {len(policy.rules.rules)} rules, {len(policy.grants)} remembered answers"
+        return Finding(health=Health.OK, detail=words)
 
     async def model(self) -> Finding:
         options = self.options

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from atmos_ai_sidecar.adapters.sqlite import open_memory_store
 from atmos_ai_sidecar.application.approvals import Approvals
 from atmos_ai_sidecar.application.broadcast import Broadcast
+from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.store import Store
 from atmos_ai_sidecar.application.recovery import Recovery
@@ -41,8 +42,8 @@ class Engines:
         """Whether a turn runs on one of them."""
         return any(engine.turns.is_busy for engine in self._engines.values())
 
-    async def at(self, config: Config) -> Engine:
-        """The engine on the store that the configuration chooses.
+    async def at(self, config: Config, left_calls: LeftCalls) -> Engine:
+        """The engine on the store that the configuration chooses; its first opening ends what dead processes left.
 
         Raises:
             StorageUnavailableError, StorageCorruptError, StorageBusyError, SchemaTooNewError,
@@ -62,6 +63,7 @@ class Engines:
                     owners=opened.owners,
                     owner=self._owner,
                     clock=self._clock,
+                    left_calls=left_calls,
                 ).recover()
             return self._engines[place]
 

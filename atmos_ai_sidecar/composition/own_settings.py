@@ -1,17 +1,20 @@
 """The settings of Atmos that decide what this assistant may do and which programs run: for people only to change."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from atmos_ai_sidecar.configuration.nodes import ListNode, MapNode, Node, empty_map, is_empty
+from atmos_ai_sidecar.configuration.nodes import ListNode, MapNode, Node, Origin, Scalar, empty_map, is_empty
 from atmos_ai_sidecar.configuration.yaml_file import parse
 
 _FILE = "the change"
 _TOP_LEVEL = frozenset({"ai", "mcp", "commands", "import", "profiles", "base_path"})
 """``import`` and ``profiles`` too, because what they bring in can set all the others; and ``base_path``, because it
 says where tools may write."""
+
+_DEPTH = 4
+"""Keys that decide; what is further below belongs to them."""
 
 
 @lru_cache(maxsize=16)
@@ -25,6 +28,15 @@ def own_settings(text: str) -> str:
     if is_empty(root):
         root = empty_map(root.origin)
     return json.dumps(sorted(_own(root)) if isinstance(root, MapNode) else _form(root), sort_keys=True)
+
+
+def is_own_setting(keys: Sequence[str]) -> bool:
+    """Whether a path of keys leads to one of those settings, to something in one, or to what holds one."""
+    origin = Origin(file=_FILE, line=1)
+    node: Node = Scalar(value="changed", text="changed", origin=origin)
+    for key in reversed(keys[:_DEPTH]):
+        node = MapNode(entries={key: node}, origin=origin)
+    return not isinstance(node, MapNode) or any(True for _ in _own(node))
 
 
 def _own(root: MapNode) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atmos_ai_sidecar.application.settings import Setting
-from atmos_ai_sidecar.configuration import AtmosFlags, find_project, load_configuration
+from atmos_ai_sidecar.composition.configurations import configuration_of
+from atmos_ai_sidecar.configuration import AtmosFlags, find_project
 from atmos_ai_sidecar.errors import ConfigurationInvalidError
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ def list_settings(run: "Run", options: "RunOptions") -> Sequence[Setting]:
     Raises:
         ConfigurationInvalidError: There is no project, or a file says something that cannot be used.
     """
-    flags = AtmosFlags.parsed(options.atmos_flags)
-    config = load_configuration(run.directory, run.environment, flags, allow_disabled=True, allow_unevaluated=True)
+    config = configuration_of(run, options, allow_disabled=True)
     values = [(key, value, config.origins[key]) for key, value in config.values.items() if key in config.origins]
     values += [(one.setting, f"({one.tag}, which Atmos evaluates)", one.origin) for one in config.unevaluated]
     return tuple(

@@ -11,9 +11,12 @@ from atmos_ai_sidecar.application.trust import Trust, is_run_trusted
 from atmos_ai_sidecar.application.workspace import ConfirmTrust, Run, RunOptions, Workspace
 from atmos_ai_sidecar.composition.assembly import Assembly
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
+from atmos_ai_sidecar.composition.configurations import configuration_of
 from atmos_ai_sidecar.composition.engine import Engines
 from atmos_ai_sidecar.composition.evaluation import evaluated
-from atmos_ai_sidecar.configuration import AtmosFlags, Config, Storage, load_configuration
+from atmos_ai_sidecar.composition.left_calls import left_calls
+from atmos_ai_sidecar.composition.run_options import check_servers
+from atmos_ai_sidecar.configuration import Config, Storage
 from atmos_ai_sidecar.domain.trust import TrustSubject
 from atmos_ai_sidecar.errors import ProjectUntrustedError
 
@@ -46,13 +49,8 @@ class Workspaces:
         needs_trust: bool = True,
     ) -> AsyncIterator[Workspace]:
         """Opens a workspace for one run; leaving the context ends its turns. See ``OpenWorkspace``."""
-        config = await asyncio.to_thread(
-            load_configuration,
-            run.directory,
-            run.environment,
-            AtmosFlags.parsed(options.atmos_flags),
-            allow_unevaluated=True,
-        )
+        config = await asyncio.to_thread(configuration_of, run, options)
+        check_servers(options, config)
         # A project that is not trusted must not choose a server that this process connects to.
         needs_trust = needs_trust or config.sessions.storage is Storage.POSTGRES
         for_this_run = is_run_trusted(run.environment, flag=options.trust_project)
@@ -62,7 +60,8 @@ class Workspaces:
             raise config.unevaluated[0].error()
         config = await evaluated(config, run, options, self._clock)
         async with AsyncExitStack() as stack:
-            kept = await self._engines.at(config) if config.sessions.enabled else None
+            left = left_calls(run, "", self._clock)
+            kept = await self._engines.at(config, left) if config.sessions.enabled else None
             # Commands that run nothing work on what is stored.
             has_drafts = not config.sessions.auto_save and needs_trust and not options.stores_all
             engine = kept
@@ -72,7 +71,7 @@ class Workspaces:
                 config, run.environment, provider=options.provider, model=options.model, clock=self._clock
             )
             stack.push_async_callback(model.close)
-            workspace = Assembly(
+            assembly = Assembly(
                 run=run,
                 options=options,
                 config=config,
@@ -83,8 +82,10 @@ class Workspaces:
                 approvals=self._approvals,
                 instance_id=self._instance_id,
                 has_tools=is_trusted and config.tools.enabled,
-            ).workspace()
-            stack.push_async_callback(workspace.tools.close)
+            )
+            stack.push_async_callback(assembly.close)
+            workspace = assembly.workspace()
+            stack.push_async_callback(workspace.audit.close)
             stack.push_async_callback(workspace.chat.close)
             yield workspace
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from atmos_ai_sidecar.configuration.nodes import Origin, Scalar
 from atmos_ai_sidecar.configuration.reader import Reading, Section
 from atmos_ai_sidecar.configuration.settings import McpServer
-from atmos_ai_sidecar.domain.permissions import ListEntry, PermissionSettings
+from atmos_ai_sidecar.domain.decisions import DecisionKind
+from atmos_ai_sidecar.domain.permissions import PermissionSettings
 from atmos_ai_sidecar.domain.trust import Claim
 
 _PASSWORD = re.compile(r"://[^/@]*@")
@@ -46,7 +47,7 @@ def claims_of(
         Claim(setting=setting, value=value, file=reading.relative(origin.file), line=origin.line)
         for setting, value, origin in found
     ]
-    return (*claims, *_of_allowed(permissions.allowed))
+    return (*claims, *_of_allowed(permissions), *_of_rules(permissions))
 
 
 def _as_written(ai: Section) -> Iterator[Found]:
@@ -78,10 +79,19 @@ def _of_prices(ai: Section) -> Iterator[Found]:
             yield section.path, ", ".join(shown), section.node.origin
 
 
-def _of_allowed(entries: Sequence[ListEntry]) -> Iterator[Claim]:
-    if entries:
-        patterns = ", ".join(entry.pattern for entry in entries)
-        yield Claim(setting="ai.tools.allowed", value=patterns, file=entries[0].file, line=entries[0].line)
+def _of_allowed(permissions: PermissionSettings) -> Iterator[Claim]:
+    lists = (("ai.tools.allowed", permissions.allowed), ("allowed in Atmos before", permissions.atmos_allowed))
+    for setting, entries in lists:
+        if entries:
+            patterns = ", ".join(entry.pattern for entry in entries)
+            yield Claim(setting=setting, value=patterns, file=entries[0].file, line=entries[0].line)
+
+
+def _of_rules(permissions: PermissionSettings) -> Iterator[Claim]:
+    for rule in permissions.rules.rules:
+        if rule.decision is DecisionKind.ALLOW and not rule.is_managed:
+            setting, _, value = rule.shown.text.partition(": ")
+            yield Claim(setting=setting, value=value, file=rule.file, line=rule.line)
 
 
 def _shown(node: Scalar) -> str:
@@ -90,4 +100,7 @@ def _shown(node: Scalar) -> str:
 
 
 def _target(server: McpServer) -> str:
-    return _PASSWORD.sub("://", server.url) or f"runs {' '.join(server.command)}"
+    target = _PASSWORD.sub("://", server.url) or f"runs {' '.join(server.command)}"
+    if server.identity:
+        target += f", as the identity {server.identity}"
+    return f"{target}, given {', '.join(server.variables)}" if server.variables else target

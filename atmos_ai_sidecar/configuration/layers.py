@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from atmos_ai_sidecar.configuration.atmos_answers import ANSWERS_OF_ATMOS
 from atmos_ai_sidecar.configuration.functions import evaluated
 from atmos_ai_sidecar.configuration.nodes import ListNode, MapNode, Node, Origin, Scalar, empty_map, laid_over, walked
 from atmos_ai_sidecar.configuration.project import AtmosFlags, Project, Source
@@ -20,10 +21,8 @@ from atmos_ai_sidecar.errors import ConfigurationInvalidError
 
 MAX_IMPORT_DEPTH = 10
 MAX_FILES = 500
-ANSWERS_OF_ATMOS = ".atmos/ai.settings.local.json"
-"""Where Atmos itself remembers what was allowed."""
 
-_SECTIONS = ("ai", "mcp", "import", "base_path", "profiles")
+_SECTIONS = ("ai", "mcp", "import", "base_path", "profiles", "stacks", "components", "workflows")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

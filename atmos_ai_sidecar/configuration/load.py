@@ -7,16 +7,20 @@ from types import MappingProxyType
 from typing import Any
 
 from atmos_ai_sidecar.configuration.answers import Unevaluated, with_answers
+from atmos_ai_sidecar.configuration.atmos_answers import AtmosAnswers, read_atmos_answers
 from atmos_ai_sidecar.configuration.claims import claims_of
+from atmos_ai_sidecar.configuration.folders import folders_of
 from atmos_ai_sidecar.configuration.layers import Layers, read_layers
+from atmos_ai_sidecar.configuration.mcp import mcp_servers
 from atmos_ai_sidecar.configuration.nodes import Origin, Scalar
+from atmos_ai_sidecar.configuration.policy import read_policy
 from atmos_ai_sidecar.configuration.project import AtmosFlags, Project, find_project
 from atmos_ai_sidecar.configuration.reader import Reading, Section
+from atmos_ai_sidecar.configuration.rules import Rules, read_rules
 from atmos_ai_sidecar.configuration.settings import (
     Budget,
     Config,
     InstructionSettings,
-    McpServer,
     ProviderSettings,
     SessionSettings,
     Storage,
@@ -27,6 +31,7 @@ from atmos_ai_sidecar.domain.budgets import Limits
 from atmos_ai_sidecar.domain.compaction import CompactionSettings
 from atmos_ai_sidecar.domain.permissions import Mode, PermissionSettings, Precedence
 from atmos_ai_sidecar.domain.prices import Price, PriceTable, price
+from atmos_ai_sidecar.domain.rules import RuleBook
 from atmos_ai_sidecar.errors import ConfigurationInvalidError
 
 DEFAULT_MAX_STEPS = 25
@@ -80,18 +85,24 @@ def _config(project: Project, layers: Layers, environment: Mapping[str, str], fl
     reading = Reading(directory=project.directory)
     ai = Section(united(layers.root.get("settings.ai"), layers.root.get("ai")), "ai", reading)
     mcp = Section(layers.root.get("mcp"), "mcp", reading)
-    permissions = _permissions(ai)
-    servers = tuple(_server(name, section) for name, section in mcp.section("servers").sections().items())
+    rules = _rules(ai, environment, project.directory)
+    answers = read_atmos_answers(project.directory)
+    permissions = _permissions(ai, rules, answers)
+    servers = tuple(mcp_servers(mcp, reading))
+    base_path = _base_path(project, layers, environment, flags)
     return Config(
         directory=project.directory,
         file=_main_file(project),
         git_root=project.git_root,
-        base_path=_base_path(project, layers, environment, flags),
+        base_path=base_path,
+        folders=folders_of(layers.root, base_path, environment),
         enabled=ai.boolean("enabled", default=False),
         provider=ai.text("provider"),
         providers=MappingProxyType(_providers(ai)),
         sessions=_sessions(ai.section("sessions"), project.directory),
         tools=_tools(ai.section("tools"), permissions),
+        rule_examples=rules.examples,
+        answers_problem=answers.problem,
         instructions=_instructions(ai.section("instructions"), project.directory),
         budget=_budget(ai),
         prices=_prices(ai.section("prices")),
@@ -103,7 +114,7 @@ def _config(project: Project, layers: Layers, environment: Mapping[str, str], fl
         claims=claims_of(ai, permissions, servers, layers.running_functions, reading),
         origins=MappingProxyType(reading.origins),
         values=MappingProxyType(reading.values),
-        warnings=(*layers.warnings, *reading.warnings),
+        warnings=(*layers.warnings, *reading.warnings, *([answers.problem] if answers.problem else [])),
         unevaluated=_in_order(reading.unevaluated),
     )
 
@@ -180,10 +191,16 @@ def _tools(section: Section, permissions: PermissionSettings) -> ToolSettings:
     )
 
 
-def _permissions(ai: Section) -> PermissionSettings:
-    tools = ai.section("tools")
+def _rules(ai: Section, environment: Mapping[str, str], directory: Path) -> Rules:
+    """The rules of the organisation, then those of the project."""
     ours = ai.section("permissions").only("precedence", "rules")
-    ours.not_yet("rules", "write `allowed`, `restricted` and `blocked` lists in ai.tools")
+    of_policy = read_policy(environment, directory)
+    of_project = read_rules(ours.node_of("rules"), "ai.permissions.rules", directory)
+    return Rules(rules=(*of_policy.rules, *of_project.rules), examples=(*of_policy.examples, *of_project.examples))
+
+
+def _permissions(ai: Section, rules: Rules, answers: AtmosAnswers) -> PermissionSettings:
+    tools = ai.section("tools")
     confirms = tools.boolean("require_confirmation", default=True)
     return PermissionSettings(
         mode=tools.word("mode", Mode.PROMPT if confirms else Mode.ALLOW),
@@ -191,7 +208,10 @@ def _permissions(ai: Section) -> PermissionSettings:
         allowed=tools.entries("allowed"),
         restricted=tools.entries("restricted"),
         blocked=tools.entries("blocked"),
-        precedence=ours.word("precedence", Precedence.COMPATIBLE),
+        precedence=ai.section("permissions").word("precedence", Precedence.COMPATIBLE),
+        rules=RuleBook(rules.rules),
+        atmos_allowed=answers.allowed,
+        atmos_denied=answers.denied,
     )
 
 
@@ -247,13 +267,4 @@ def _compaction(section: Section) -> CompactionSettings:
         threshold=section.number("threshold", at_most=1) or default.threshold,
         preserve_recent=section.integer("preserve_recent", default.preserve_recent, least=0),
         window_tokens=section.integer("window", default.window_tokens, least=1000),
-    )
-
-
-def _server(name: str, section: Section) -> McpServer:
-    command = section.text("command")
-    arguments = [entry.pattern for entry in section.entries("args")]
-    origin = section.node.origin if section.node else Origin(file="", line=0)
-    return McpServer(
-        name=name, command=(command, *arguments) if command else (), url=section.text("url"), origin=origin
     )

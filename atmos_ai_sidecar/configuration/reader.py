@@ -72,8 +72,21 @@ class Section:
         node = self.node.get(name) if self.node else None
         return node if isinstance(node, Scalar) and not node.tag and (node.value is not None or node.variable) else None
 
+    def node_of(self, name: str) -> Node | None:
+        """The value as it is written, of any type; None when it is missing or empty."""
+        node = self._find(name)
+        if isinstance(node, ListNode):
+            self._reading.values[self._path(name)] = f"{len(node.items)} in all"
+        return node
+
     def text(self, name: str, default: str = "") -> str:
         return self._value(name, default, "text", lambda value: value if isinstance(value, str) else None, weak=False)
+
+    def secret(self, name: str) -> str:
+        """Text, or a number or truth value as text, that is shown to nobody."""
+        text = self._value(name, "", "text", _as_text, weak=False)
+        self._reading.values[self._path(name)] = "(hidden)"
+        return text
 
     def boolean(self, name: str, *, default: bool) -> bool:
         return self._value(name, default, "true or false", lambda value: value if isinstance(value, bool) else None)
@@ -115,6 +128,25 @@ class Section:
         self._reading.values[self._path(name)] = ", ".join(entry.pattern for entry in entries)
         return entries
 
+    def texts(self, name: str) -> Sequence[str]:
+        """A list of words as they were written; numbers and truth values count as words."""
+        node = self._find(name)
+        if node is None:
+            return ()
+        if not isinstance(node, ListNode):
+            raise wrong_type(node, self._path(name), "a list")
+        words: list[str] = []
+        for item in node.items:
+            word = _as_text(item.value) if isinstance(item, Scalar) else None
+            if item.tag:
+                found = Unevaluated(setting=self._path(name), tag=item.tag, origin=item.origin)
+                self._reading.unevaluated.append(found)
+            elif word is None:
+                raise wrong_type(item, self._path(name), "words")
+            else:
+                words.append(word)
+        return words
+
     def only(self, *known: str) -> "Section":
         """The same section, once it is sure that it has no other keys: it is ours alone.
 
@@ -128,19 +160,6 @@ class Section:
                 problem = f"{self.path}.{key} is not a setting."
                 raise ConfigurationInvalidError(problem, file=node.origin.file, line=node.origin.line, remedy=remedy)
         return self
-
-    def not_yet(self, name: str, instead: str) -> None:
-        """Stops the start when a setting is written that nothing obeys: it must not look as if it did.
-
-        Raises:
-            ConfigurationInvalidError: The setting is there and not empty.
-        """
-        node = self._find(name)
-        if node is not None and not (isinstance(node, ListNode) and not node.items):
-            problem = f"{self._path(name)} is not obeyed by this version, so it does not start with it."
-            raise ConfigurationInvalidError(
-                problem, file=node.origin.file, line=node.origin.line, remedy=f"Until then {instead}."
-            )
 
     def hint(self, known: Iterable[str]) -> None:
         """Warns about keys that look like a slip of the pen; others are the business of Atmos."""
@@ -199,6 +218,12 @@ def wrong_type(node: Node, path: str, expected: str) -> ConfigurationInvalidErro
     return ConfigurationInvalidError(
         f"{path}: expected {expected}, found {described(node)}.", file=node.origin.file, line=node.origin.line
     )
+
+
+def _as_text(value: Value) -> str | None:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return None if value is None else str(value)
 
 
 def _whole(value: Value) -> int | None:

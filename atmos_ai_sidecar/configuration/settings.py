@@ -12,6 +12,7 @@ from atmos_ai_sidecar.domain.compaction import CompactionSettings
 from atmos_ai_sidecar.domain.grants import Grant
 from atmos_ai_sidecar.domain.permissions import PermissionSettings
 from atmos_ai_sidecar.domain.prices import PriceTable
+from atmos_ai_sidecar.domain.rule_examples import RuleExample
 from atmos_ai_sidecar.domain.trust import Claim
 from atmos_ai_sidecar.errors import AIDisabledError
 
@@ -105,6 +106,19 @@ class McpServer:
     """Empty for a server that is reached by ``url``."""
     url: str
     origin: Origin
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Beside the few variables that every server gets."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    variables: Sequence[str] = ()
+    """The user's environment variables that it is given the values of, in whatever form."""
+    directory: str = ""
+    """Where it is started, if not in the project's folder."""
+    identity: str = ""
+    """The identity of Atmos that it is started with."""
+    timeout_seconds: float = 30.0
+    """Of one call."""
+    is_read_only: bool = False
+    """The project says that its tools only read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +131,8 @@ class Config:
     """The project's atmos.yaml."""
     git_root: Path | None
     base_path: Path
+    folders: Mapping[str, Path]
+    """``stacks``, ``workflows`` and each kind of component with its folder, absolute; it need not exist."""
     enabled: bool
     provider: str
     """The chosen provider; empty when the files choose none."""
@@ -124,6 +140,10 @@ class Config:
     sessions: SessionSettings
     tools: ToolSettings
     instructions: InstructionSettings
+    rule_examples: Sequence[RuleExample]
+    """What was written to hold for the rules; see ``check_examples``."""
+    answers_problem: str
+    """Why what Atmos' own assistant remembers cannot be used; empty when it can."""
     budget: Budget
     prices: PriceTable
     compaction: CompactionSettings

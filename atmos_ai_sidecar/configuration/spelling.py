@@ -28,13 +28,25 @@ def united(below: Node | None, above: Node | None) -> Node | None:
     """``settings.ai`` with ``ai`` laid over it, the strict lists of both united."""
     if not isinstance(below, MapNode) or not isinstance(above, MapNode):
         return above or below
-    result = laid_over(below, above)
+    result = _with_rules(laid_over(below, above), below, above)
     tools_below, tools_above = below.get("tools"), above.get("tools")
     if not isinstance(tools_below, MapNode) or not isinstance(tools_above, MapNode):
         return result
     lists = {name: _joined(tools_below.get(name), tools_above.get(name)) for name in UNITED}
     tools = _with_entries(laid_over(tools_below, tools_above), {name: node for name, node in lists.items() if node})
     return _with_entries(result, {"tools": tools})
+
+
+def _with_rules(result: MapNode, below: MapNode, above: MapNode) -> MapNode:
+    """With the permission rules of both places."""
+    sections = [node.get("permissions") for node in (below, above)]
+    if not all(isinstance(section, MapNode) for section in sections):
+        return result
+    lists = [section.get("rules") for section in sections if isinstance(section, MapNode)]
+    rules, permissions = _joined(*lists), result.get("permissions")
+    if rules is None or not isinstance(permissions, MapNode):
+        return result
+    return _with_entries(result, {"permissions": _with_entries(permissions, {"rules": rules})})
 
 
 def _with_entries(node: MapNode, entries: Mapping[str, Node]) -> MapNode:

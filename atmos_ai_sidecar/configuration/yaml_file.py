@@ -60,7 +60,7 @@ def read_yaml_file(path: Path) -> YamlFile:
             the line.
     """
     content = read_bytes(path)
-    root = parse(_decoded(content, path), str(path))
+    root = parse(decoded(content, path), str(path))
     if isinstance(root, Scalar) and root.value is None and not root.tag:
         root = empty_map(root.origin)
     if not isinstance(root, MapNode):
@@ -105,7 +105,12 @@ def read_bytes(path: Path) -> bytes:
     return content
 
 
-def _decoded(content: bytes, path: Path) -> str:
+def decoded(content: bytes, path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        ConfigurationInvalidError: It is not UTF-8; the error names the line.
+    """
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -93,6 +93,8 @@ class NoticeKind(StrEnum):
     BUDGET_WARNING = "budget_warning"
     COMPACTED = "compacted"
     COMPACTION_FAILED = "compaction_failed"
+    CALL_LEFT = "call_left"
+    TOOLS_LEFT_OUT = "tools_left_out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,7 +104,9 @@ class Territory:
         What stands beside an imported file counts too, because an import can be a pattern that brings it in.
         """
         form = PurePosixPath(folded(path))
-        if form.name in CONFIGURATION_NAMES or any(form == PurePosixPath(folded(file)) for file in self.configuration):
+        if form.name in CONFIGURATION_NAMES | _DROP_INS or any(
+            form == PurePosixPath(folded(file)) for file in self.configuration
+        ):
             return True
         if form.suffix not in {".yaml", ".yml"}:
             return False

@@ -40,18 +40,23 @@ _BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _PADDING = re.compile(" {25,}")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_WORD = re.compile(r"[^\W_]+")
+_LATIN = re.compile("[A-Za-z]")
+_LOOK_ALIKES = ("CYRILLIC", "GREEK", "CHEROKEE", "ARMENIAN", "COPTIC", "LISU")
+"""Scripts with letters that nobody can tell from Latin ones."""
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 
 
 def sanitised(text: str, *, limit: int = 200) -> str:
     r"""One line of at most ``limit`` columns that a terminal shows as it is written.
 
-    Control characters become ``\x1b``; marks, bidirectional, invisible and unassigned ones ``<U+202E>``; 25 spaces
-    and more ``<25 spaces>``; what does not fit is cut from the middle, with the length of the whole. Doing it twice
-    changes nothing. ``limit`` is at least 60.
+    Control characters become ``\x1b``; marks, bidirectional, invisible and unassigned ones ``<U+202E>``, and so
+    do letters that pass for Latin ones within a Latin word; 25 spaces and more become ``<25 spaces>``; what does not
+    fit is cut from the middle, with the length of the whole. Doing it twice changes nothing. ``limit`` is at least 60.
     """
     counted = _PADDING.sub(lambda padding: f"<{len(padding[0])} spaces>", text)
-    shown = "".join(map(_visible, counted))
+    told_apart = counted if counted.isascii() else _WORD.sub(_told_apart, counted)
+    shown = "".join(map(_visible, told_apart))
     if columns(shown) <= limit:
         return shown
     marker = f" … ({len(text)} characters) … "
@@ -229,6 +234,15 @@ def _visible(char: str) -> str:
     return f"\\x{ord(char):02x}" if unicodedata.category(char) == "Cc" else f"<U+{ord(char):04X}>"
 
 
+def _told_apart(word: re.Match[str]) -> str:
+    """The word with those letters spelled out that pass for Latin ones beside Latin ones."""
+    if word[0].isascii() or not _LATIN.search(word[0]):
+        return word[0]
+    return "".join(
+        f"<U+{ord(char):04X}>" if unicodedata.name(char, "").startswith(_LOOK_ALIKES) else char for char in word[0]
+    )
+
+
 def _is_shown(char: str) -> bool:
     """Whether the character has ink and a place of its own, and does not move its neighbours."""
     return (
@@ -236,4 +250,10 @@ def _is_shown(char: str) -> bool:
         and unicodedata.category(char)[0] != "M"
         and unicodedata.bidirectional(char) not in {"R", "AL", "AN"}
         and char not in _BLANK
+        and not _is_styled(char)
     )
+
+
+def _is_styled(char: str) -> bool:
+    """Whether it is an ASCII letter or digit in another dress, such as a wide or a bold one."""
+    return char.isalnum() and unicodedata.normalize("NFKC", char).isascii()

@@ -5,9 +5,12 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from atmos_ai_sidecar.errors import ToolExistsError, ToolNotFoundError
+
+if TYPE_CHECKING:
+    from atmos_ai_sidecar.domain.commands.assessment import SimpleCommand
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
 
@@ -127,6 +130,16 @@ class Demand:
     """Whether "always" may be offered, as far as the input tells."""
     target: str = ""
     """The file that the call is about, links followed: relative to the project where it is in there."""
+    prefix: Sequence[str] = ()
+    """The first words of the one command that the call runs, as a grant may name them; empty when it may not."""
+    commands: "Sequence[SimpleCommand]" = ()
+    """Every command that the call would run, as far as it tells; empty when it runs none of the model's choosing."""
+    is_open: bool = False
+    """It may run more than ``commands``."""
+    paths: Sequence[str] = ()
+    """Every file that the call may be about, in the form of ``target``; empty when ``target`` says it all."""
+    folders: Sequence[str] = ()
+    """Those of them that are folders and stand for everything in them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,8 +170,12 @@ class Tool:
     stack_parameter: str = ""
     """Name of the parameter that names a stack; empty when there is none."""
     component_parameter: str = ""
+    command_parameter: str = ""
+    """Name of the parameter that ``Demand.prefix`` is about."""
     path_parameters: Sequence[str] = ()
     """Parameters that name files; ``Demand.target`` is what the first one leads to."""
+    schema: Mapping[str, Any] | None = None
+    """The JSON Schema of the input, where its source gives one; else it is made of the parameters."""
     title: str = "{name}"
     """One line for people; ``{parameter}`` is replaced by the call's input, ``[…]`` left out when its input is."""
     demand_of: Callable[[Mapping[str, Any]], Demand] | None = None
@@ -182,7 +199,9 @@ class Tool:
 
     @property
     def input_schema(self) -> dict[str, Any]:
-        """The JSON Schema (2020-12) of the input; unknown fields are not allowed."""
+        """The JSON Schema (2020-12) of the input; made of parameters, it allows no unknown fields."""
+        if self.schema is not None:
+            return dict(self.schema)
         schema: dict[str, Any] = {
             "type": "object",
             "properties": {parameter.name: _property(parameter) for parameter in self.parameters},

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from atmos_ai_sidecar.application.ports.session_store import SessionChange
+from atmos_ai_sidecar.domain.grants import Grant
 from atmos_ai_sidecar.domain.messages import (
     Block,
     Message,
@@ -17,7 +18,7 @@ from atmos_ai_sidecar.domain.messages import (
     Usage,
 )
 from atmos_ai_sidecar.domain.permissions import Decision, DecisionKind, Rule
-from atmos_ai_sidecar.domain.requests import Answer, Option, PermissionRequest
+from atmos_ai_sidecar.domain.requests import Answer, Option, PermissionRequest, canonical_json
 from atmos_ai_sidecar.domain.sessions import ContextItem, Session
 from atmos_ai_sidecar.domain.tools import Effect, OutputPiece, Tool
 from atmos_ai_sidecar.errors import InvalidFieldError
@@ -231,8 +232,25 @@ def proto_decision(decision: Decision) -> Any:
     return permission_service_pb2.ExplainPermissionResponse(
         decision=_DECISIONS[decision.kind],
         reason=proto_text(decision.reason),
-        rule=_proto_rule(decision.rule),
-        lost=[_proto_rule(rule) for rule in decision.lost],
+        rule=proto_rule(decision.rule),
+        lost=[proto_rule(rule) for rule in decision.lost],
+    )
+
+
+def proto_grant(grant: Grant) -> Any:
+    return permission_service_pb2.Grant(
+        grant_id=grant.id,
+        text=proto_text(grant.text),
+        tool=proto_text(grant.tool),
+        allow=grant.allow,
+        input_json=proto_text(canonical_json(grant.input)),
+        command=[proto_text(word) for word in grant.command],
+        session_id=grant.session_id,
+        user=proto_text(grant.user),
+        from_session_id=grant.from_session,
+        create_time=proto_time(grant.create_time),
+        expire_time=proto_time(grant.expire_time),
+        uses=grant.uses,
     )
 
 
@@ -246,7 +264,7 @@ def _proto_option(option: Option) -> Any:
     )
 
 
-def _proto_rule(rule: Rule) -> Any:
+def proto_rule(rule: Rule) -> Any:
     return permission_service_pb2.PermissionRuleMatch(
         text=proto_text(rule.text), file=proto_text(rule.file), line=rule.line
     )

@@ -21,6 +21,7 @@ class Field(IntEnum):
     READ_STDIN = 6
     RESUME_TOKEN = 7
     EXIT_CODE = 8
+    FAREWELL = 10
 
 
 _NAMES: Final = {field: field.name.lower() for field in Field}

@@ -1,20 +1,25 @@
 """PermissionService: questions to people and their answers, and why a call would ask."""
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, TypeVar
 
 from atmos_ai_sidecar.application.approvals import Prompter, Question
 from atmos_ai_sidecar.application.validation import validate_input
+from atmos_ai_sidecar.domain.grants import lifetime
 from atmos_ai_sidecar.domain.requests import PermissionRequest
+from atmos_ai_sidecar.domain.sessions import SessionId
 from atmos_ai_sidecar.errors import (
     InvalidFieldError,
+    InvalidPageTokenError,
     NotFoundError,
     PreconditionError,
+    RuleNotFoundError,
     ShuttingDownError,
     SidecarError,
     UnsupportedEventError,
 )
-from atmos_ai_sidecar.rpc.convert import proto_answer, proto_decision, proto_request
+from atmos_ai_sidecar.rpc.convert import proto_answer, proto_decision, proto_grant, proto_request, proto_rule
 from atmos_ai_sidecar.rpc.departure import Departure
 from atmos_ai_sidecar.rpc.grpc_types import Context
 from atmos_ai_sidecar.rpc.limits import cut_text, within_event_limit
@@ -28,6 +33,7 @@ from atmos_ai_sidecar.v1 import permission_service_pb2 as pb
 
 DEFAULT_NAME: Final = "prompter"
 MAX_NAME_CHARACTERS: Final = 64
+_Entry = TypeVar("_Entry")
 
 
 class PermissionService:
@@ -72,8 +78,55 @@ class PermissionService:
     async def explain_permission(self, request: Any, _context: object) -> Any:
         values = json_from_struct(request.input, "input")
         workspace = await self._workspace.get()
+        await workspace.tools.load_for(request.tool)
         validate_input(workspace.tools.registry.get(request.tool), values)
         return proto_decision(workspace.permissions.explain(request.tool, values))
+
+    async def list_permission_rules(self, request: Any, _context: object) -> Any:
+        workspace = await self._workspace.get()
+        rules, token = _page(workspace.permissions.rules(), request, "permission rules")
+        return pb.ListPermissionRulesResponse(rules=[proto_rule(rule) for rule in rules], next_page_token=token)
+
+    async def create_permission_rule(self, request: Any, _context: object) -> Any:
+        values = json_from_struct(request.input, "input")
+        limit = lifetime(request.lifetime) if request.lifetime else None
+        workspace = await self._workspace.get()
+        if request.session_id:
+            await workspace.sessions.get(SessionId(request.session_id))
+        grant = workspace.permissions.grant_for(
+            request.tool, values, allow=not request.reject, session_id=request.session_id
+        )
+        if not request.validate_only:
+            grant = await asyncio.to_thread(workspace.permissions.remember, grant, limit)
+        return pb.CreatePermissionRuleResponse(grant=proto_grant(grant))
+
+    async def delete_permission_rule(self, request: Any, _context: object) -> Any:
+        await self._forget(request.grant_id)
+        return pb.DeletePermissionRuleResponse()
+
+    async def list_grants(self, request: Any, _context: object) -> Any:
+        workspace = await self._workspace.get()
+        grants, token = _page(await asyncio.to_thread(workspace.grants.all), request, "grants")
+        return pb.ListGrantsResponse(grants=[proto_grant(grant) for grant in grants], next_page_token=token)
+
+    async def delete_grant(self, request: Any, _context: object) -> Any:
+        await self._forget(request.grant_id)
+        return pb.DeleteGrantResponse()
+
+    async def _forget(self, grant_id: str) -> None:
+        workspace = await self._workspace.get()
+        if not await asyncio.to_thread(workspace.grants.revoke, (grant_id,)):
+            raise RuleNotFoundError(grant_id)
+
+
+def _page(entries: Sequence[_Entry], request: Any, name: str) -> tuple[Sequence[_Entry], str]:
+    """One page of what fits into memory, and the token of the next."""
+    limit = page_limit(request.page_size)
+    cursor = page_cursor(request.page_token, name) or "0"
+    if not cursor.isdecimal():
+        raise InvalidPageTokenError
+    end = int(cursor) + limit
+    return entries[int(cursor) : end], page_token(str(end) if end < len(entries) else "", name)
 
 
 def _name(name: str) -> str:

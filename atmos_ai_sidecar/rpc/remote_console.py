@@ -156,6 +156,9 @@ class RemoteConsole:
     def offer_resume(self, token: str) -> None:
         self._queue(Field.RESUME_TOKEN, token)
 
+    def set_farewell(self, data: bytes) -> None:
+        self._queue(Field.FAREWELL, data)
+
     def on_resize(self, callback: Callable[[], None]) -> None:
         self._resize_callback = callback
 

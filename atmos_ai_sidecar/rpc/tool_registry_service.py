@@ -87,6 +87,7 @@ class ToolRegistryService:
                     policy=workspace.permissions.pin(),
                     emit=output.put,
                 )
+                workspace.left_calls.told([call.id])
                 output.close()
                 questions.put_nowait(None)
         for refusal in (ToolExecutionDeniedError, UnattendedError):

@@ -4,6 +4,7 @@ import os
 import secrets
 import stat
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -49,12 +50,8 @@ def make_directory() -> Path:
     Raises:
         DirectoryError: There is no place for it.
     """
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    bases = [Path(folder, f"atmos-ai-{os.geteuid()}") for folder in (tempfile.gettempdir(), "/tmp")]  # noqa: S108 - the mode is proven
-    if runtime:
-        bases.insert(0, Path(runtime, "atmos-ai"))
     problem = ""
-    for base in bases:
+    for base in _bases():
         directory = base / secrets.token_hex(4)
         try:
             base.mkdir(mode=_MODE, exist_ok=True)
@@ -76,6 +73,23 @@ def remove_directory(directory: Path) -> None:
         (directory / SOCKET_NAME).unlink()
     with suppress(OSError):
         directory.rmdir()
+
+
+def sockets() -> Sequence[Path]:
+    """The sockets of this user's sidecars, in directories that nobody else can enter; some may be dead."""
+    found: list[Path] = []
+    for base in _bases():
+        with suppress(OSError, DirectoryError):
+            _prove_own(base)
+            found += (path for path in sorted(base.glob(f"*/{SOCKET_NAME}")) if path.is_socket())
+    return tuple(dict.fromkeys(found))
+
+
+def _bases() -> Sequence[Path]:
+    """Where directories are made, the best first."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    bases = [Path(folder, f"atmos-ai-{os.geteuid()}") for folder in (tempfile.gettempdir(), "/tmp")]  # noqa: S108 - the mode is proven
+    return [Path(runtime, "atmos-ai"), *bases] if runtime else bases
 
 
 def _prove_own(base: Path) -> None:

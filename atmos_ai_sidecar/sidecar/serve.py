@@ -27,6 +27,7 @@ from atmos_ai_sidecar.handshake import (
 )
 from atmos_ai_sidecar.sidecar.directory import DirectoryError, remove_directory, socket_path_in
 from atmos_ai_sidecar.sidecar.ending import End, Ending
+from atmos_ai_sidecar.sidecar.lag import watch_lag
 from atmos_ai_sidecar.sidecar.life_line import watch_life_line, watch_parent
 from atmos_ai_sidecar.sidecar.privacy import hide_process, keep_files_private
 from atmos_ai_sidecar.sidecar.streams import Streams, read_line, write_all
@@ -170,7 +171,9 @@ async def _run(streams: Streams, bootstrap: Bootstrap, socket_path: Path, load: 
         write_all(streams.handshake, format_handshake(answer))
     except BrokenPipeError:
         ending.ask(_PARENT_GONE)
+    lag = asyncio.create_task(watch_lag(), name="lag")
     end = await (ending.wait() if warm is None else _stay(warm, streams, sidecar, ending))
+    lag.cancel()
     await sidecar.stop(end.grace_seconds)
     ending.leave(end.exit_code)
     return end.exit_code

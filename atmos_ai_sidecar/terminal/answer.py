@@ -11,7 +11,7 @@ from atmos_ai_sidecar.domain.events import (
     ToolCallStarted,
     TurnEvent,
 )
-from atmos_ai_sidecar.terminal.one_turn import TurnRecord
+from atmos_ai_sidecar.terminal.one_turn import CallRecord, TurnRecord
 from atmos_ai_sidecar.terminal.render.cards import card
 from atmos_ai_sidecar.terminal.render.ends import end_text
 from atmos_ai_sidecar.terminal.render.palette import visible
@@ -33,15 +33,40 @@ class _Paper(Protocol):
     def end_step(self) -> None: ...
 
 
+class Progress:
+    """What goes on, on standard error: notices always, calls and retries only where a terminal shows them."""
+
+    def __init__(self, writer: Writer, *, shows_steps: bool | None = None) -> None:
+        self._writer = writer
+        self._shows_steps = writer.console.stderr_is_terminal if shows_steps is None else shows_steps
+        self._titles: dict[str, str] = {}
+
+    def show(self, event: TurnEvent) -> None:
+        match event:
+            case ModelRetrying():
+                again = f"{visible(event.message)} Trying again in {event.delay_seconds:.0f} s."
+                self._step(self._writer.talk.dim(again))
+            case Notice():
+                self._writer.say(self._writer.talk.yellow(visible(event.message)))
+            case ToolCallStarted():
+                self._titles[event.tool_call.id] = event.title
+            case ToolCallFinished():
+                result = event.tool_result
+                title = self._titles.get(result.tool_call_id, "")
+                width = self._writer.console.size.columns - 1
+                self._step(card(title, result.result, self._writer.talk, width=width))
+
+    def _step(self, line: str) -> None:
+        if self._shows_steps:
+            self._writer.say(line)
+
+
 class Answer:
     """Set as Markdown on a terminal, as it is in a pipe, and line by line where no cursor moves."""
 
     def __init__(self, writer: Writer, *, is_plain: bool = False, shows_progress: bool | None = None) -> None:
-        console = writer.console
-        self._writer = writer
-        self._shows_progress = console.stderr_is_terminal if shows_progress is None else shows_progress
-        self._titles: dict[str, str] = {}
-        if not console.stdout_is_terminal:
+        self._progress = Progress(writer, shows_steps=shows_progress)
+        if not writer.console.stdout_is_terminal:
             self._paper: _Paper = _Pipe(writer)
         else:
             self._paper = _Lines(writer) if is_plain else _Page(writer)
@@ -52,26 +77,13 @@ class Answer:
                 self._paper.feed(event.text)
             case ModelRetrying():
                 self._paper.start_again()
-                again = f"{visible(event.message)} Trying again in {event.delay_seconds:.0f} s."
-                self._progress(self._writer.talk.dim(again))
-            case Notice():
-                self._writer.say(self._writer.talk.yellow(visible(event.message)))
             case ToolCallStarted():
                 self._paper.end_step()
-                self._titles[event.tool_call.id] = event.title
-            case ToolCallFinished():
-                result = event.tool_result
-                title = self._titles.get(result.tool_call_id, "")
-                width = self._writer.console.size.columns - 1
-                self._progress(card(title, result.result, self._writer.talk, width=width))
+        self._progress.show(event)
 
     def end(self) -> None:
         """Shows what is left."""
         self._paper.end_step()
-
-    def _progress(self, line: str) -> None:
-        if self._shows_progress:
-            self._writer.say(line)
 
 
 class _Pipe:
@@ -158,12 +170,21 @@ class _Page:
 
 def report_end(writer: Writer, record: TurnRecord) -> None:
     """Says on standard error why a turn did not come to a plain end, and which calls need approval."""
-    waiting = [call for call in record.calls.values() if call.needs_approval]
+    report_waiting(writer, [call for call in record.calls.values() if call.needs_approval])
+    report_stop(writer, record)
+
+
+def report_stop(writer: Writer, record: TurnRecord) -> None:
+    """Says on standard error why a turn did not come to a plain end."""
+    if record.finished and (text := end_text(record.finished)):
+        was_cancelled = record.stop_reason is StopReason.CANCELLED
+        writer.say(text if was_cancelled else f"{writer.talk.alarm('Error:')} {text}")
+
+
+def report_waiting(writer: Writer, waiting: "Sequence[CallRecord]") -> None:
+    """Says on standard error which calls need approval."""
     if waiting:
         writer.say(writer.talk.yellow("These calls need approval and were not run:"))
         for call in waiting:
             writer.say(f"  {call.title}")
-        writer.say("Run it on a terminal to be asked, or allow them in ai.tools.allowed.")
-    if record.finished and (text := end_text(record.finished)):
-        was_cancelled = record.stop_reason is StopReason.CANCELLED
-        writer.say(text if was_cancelled else f"{writer.talk.alarm('Error:')} {text}")
+        writer.say("Run it on a terminal to be asked, or allow them with --allow or in ai.tools.allowed.")

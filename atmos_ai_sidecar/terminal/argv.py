@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from atmos_ai_sidecar.application.workspace import RunOptions
+from atmos_ai_sidecar.terminal.commands.options import listed
 
 _OPTIONS = {"--model": "model", "--provider": "provider", "-p": "provider"}
 _SWITCHES = {
@@ -45,9 +46,6 @@ _SWITCHES_WITHOUT_EFFECT = {
 }
 _REFUSED = {
     "--skill": "Skills belong to Atmos' own assistant. Put what the model should know into ATMOS.md.",
-    "--mcp": "Servers are chosen in the `mcp:` section of atmos.yaml, not per run.",
-    "--include": "Files are never sent unasked: name them in the question, and the model reads them.",
-    "--exclude": "Files are never sent unasked, so there is nothing to exclude.",
 }
 _TRUTH = {"": True, "true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -65,7 +63,12 @@ class CommandLine:
 class _Found:
     values: dict[str, Any] = field(default_factory=dict)
     atmos_flags: list[str] = field(default_factory=list)
+    servers: list[str] = field(default_factory=list)
     arguments: list[str] = field(default_factory=list)
+    wants_version: bool = False
+
+    def want_version(self) -> None:
+        self.wants_version = True
 
 
 def normalised(arguments: Sequence[str], environment: Mapping[str, str]) -> CommandLine:
@@ -73,7 +76,7 @@ def normalised(arguments: Sequence[str], environment: Mapping[str, str]) -> Comm
 
     Args:
         arguments: As typed, without the program's name.
-        environment: ``NO_COLOR`` and ``ATMOS_AI_PROVIDER`` count where no flag says otherwise.
+        environment: ``NO_COLOR``, ``ATMOS_AI_PROVIDER`` and ``ATMOS_AI_MCP`` count where no flag says otherwise.
 
     Raises:
         click.UsageError: A value is missing or wrong, or a flag of Atmos is not supported here.
@@ -90,8 +93,10 @@ def normalised(arguments: Sequence[str], environment: Mapping[str, str]) -> Comm
     values = {"provider": environment.get("ATMOS_AI_PROVIDER", ""), **found.values}
     values.setdefault("no_color", bool(environment.get("NO_COLOR")))
     force_color = values.pop("force_color", False)
-    options = RunOptions(**values, atmos_flags=tuple(found.atmos_flags))
-    return CommandLine(arguments=tuple(found.arguments), options=options, force_color=force_color)
+    servers = found.servers or listed(environment.get("ATMOS_AI_MCP", ""))
+    options = RunOptions(**values, mcp_servers=tuple(servers), atmos_flags=tuple(found.atmos_flags))
+    arguments = ("version",) if found.wants_version else tuple(found.arguments)
+    return CommandLine(arguments=arguments, options=options, force_color=force_color)
 
 
 def _sort(found: _Found, argument: str, name: str, assigned: str | None, rest: list[str]) -> None:
@@ -102,10 +107,11 @@ def _sort(found: _Found, argument: str, name: str, assigned: str | None, rest: l
         (name in _REFUSED, lambda: _refuse(name)),
         (name in _OPTIONS, lambda: found.values.update({_OPTIONS[name]: value()})),
         (name in _SWITCHES, lambda: found.values.update({_SWITCHES[name]: _truth(name, assigned)})),
+        (name == "--mcp", lambda: found.servers.extend(listed(value()))),
         (name in _FOR_ATMOS, lambda: found.atmos_flags.append(f"{_FOR_ATMOS[name]}={value()}")),
         (name in _WITHOUT_EFFECT, value),
         (name in _SWITCHES_WITHOUT_EFFECT, lambda: None),
-        (argument == "--version", lambda: found.arguments.insert(0, "version")),
+        (argument == "--version", found.want_version),
     ]
     for is_meant, act in actions:
         if is_meant:
@@ -118,6 +124,8 @@ def _value(name: str, assigned: str | None, rest: list[str]) -> str:
     if assigned is None and rest and not rest[0].startswith("-"):
         assigned = rest.pop(0)
     if not assigned:
+        if name == "--identity":
+            raise click.UsageError("--identity needs a value here: nobody is asked. For example --identity=NAME.")
         raise click.UsageError(f"{name} needs a value, for example {name}=NAME.")
     return assigned
 
@@ -131,18 +139,3 @@ def _truth(name: str, assigned: str | None) -> bool:
 
 def _refuse(name: str) -> None:
     raise click.UsageError(f"{name} is not supported here. {_REFUSED[name]}")
-
-
-def defaults_from(environment: Mapping[str, str]) -> dict[str, Any]:
-    """The values of Atmos' ``ATMOS_AI_*`` variables, by command and parameter, as click's default map.
-
-    A variable that is empty counts as unset.
-    """
-    session = {"session": environment.get("ATMOS_AI_SESSION", "")}
-    one_turn = {**session, "no_tools": environment.get("ATMOS_AI_NO_TOOLS", "").lower() in {"1", "true", "yes"}}
-    scripted = {
-        "output_format": environment.get("ATMOS_AI_FORMAT", ""),
-        "output": environment.get("ATMOS_AI_OUTPUT", ""),
-    }
-    commands: dict[str, dict[str, Any]] = {"chat": session, "ask": one_turn, "exec": {**one_turn, **scripted}}
-    return {command: {name: value for name, value in values.items() if value} for command, values in commands.items()}

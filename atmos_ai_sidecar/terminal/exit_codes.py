@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from atmos_ai_sidecar.domain.events import StopReason
 from atmos_ai_sidecar.errors import (
     BudgetExhaustedError,
+    OptionInvalidError,
     ProjectUntrustedError,
     SidecarError,
+    SidecarLostError,
     ToolExecutionDeniedError,
     UnattendedError,
 )
@@ -17,6 +19,7 @@ USAGE = 2
 NEEDS_APPROVAL = 3
 BUDGET = 4
 DENIED = 5
+LOST = 70
 
 _SIGNALS: Mapping[str, int] = {"HUP": 129, "INT": 130, "QUIT": 131, "TERM": 143}
 _STOP_REASONS: Mapping[StopReason, int] = {
@@ -26,10 +29,12 @@ _STOP_REASONS: Mapping[StopReason, int] = {
     StopReason.CANCELLED: 130,
 }
 _ERRORS: Mapping[type[SidecarError], int] = {
+    OptionInvalidError: USAGE,
     UnattendedError: NEEDS_APPROVAL,
     BudgetExhaustedError: BUDGET,
     ProjectUntrustedError: DENIED,
     ToolExecutionDeniedError: DENIED,
+    SidecarLostError: LOST,
 }
 
 

@@ -3,7 +3,7 @@
 import json
 import logging
 import secrets
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import click
@@ -13,7 +13,7 @@ from atmos_ai_sidecar.application.ports.console import Console
 from atmos_ai_sidecar.application.workspace import RunOptions
 from atmos_ai_sidecar.errors import InvalidFieldError, SidecarError
 from atmos_ai_sidecar.terminal import exit_codes
-from atmos_ai_sidecar.terminal.argv import CommandLine, defaults_from, normalised
+from atmos_ai_sidecar.terminal.argv import CommandLine, normalised
 from atmos_ai_sidecar.terminal.commands.ask import ask
 from atmos_ai_sidecar.terminal.commands.chat import chat, start_chat
 from atmos_ai_sidecar.terminal.commands.completion import completion
@@ -23,6 +23,7 @@ from atmos_ai_sidecar.terminal.commands.demo import demo
 from atmos_ai_sidecar.terminal.commands.doctor import doctor
 from atmos_ai_sidecar.terminal.commands.exec import execute
 from atmos_ai_sidecar.terminal.commands.init import init
+from atmos_ai_sidecar.terminal.commands.mcp import mcp
 from atmos_ai_sidecar.terminal.commands.permissions import permissions
 from atmos_ai_sidecar.terminal.commands.sessions import sessions
 from atmos_ai_sidecar.terminal.commands.sidecar import sidecar
@@ -46,6 +47,7 @@ def root(click_context: click.Context) -> Awaitable[int] | None:
     Common flags, before or after the command:
       --model NAME        use this model
       --provider NAME     use this provider
+      --mcp NAME,…        use only these MCP servers
       --read-only         nothing may change anything
       --yolo              nothing asks for permission
       --trust-project     trust this project's configuration for this run
@@ -71,6 +73,7 @@ _COMMANDS = (
     init,
     demo,
     completion,
+    mcp,
     sidecar,
     version,
 )
@@ -90,10 +93,11 @@ async def run_command(arguments: Sequence[str], console: Console, services: Comm
         services: What the composition root gives the commands.
     """
     writer = Writer.of(console, RunOptions())
+    crash_listeners: list[Callable[[str], None]] = []
     try:
         line = normalised(arguments, console.environment)
         writer = Writer.of(console, line.options, force_color=line.force_color)
-        code = await _run(line, console, services, writer)
+        code = await _run(line, console, services, writer, crash_listeners)
     except HelpRequestedError as help_requested:
         writer.line(help_requested.text)
         code = exit_codes.DONE
@@ -108,6 +112,8 @@ async def run_command(arguments: Sequence[str], console: Console, services: Comm
         _LOG.exception("A command failed unexpectedly (error %s).", error_id)
         writer.say(f"{writer.talk.alarm('Error:')} Something went wrong inside the assistant (error {error_id}).")
         writer.say("What was said is stored. Run it again with --debug, and report the id if it stays.")
+        for listener in crash_listeners:
+            listener(error_id)
         code = exit_codes.ERROR
     await console.drain()
     return code
@@ -129,7 +135,13 @@ def resume_command(token: str) -> Sequence[str]:
     return ("chat", f"--session={name}", *flags)
 
 
-async def _run(line: CommandLine, console: Console, services: CommandServices, writer: Writer) -> int:
+async def _run(
+    line: CommandLine,
+    console: Console,
+    services: CommandServices,
+    writer: Writer,
+    crash_listeners: list[Callable[[str], None]],
+) -> int:
     context = CommandContext(
         console=console,
         services=services,
@@ -138,6 +150,7 @@ async def _run(line: CommandLine, console: Console, services: CommandServices, w
         reader=LineReader(console),
         directory=console.working_directory,
         environment=console.environment,
+        crash_listeners=crash_listeners,
     )
     try:
         command = _parse(line.arguments, context)
@@ -149,7 +162,6 @@ async def _run(line: CommandLine, console: Console, services: CommandServices, w
 def _parse(arguments: Sequence[str], context: CommandContext) -> Awaitable[int]:
     settings: dict[str, Any] = {
         "obj": context,
-        "default_map": defaults_from(context.environment),
         "help_option_names": ["-h", "--help"],
         "terminal_width": min(max(context.console.size.columns, 20), 100),
         "color": False,

@@ -26,6 +26,7 @@ from atmos_ai_sidecar.domain.requests import PermissionRequest
 from atmos_ai_sidecar.domain.sessions import Session
 from atmos_ai_sidecar.domain.tools import Result
 from atmos_ai_sidecar.terminal import exit_codes
+from atmos_ai_sidecar.terminal.interruption import Interruption
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +52,8 @@ class TurnRecord:
 
     text: str = ""
     """Everything the model said; a part that a retry made void is not in it."""
+    answer: str = ""
+    """What it said last."""
     model: str = ""
     calls: dict[str, CallRecord] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
@@ -83,7 +86,8 @@ class TurnRecord:
 
     def _end_step(self) -> None:
         if self._step.strip():
-            self.text += ("\n\n" if self.text else "") + self._step.strip("\n")
+            self.answer = self._step.strip("\n")
+            self.text += ("\n\n" if self.text else "") + self.answer
         self._step = ""
 
     @property
@@ -125,23 +129,35 @@ async def run_turn(
     show: Callable[[TurnEvent], None],
     *,
     answer_question: AnswerQuestion | None = None,
+    interruption: Interruption | None = None,
+    record: TurnRecord | None = None,
 ) -> TurnRecord:
     """Runs a turn to its end and shows every event of it.
 
     A signal cancels the turn and keeps what was said. Permission questions go to ``answer_question``; without one
-    they are asked on the controlling terminal while the turn runs, when a person is there.
+    they are asked on the controlling terminal while the turn runs, when a person is there. A ``record`` that is given
+    is written as things happen, so that it holds what was said also when this is cancelled.
 
     Raises:
         SidecarError: The turn could not be started.
     """
+    watch = _Watch(
+        console,
+        workspace,
+        request,
+        show,
+        interruption or Interruption(console),
+        record or TurnRecord(),
+        answer_question,
+    )
     is_attended = console.has_controlling_terminal and (console.stderr_is_terminal or console.stdin_is_terminal)
     if answer_question is not None:
-        return await _Watch(console, workspace, request, show, answer_question).follow(Attendance.PRESENT)
+        return await watch.follow(Attendance.PRESENT)
     if not is_attended:
-        return await _Watch(console, workspace, request, show).follow(Attendance.NOBODY)
+        return await watch.follow(Attendance.NOBODY)
     console.set_prompter(attached=True)
     try:
-        return await _Watch(console, workspace, request, show).follow(Attendance.EXPECTED)
+        return await watch.follow(Attendance.EXPECTED)
     finally:
         console.set_prompter(attached=False)
 
@@ -154,8 +170,9 @@ class _Watch:
     workspace: Workspace
     request: TurnRequest
     show: Callable[[TurnEvent], None]
+    interruption: Interruption
+    record: TurnRecord
     answer_question: AnswerQuestion | None = None
-    record: TurnRecord = field(default_factory=TurnRecord)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     async def follow(self, attendance: Attendance) -> TurnRecord:
@@ -200,12 +217,7 @@ class _Watch:
 
     async def _cancel_on_signal(self) -> None:
         arrived = asyncio.Event()
-
-        def note(name: str) -> None:
-            if name != "CONT":
-                self.record.signal = name
-                arrived.set()
-
-        self.console.on_signal(note)
-        await arrived.wait()
+        with self.interruption.stops(arrived.set):
+            await arrived.wait()
+        self.record.signal = self.interruption.signal
         await self.workspace.chat.cancel_turn(self.request.session.id)

@@ -10,6 +10,7 @@ from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.console import Console
 from atmos_ai_sidecar.application.settings import Setting
 from atmos_ai_sidecar.application.workspace import OpenWorkspace, Run, RunOptions
+from atmos_ai_sidecar.domain.requests import Option
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,33 @@ ExamineRun = Callable[[Run, RunOptions], Awaitable[Sequence[CheckedFinding]]]
 
 RunForegroundSidecar = Callable[[Console, str, Run, RunOptions], Awaitable[int]]
 """Serves one run's project until a signal, prints a token of the role owner or client, and returns the exit code."""
+
+ServeMcp = Callable[[Console, Run, RunOptions], Awaitable[int]]
+"""Serves one run's tools over MCP on a console until its input ends, and returns the exit code."""
+
+
+class OpenQuestion(Protocol):
+    """A question that another sidecar asks."""
+
+    @property
+    def id(self) -> str:
+        """What the answer names."""
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """The question, sanitised, ready to print."""
+
+    @property
+    def options(self) -> Sequence[Option]:
+        """The possible answers."""
+
+    async def answer(self, option_id: str, comment: str) -> str:
+        """Answers it, and returns how it was settled."""
+
+
+OpenQuestions = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Sequence[OpenQuestion]]]
+"""The open questions of this user's warm sidecars, and of those that know the token in the environment's
+``ATMOS_AI_TOKEN``; they can be answered within the context."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +101,8 @@ class CommandServices:
     list_settings: ListSettings
     examine_run: ExamineRun
     run_foreground_sidecar: RunForegroundSidecar
+    open_questions: OpenQuestions
+    serve_mcp: ServeMcp
     staying_sidecars: StayingSidecars
     clock: Clock
     version: str

@@ -33,6 +33,8 @@ class NoticeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     NOTICE_KIND_BUDGET_WARNING: _ClassVar[NoticeKind]
     NOTICE_KIND_COMPACTED: _ClassVar[NoticeKind]
     NOTICE_KIND_COMPACTION_FAILED: _ClassVar[NoticeKind]
+    NOTICE_KIND_CALL_LEFT: _ClassVar[NoticeKind]
+    NOTICE_KIND_TOOLS_LEFT_OUT: _ClassVar[NoticeKind]
 STOP_REASON_UNSPECIFIED: StopReason
 STOP_REASON_END_TURN: StopReason
 STOP_REASON_MAX_TOKENS: StopReason
@@ -48,6 +50,8 @@ NOTICE_KIND_HISTORY_REPAIRED: NoticeKind
 NOTICE_KIND_BUDGET_WARNING: NoticeKind
 NOTICE_KIND_COMPACTED: NoticeKind
 NOTICE_KIND_COMPACTION_FAILED: NoticeKind
+NOTICE_KIND_CALL_LEFT: NoticeKind
+NOTICE_KIND_TOOLS_LEFT_OUT: NoticeKind
 
 class ChatRequest(_message.Message):
     __slots__ = ("event_id", "attach", "user_message", "cancel_turn", "detach")

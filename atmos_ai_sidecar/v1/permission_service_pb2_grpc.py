@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class PermissionServiceStub:
-    """PermissionService asks people whether a tool may run, and explains decisions. Prompt and ResolvePermissionRequest are for owners only.
+    """PermissionService asks people whether a tool may run, remembers what they say, and explains decisions. What answers
+    or remembers is for owners only.
     """
 
     def __init__(self, channel):
@@ -55,10 +56,36 @@ class PermissionServiceStub:
                 request_serializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.ExplainPermissionRequest.SerializeToString,
                 response_deserializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.ExplainPermissionResponse.FromString,
                 _registered_method=True)
+        self.ListPermissionRules = channel.unary_unary(
+                '/atmos_ai_sidecar.v1.PermissionService/ListPermissionRules',
+                request_serializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.ListPermissionRulesRequest.SerializeToString,
+                response_deserializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.ListPermissionRulesResponse.FromString,
+                _registered_method=True)
+        self.CreatePermissionRule = channel.unary_unary(
+                '/atmos_ai_sidecar.v1.PermissionService/CreatePermissionRule',
+                request_serializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.CreatePermissionRuleRequest.SerializeToString,
+                response_deserializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.CreatePermissionRuleResponse.FromString,
+                _registered_method=True)
+        self.DeletePermissionRule = channel.unary_unary(
+                '/atmos_ai_sidecar.v1.PermissionService/DeletePermissionRule',
+                request_serializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.DeletePermissionRuleRequest.SerializeToString,
+                response_deserializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.DeletePermissionRuleResponse.FromString,
+                _registered_method=True)
+        self.ListGrants = channel.unary_unary(
+                '/atmos_ai_sidecar.v1.PermissionService/ListGrants',
+                request_serializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.ListGrantsRequest.SerializeToString,
+                response_deserializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.ListGrantsResponse.FromString,
+                _registered_method=True)
+        self.DeleteGrant = channel.unary_unary(
+                '/atmos_ai_sidecar.v1.PermissionService/DeleteGrant',
+                request_serializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.DeleteGrantRequest.SerializeToString,
+                response_deserializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.DeleteGrantResponse.FromString,
+                _registered_method=True)
 
 
 class PermissionServiceServicer:
-    """PermissionService asks people whether a tool may run, and explains decisions. Prompt and ResolvePermissionRequest are for owners only.
+    """PermissionService asks people whether a tool may run, remembers what they say, and explains decisions. What answers
+    or remembers is for owners only.
     """
 
     def Prompt(self, request_iterator, context):
@@ -96,6 +123,50 @@ class PermissionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListPermissionRules(self, request, context):
+        """ListPermissionRules lists the rules and list entries of the configuration, in the order in which they are asked.
+        What is remembered stands in ListGrants.
+        Status: OK, INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreatePermissionRule(self, request, context):
+        """CreatePermissionRule remembers an answer for a call: the smallest grant that covers it, tested against the call
+        before it is stored. Configuration files are never written.
+        Status: OK, INVALID_ARGUMENT (INVALID_FIELD), NOT_FOUND (TOOL_NOT_FOUND), DATA_LOSS (STORAGE_CORRUPT),
+        PERMISSION_DENIED (ROLE_FORBIDDEN).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeletePermissionRule(self, request, context):
+        """DeletePermissionRule forgets what CreatePermissionRule or an answer remembered. Rules of the configuration cannot be
+        deleted.
+        Status: OK, NOT_FOUND (RULE_NOT_FOUND), DATA_LOSS (STORAGE_CORRUPT), PERMISSION_DENIED (ROLE_FORBIDDEN).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListGrants(self, request, context):
+        """ListGrants lists what is remembered for the project, oldest first, also what has expired.
+        Status: OK, INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN), DATA_LOSS (STORAGE_CORRUPT).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteGrant(self, request, context):
+        """DeleteGrant forgets a remembered answer.
+        Status: OK, NOT_FOUND (RULE_NOT_FOUND), DATA_LOSS (STORAGE_CORRUPT), PERMISSION_DENIED (ROLE_FORBIDDEN).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PermissionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -119,6 +190,31 @@ def add_PermissionServiceServicer_to_server(servicer, server):
                     request_deserializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.ExplainPermissionRequest.FromString,
                     response_serializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.ExplainPermissionResponse.SerializeToString,
             ),
+            'ListPermissionRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPermissionRules,
+                    request_deserializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.ListPermissionRulesRequest.FromString,
+                    response_serializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.ListPermissionRulesResponse.SerializeToString,
+            ),
+            'CreatePermissionRule': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreatePermissionRule,
+                    request_deserializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.CreatePermissionRuleRequest.FromString,
+                    response_serializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.CreatePermissionRuleResponse.SerializeToString,
+            ),
+            'DeletePermissionRule': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeletePermissionRule,
+                    request_deserializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.DeletePermissionRuleRequest.FromString,
+                    response_serializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.DeletePermissionRuleResponse.SerializeToString,
+            ),
+            'ListGrants': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListGrants,
+                    request_deserializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.ListGrantsRequest.FromString,
+                    response_serializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.ListGrantsResponse.SerializeToString,
+            ),
+            'DeleteGrant': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteGrant,
+                    request_deserializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.DeleteGrantRequest.FromString,
+                    response_serializer=atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.DeleteGrantResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'atmos_ai_sidecar.v1.PermissionService', rpc_method_handlers)
@@ -128,7 +224,8 @@ def add_PermissionServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PermissionService:
-    """PermissionService asks people whether a tool may run, and explains decisions. Prompt and ResolvePermissionRequest are for owners only.
+    """PermissionService asks people whether a tool may run, remembers what they say, and explains decisions. What answers
+    or remembers is for owners only.
     """
 
     @staticmethod
@@ -229,6 +326,141 @@ class PermissionService:
             '/atmos_ai_sidecar.v1.PermissionService/ExplainPermission',
             atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.ExplainPermissionRequest.SerializeToString,
             atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.ExplainPermissionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPermissionRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/atmos_ai_sidecar.v1.PermissionService/ListPermissionRules',
+            atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.ListPermissionRulesRequest.SerializeToString,
+            atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.ListPermissionRulesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreatePermissionRule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/atmos_ai_sidecar.v1.PermissionService/CreatePermissionRule',
+            atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.CreatePermissionRuleRequest.SerializeToString,
+            atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.CreatePermissionRuleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeletePermissionRule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/atmos_ai_sidecar.v1.PermissionService/DeletePermissionRule',
+            atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.DeletePermissionRuleRequest.SerializeToString,
+            atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.DeletePermissionRuleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListGrants(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/atmos_ai_sidecar.v1.PermissionService/ListGrants',
+            atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.ListGrantsRequest.SerializeToString,
+            atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.ListGrantsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteGrant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/atmos_ai_sidecar.v1.PermissionService/DeleteGrant',
+            atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.DeleteGrantRequest.SerializeToString,
+            atmos__ai__sidecar_dot_v1_dot_permission__service__pb2.DeleteGrantResponse.FromString,
             options,
             channel_credentials,
             insecure,

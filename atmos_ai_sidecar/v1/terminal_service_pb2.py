@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*atmos_ai_sidecar/v1/terminal_service.proto\x12\x13\x61tmos_ai_sidecar.v1\"-\n\x0cTerminalSize\x12\x0c\n\x04rows\x18\x01 \x01(\r\x12\x0f\n\x07\x63olumns\x18\x02 \x01(\r\"\x9a\x05\n\nRunRequest\x12\x36\n\x05start\x18\x01 \x01(\x0b\x32%.atmos_ai_sidecar.v1.RunRequest.StartH\x00\x12\x36\n\x05stdin\x18\x02 \x01(\x0b\x32%.atmos_ai_sidecar.v1.RunRequest.StdinH\x00\x12=\n\tstdin_eof\x18\x03 \x01(\x0b\x32(.atmos_ai_sidecar.v1.RunRequest.StdinEofH\x00\x12\x33\n\x06resize\x18\x04 \x01(\x0b\x32!.atmos_ai_sidecar.v1.TerminalSizeH\x00\x12\x38\n\x06signal\x18\x05 \x01(\x0b\x32&.atmos_ai_sidecar.v1.RunRequest.SignalH\x00\x1a\x95\x02\n\x05Start\x12\x11\n\targuments\x18\x01 \x03(\t\x12\x13\n\x0b\x65nvironment\x18\x02 \x03(\x0c\x12\x19\n\x11working_directory\x18\x03 \x01(\t\x12\r\n\x05umask\x18\x04 \x01(\r\x12\x19\n\x11stdin_is_terminal\x18\x05 \x01(\x08\x12\x1a\n\x12stdout_is_terminal\x18\x06 \x01(\x08\x12\x1a\n\x12stderr_is_terminal\x18\x07 \x01(\x08\x12 \n\x18has_controlling_terminal\x18\x08 \x01(\x08\x12/\n\x04size\x18\t \x01(\x0b\x32!.atmos_ai_sidecar.v1.TerminalSize\x12\x14\n\x0cresume_token\x18\n \x01(\t\x1a)\n\x05Stdin\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x12\n\ngeneration\x18\x02 \x01(\x04\x1a\n\n\x08StdinEof\x1a\x16\n\x06Signal\x12\x0c\n\x04name\x18\x01 \x01(\tB\x07\n\x05\x65vent\"\xe6\x02\n\x0bRunResponse\x12\x0e\n\x06stdout\x18\x01 \x01(\x0c\x12\x0e\n\x06stderr\x18\x02 \x01(\x0c\x12/\n\x04mode\x18\x03 \x01(\x0e\x32!.atmos_ai_sidecar.v1.TerminalMode\x12\x35\n\x08prompter\x18\x04 \x01(\x0e\x32#.atmos_ai_sidecar.v1.PrompterAction\x12\x0f\n\x07suspend\x18\x05 \x01(\x08\x12>\n\nread_stdin\x18\x06 \x01(\x0b\x32*.atmos_ai_sidecar.v1.RunResponse.ReadStdin\x12\x14\n\x0cresume_token\x18\x07 \x01(\t\x12\x16\n\texit_code\x18\x08 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06run_id\x18\t \x01(\t\x1a\x32\n\tReadStdin\x12\x11\n\tmax_bytes\x18\x01 \x01(\r\x12\x12\n\ngeneration\x18\x02 \x01(\x04\x42\x0c\n\n_exit_code*^\n\x0cTerminalMode\x12\x1d\n\x19TERMINAL_MODE_UNSPECIFIED\x10\x00\x12\x18\n\x14TERMINAL_MODE_COOKED\x10\x01\x12\x15\n\x11TERMINAL_MODE_RAW\x10\x02*i\n\x0ePrompterAction\x12\x1f\n\x1bPROMPTER_ACTION_UNSPECIFIED\x10\x00\x12\x1a\n\x16PROMPTER_ACTION_ATTACH\x10\x01\x12\x1a\n\x16PROMPTER_ACTION_DETACH\x10\x02\x32_\n\x0fTerminalService\x12L\n\x03Run\x12\x1f.atmos_ai_sidecar.v1.RunRequest\x1a .atmos_ai_sidecar.v1.RunResponse(\x01\x30\x01\x42\x61Z_github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*atmos_ai_sidecar/v1/terminal_service.proto\x12\x13\x61tmos_ai_sidecar.v1\"-\n\x0cTerminalSize\x12\x0c\n\x04rows\x18\x01 \x01(\r\x12\x0f\n\x07\x63olumns\x18\x02 \x01(\r\"\x9a\x05\n\nRunRequest\x12\x36\n\x05start\x18\x01 \x01(\x0b\x32%.atmos_ai_sidecar.v1.RunRequest.StartH\x00\x12\x36\n\x05stdin\x18\x02 \x01(\x0b\x32%.atmos_ai_sidecar.v1.RunRequest.StdinH\x00\x12=\n\tstdin_eof\x18\x03 \x01(\x0b\x32(.atmos_ai_sidecar.v1.RunRequest.StdinEofH\x00\x12\x33\n\x06resize\x18\x04 \x01(\x0b\x32!.atmos_ai_sidecar.v1.TerminalSizeH\x00\x12\x38\n\x06signal\x18\x05 \x01(\x0b\x32&.atmos_ai_sidecar.v1.RunRequest.SignalH\x00\x1a\x95\x02\n\x05Start\x12\x11\n\targuments\x18\x01 \x03(\t\x12\x13\n\x0b\x65nvironment\x18\x02 \x03(\x0c\x12\x19\n\x11working_directory\x18\x03 \x01(\t\x12\r\n\x05umask\x18\x04 \x01(\r\x12\x19\n\x11stdin_is_terminal\x18\x05 \x01(\x08\x12\x1a\n\x12stdout_is_terminal\x18\x06 \x01(\x08\x12\x1a\n\x12stderr_is_terminal\x18\x07 \x01(\x08\x12 \n\x18has_controlling_terminal\x18\x08 \x01(\x08\x12/\n\x04size\x18\t \x01(\x0b\x32!.atmos_ai_sidecar.v1.TerminalSize\x12\x14\n\x0cresume_token\x18\n \x01(\t\x1a)\n\x05Stdin\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x12\n\ngeneration\x18\x02 \x01(\x04\x1a\n\n\x08StdinEof\x1a\x16\n\x06Signal\x12\x0c\n\x04name\x18\x01 \x01(\tB\x07\n\x05\x65vent\"\x8a\x03\n\x0bRunResponse\x12\x0e\n\x06stdout\x18\x01 \x01(\x0c\x12\x0e\n\x06stderr\x18\x02 \x01(\x0c\x12/\n\x04mode\x18\x03 \x01(\x0e\x32!.atmos_ai_sidecar.v1.TerminalMode\x12\x35\n\x08prompter\x18\x04 \x01(\x0e\x32#.atmos_ai_sidecar.v1.PrompterAction\x12\x0f\n\x07suspend\x18\x05 \x01(\x08\x12>\n\nread_stdin\x18\x06 \x01(\x0b\x32*.atmos_ai_sidecar.v1.RunResponse.ReadStdin\x12\x14\n\x0cresume_token\x18\x07 \x01(\t\x12\x16\n\texit_code\x18\x08 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06run_id\x18\t \x01(\t\x12\x15\n\x08\x66\x61rewell\x18\n \x01(\x0cH\x01\x88\x01\x01\x1a\x32\n\tReadStdin\x12\x11\n\tmax_bytes\x18\x01 \x01(\r\x12\x12\n\ngeneration\x18\x02 \x01(\x04\x42\x0c\n\n_exit_codeB\x0b\n\t_farewell*^\n\x0cTerminalMode\x12\x1d\n\x19TERMINAL_MODE_UNSPECIFIED\x10\x00\x12\x18\n\x14TERMINAL_MODE_COOKED\x10\x01\x12\x15\n\x11TERMINAL_MODE_RAW\x10\x02*i\n\x0ePrompterAction\x12\x1f\n\x1bPROMPTER_ACTION_UNSPECIFIED\x10\x00\x12\x1a\n\x16PROMPTER_ACTION_ATTACH\x10\x01\x12\x1a\n\x16PROMPTER_ACTION_DETACH\x10\x02\x32_\n\x0fTerminalService\x12L\n\x03Run\x12\x1f.atmos_ai_sidecar.v1.RunRequest\x1a .atmos_ai_sidecar.v1.RunResponse(\x01\x30\x01\x42\x61Z_github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,10 +32,10 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'atmos_ai_sidecar.v1.termina
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'Z_github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1;sidecarv1'
-  _globals['_TERMINALMODE']._serialized_start=1144
-  _globals['_TERMINALMODE']._serialized_end=1238
-  _globals['_PROMPTERACTION']._serialized_start=1240
-  _globals['_PROMPTERACTION']._serialized_end=1345
+  _globals['_TERMINALMODE']._serialized_start=1180
+  _globals['_TERMINALMODE']._serialized_end=1274
+  _globals['_PROMPTERACTION']._serialized_start=1276
+  _globals['_PROMPTERACTION']._serialized_end=1381
   _globals['_TERMINALSIZE']._serialized_start=67
   _globals['_TERMINALSIZE']._serialized_end=112
   _globals['_RUNREQUEST']._serialized_start=115
@@ -49,9 +49,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RUNREQUEST_SIGNAL']._serialized_start=750
   _globals['_RUNREQUEST_SIGNAL']._serialized_end=772
   _globals['_RUNRESPONSE']._serialized_start=784
-  _globals['_RUNRESPONSE']._serialized_end=1142
-  _globals['_RUNRESPONSE_READSTDIN']._serialized_start=1078
-  _globals['_RUNRESPONSE_READSTDIN']._serialized_end=1128
-  _globals['_TERMINALSERVICE']._serialized_start=1347
-  _globals['_TERMINALSERVICE']._serialized_end=1442
+  _globals['_RUNRESPONSE']._serialized_end=1178
+  _globals['_RUNRESPONSE_READSTDIN']._serialized_start=1101
+  _globals['_RUNRESPONSE_READSTDIN']._serialized_end=1151
+  _globals['_TERMINALSERVICE']._serialized_start=1383
+  _globals['_TERMINALSERVICE']._serialized_end=1478
 # @@protoc_insertion_point(module_scope)

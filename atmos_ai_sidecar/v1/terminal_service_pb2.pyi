@@ -86,7 +86,7 @@ class RunRequest(_message.Message):
     def __init__(self, start: _Optional[_Union[RunRequest.Start, _Mapping]] = ..., stdin: _Optional[_Union[RunRequest.Stdin, _Mapping]] = ..., stdin_eof: _Optional[_Union[RunRequest.StdinEof, _Mapping]] = ..., resize: _Optional[_Union[TerminalSize, _Mapping]] = ..., signal: _Optional[_Union[RunRequest.Signal, _Mapping]] = ...) -> None: ...
 
 class RunResponse(_message.Message):
-    __slots__ = ("stdout", "stderr", "mode", "prompter", "suspend", "read_stdin", "resume_token", "exit_code", "run_id")
+    __slots__ = ("stdout", "stderr", "mode", "prompter", "suspend", "read_stdin", "resume_token", "exit_code", "run_id", "farewell")
     class ReadStdin(_message.Message):
         __slots__ = ("max_bytes", "generation")
         MAX_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -103,6 +103,7 @@ class RunResponse(_message.Message):
     RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
     EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    FAREWELL_FIELD_NUMBER: _ClassVar[int]
     stdout: bytes
     stderr: bytes
     mode: TerminalMode
@@ -112,4 +113,5 @@ class RunResponse(_message.Message):
     resume_token: str
     exit_code: int
     run_id: str
-    def __init__(self, stdout: _Optional[bytes] = ..., stderr: _Optional[bytes] = ..., mode: _Optional[_Union[TerminalMode, str]] = ..., prompter: _Optional[_Union[PrompterAction, str]] = ..., suspend: _Optional[bool] = ..., read_stdin: _Optional[_Union[RunResponse.ReadStdin, _Mapping]] = ..., resume_token: _Optional[str] = ..., exit_code: _Optional[int] = ..., run_id: _Optional[str] = ...) -> None: ...
+    farewell: bytes
+    def __init__(self, stdout: _Optional[bytes] = ..., stderr: _Optional[bytes] = ..., mode: _Optional[_Union[TerminalMode, str]] = ..., prompter: _Optional[_Union[PrompterAction, str]] = ..., suspend: _Optional[bool] = ..., read_stdin: _Optional[_Union[RunResponse.ReadStdin, _Mapping]] = ..., resume_token: _Optional[str] = ..., exit_code: _Optional[int] = ..., run_id: _Optional[str] = ..., farewell: _Optional[bytes] = ...) -> None: ...

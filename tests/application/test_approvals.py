@@ -1,8 +1,12 @@
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from atmos_ai_sidecar.adapters.sqlite import open_sqlite_store
 from atmos_ai_sidecar.application.approvals import (
     EXPIRY,
     PROMPTER_GRACE_SECONDS,
@@ -10,21 +14,25 @@ from atmos_ai_sidecar.application.approvals import (
     Prompter,
     Question,
     Settled,
-    WorkspaceApprover,
 )
+from atmos_ai_sidecar.application.approver import WorkspaceApprover
+from atmos_ai_sidecar.application.ports.approval_store import Settlement
 from atmos_ai_sidecar.application.ports.approver import Attendance, CallContext
 from atmos_ai_sidecar.domain.grants import Grant
 from atmos_ai_sidecar.domain.messages import ToolCall
-from atmos_ai_sidecar.domain.permissions import Decision, DecisionKind, Rule
+from atmos_ai_sidecar.domain.permissions import Decision, DecisionKind, ListEntry, PermissionSettings, Precedence, Rule
 from atmos_ai_sidecar.domain.requests import Answer, PermissionRequest
-from atmos_ai_sidecar.domain.tools import Effect, Execution, Parameter, Result, Tool
+from atmos_ai_sidecar.domain.tools import Effect, Execution, Parameter, Preview, Result, Tool
 from atmos_ai_sidecar.errors import (
     InvalidFieldError,
+    InvalidPageTokenError,
     PermissionAlreadyResolvedError,
+    PermissionElsewhereError,
     PermissionExpiredError,
     PermissionRequestNotFoundError,
     StorageCorruptError,
 )
+from tests.contracts.drafts import permission_request
 from tests.fakes.approval_store import FakeApprovalStore
 from tests.fakes.clock import FakeClock
 
@@ -58,6 +66,7 @@ class World:
         self.clock = FakeClock()
         self.store = FakeApprovalStore()
         self.remembered: list[Grant] = []
+        self.policy, self.surroundings = PermissionSettings(), ""
         self.approvals = Approvals(clock=self.clock, owner="me")
         self.approvals.add_store(self.store)
         self.approver = WorkspaceApprover(
@@ -66,7 +75,8 @@ class World:
             clock=self.clock,
             remember=self.remembered.append,
             directory="/project",
-            policy_digest=lambda: "policy",
+            policy=lambda: self.policy,
+            surroundings=lambda tool, values: self.surroundings,
         )
 
     def ask(self, attendance: Attendance = Attendance.NOBODY, run_id: str = "run") -> asyncio.Task[PermissionRequest]:
@@ -139,6 +149,29 @@ async def test_only_the_first_of_a_hundred_racing_answers_wins(world: World) -> 
     assert set(won) == {outcome}
     assert len(lost) == 50
     assert all(isinstance(result, PermissionAlreadyResolvedError) for result in lost)
+
+
+async def test_a_hundred_prompters_that_race_hear_of_one_settlement(world: World) -> None:
+    async def respond(prompter: Prompter, answer: Answer) -> tuple[bool, PermissionRequest]:
+        request = await question(prompter)
+        won = True
+        try:
+            await world.answer(request, answer)
+        except PermissionAlreadyResolvedError:
+            won = False
+        event = await anext(aiter(prompter))
+        assert isinstance(event, Settled)
+        return won, event.request
+
+    with ExitStack() as stack:
+        prompters = [stack.enter_context(world.approvals.attach(f"p{number}")) for number in range(100)]
+        answers = [Answer.REJECT_ONCE, *[Answer.ALLOW_ALWAYS, Answer.ALLOW_ONCE, Answer.REJECT_ALWAYS] * 33]
+        asking = world.ask()
+        heard = await asyncio.gather(*map(respond, prompters, answers))
+        settled = await asking
+    assert [event for _, event in heard] == [settled] * 100
+    assert {answer for answer, (won, _) in zip(answers, heard, strict=True) if won} == {settled.outcome}
+    assert len(world.remembered) <= 1
 
 
 async def test_same_answer_again_is_no_error_and_a_different_one_is(world: World) -> None:
@@ -251,7 +284,8 @@ async def test_answer_counts_even_when_it_cannot_be_remembered(world: World) -> 
         clock=world.clock,
         remember=refuse,
         directory="/project",
-        policy_digest=lambda: "policy",
+        policy=PermissionSettings,
+        surroundings=lambda tool, values: "",
     )
     with world.approvals.attach("me") as prompter:
         asking = world.ask()
@@ -270,7 +304,7 @@ async def test_requests_are_listed_from_the_store(world: World) -> None:
         await asking
         assert (await world.approvals.list(pending_only=True, limit=10))[0] == []
     world.approvals.remove_store(world.store)
-    assert await world.approvals.list(limit=10) == ((), "")
+    assert await world.approvals.list(limit=10) == ([], "")
 
 
 async def test_question_is_bound_to_tool_input_directory_session_turn_and_policy(world: World) -> None:
@@ -286,3 +320,109 @@ async def test_question_is_bound_to_tool_input_directory_session_turn_and_policy
             await world.answer(event.request, Answer.ALLOW_ONCE)
             await asking
     assert len(digests) == 2
+
+
+async def settle_behind_the_back(world: World, request: PermissionRequest, outcome: Answer) -> None:
+    """What somebody does who writes into the store."""
+    settlement = Settlement(outcome=outcome, resolved_by="terminal", resolve_time=world.clock.now())
+    await world.store.settle_request(request.id, settlement)
+
+
+@pytest.mark.parametrize("written", [Answer.ALLOW_ONCE, Answer.ALLOW_ALWAYS])
+async def test_a_row_written_into_the_store_answers_nothing(world: World, written: Answer) -> None:
+    with world.approvals.attach("me") as prompter:
+        asking = world.ask()
+        request = await question(prompter)
+        await settle_behind_the_back(world, request, written)
+        await asyncio.sleep(0)
+        assert not asking.done()
+        with pytest.raises(PermissionAlreadyResolvedError):
+            await world.answer(request, Answer.REJECT_ONCE)
+        assert (await asking).outcome is Answer.CANCELLED
+    assert world.remembered == []
+
+
+async def test_nothing_of_a_request_is_taken_from_the_store_but_that_it_was_settled(world: World) -> None:
+    with world.approvals.attach("me") as prompter:
+        asking = world.ask()
+        request = await question(prompter)
+        world.store.requests[request.id] = replace(request, digest="forged", canonical_input="{}")
+        await world.answer(request, Answer.ALLOW_ONCE)
+        settled = await asking
+        assert (settled.digest, settled.canonical_input) == (request.digest, request.canonical_input)
+
+
+async def test_a_request_of_another_sidecar_says_who_can_take_the_answer(world: World) -> None:
+    with world.approvals.attach("me") as prompter:
+        asking = world.ask()
+        request = await question(prompter)
+        await world.answer(request, Answer.REJECT_ONCE)
+        await asking
+    other = FakeApprovalStore()
+    world.approvals.add_store(other)
+    foreign = replace(request, id="foreign", outcome=None)
+    await other.add_request(foreign, owner="another")
+    with pytest.raises(PermissionElsewhereError, match="another sidecar"):
+        await world.answer(foreign, Answer.ALLOW_ONCE)
+    assert (await world.approvals.get("foreign")).outcome is None
+
+
+async def test_requests_of_all_stores_are_listed_page_by_page(world: World, tmp_path: Path) -> None:
+    expected: list[str] = []
+    stores = [await open_sqlite_store(tmp_path / name / "s.db", world.clock) for name in ("a", "b", "c")]
+    world.approvals.remove_store(world.store)
+    try:
+        for store, ids in zip(stores, (["1", "2", "3"], [], ["4", "5"]), strict=True):
+            world.approvals.add_store(store)
+            for request_id in ids:
+                await store.add_request(permission_request(request_id), owner="me")
+            expected += reversed(ids)
+        for limit in (1, 2, 3, 10):
+            found: list[str] = []
+            cursor = ""
+            while True:
+                page, cursor = await world.approvals.list(limit=limit, cursor=cursor)
+                assert len(page) <= limit
+                found += [request.id for request in page]
+                if not cursor:
+                    break
+            assert found == expected
+        with pytest.raises(InvalidPageTokenError):
+            await world.approvals.list(limit=1, cursor="other")
+    finally:
+        for store in stores:
+            await store.close()
+
+
+async def test_always_is_not_offered_when_the_grant_would_not_let_the_call_through(world: World) -> None:
+    world.policy = PermissionSettings(restricted=(ListEntry(pattern=PLAN.name),), precedence=Precedence.STRICTEST)
+    with world.approvals.attach("me") as prompter:
+        asking = world.ask()
+        request = await question(prompter)
+        assert Answer.ALLOW_ALWAYS not in {option.answer for option in request.options}
+        assert any("not offered" in line for line in request.lines)
+        await world.answer(request, Answer.REJECT_ONCE)
+        await asking
+
+
+async def test_an_answer_holds_only_for_what_it_was_given_for(world: World) -> None:
+    context = CallContext(session_id="s", turn_id="t", run_id="run")
+    with world.approvals.attach("me") as prompter:
+        asking = world.ask()
+        await world.answer(await question(prompter), Answer.ALLOW_ONCE)
+        settled = await asking
+    holds = world.approver.holds
+    preview = Preview(text="", binding="other content")
+    described = replace(PLAN, description="Applies a component.")
+    assert holds(settled, PLAN, CALL, context)
+    assert not holds(settled, described, CALL, context)
+    assert not holds(settled, PLAN, replace(CALL, input={**CALL.input, "stack": "ue2-prod"}), context)
+    assert not holds(settled, PLAN, replace(CALL, id="another"), context)
+    assert not holds(settled, PLAN, CALL, replace(context, turn_id="later"))
+    assert not holds(settled, PLAN, CALL, replace(context, session_id="other"))
+    assert not holds(settled, PLAN, CALL, context, preview)
+    world.surroundings = "another executable"
+    assert not holds(settled, PLAN, CALL, context)
+    world.surroundings = ""
+    world.policy = PermissionSettings(read_only=True)
+    assert not holds(settled, PLAN, CALL, context)

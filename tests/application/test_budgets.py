@@ -100,3 +100,18 @@ async def test_limit_of_the_order_goes_over_the_configured_one() -> None:
     async with world_with({Scope.TURN: Limits(max_cost_usd=9)}) as (world, session):
         world.model.answers = [spends(60, READ)]
         assert finished(await world.run(session, max_cost_usd=0.05)).stop_reason is StopReason.BUDGET
+
+
+async def test_what_a_session_has_spent_is_told_and_an_unknown_price_stays_unknown() -> None:
+    async with world_with({}) as (world, session):
+        assert (await world.chat.spent(session.id)).usage.known_cost_usd == 0
+        world.model.answers = [spends(60), spends(40)]
+        await world.run(session)
+        await world.run(session)
+        spent = await world.chat.spent(session.id)
+        assert (spent.steps, spent.usage.output_tokens) == (2, 100)
+        assert spent.usage.cost_usd == pytest.approx(0.1)
+    async with world_with({}, PriceTable()) as (world, session):
+        world.model.answers = [spends(60)]
+        await world.run(session)
+        assert (await world.chat.spent(session.id)).usage.known_cost_usd is None

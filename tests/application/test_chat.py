@@ -314,6 +314,7 @@ def recovery(world: World, owners: Dead | Alive) -> Recovery:
         owners=owners,
         owner="heir",
         clock=world.clock,
+        left_calls=world.left_calls,
     )
 
 

@@ -277,6 +277,7 @@ def recovery(world: World, owners: Any, owner: str = "heir") -> Recovery:
         owners=owners,
         owner=owner,
         clock=world.clock,
+        left_calls=world.left_calls,
     )
 
 

@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from atmos_ai_sidecar.adapters.sqlite import SqliteStore
-from atmos_ai_sidecar.application.approvals import Approvals, WorkspaceApprover
+from atmos_ai_sidecar.application.approvals import Approvals
+from atmos_ai_sidecar.application.approver import WorkspaceApprover
 from atmos_ai_sidecar.application.broadcast import Broadcast
 from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.compaction import Compactor
+from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.model import Model
 from atmos_ai_sidecar.application.sessions import Sessions
@@ -17,7 +19,6 @@ from atmos_ai_sidecar.application.turns import TurnParts, Turns
 from atmos_ai_sidecar.domain.budgets import Limits, Scope
 from atmos_ai_sidecar.domain.compaction import CompactionSettings
 from atmos_ai_sidecar.domain.events import TurnEvent, TurnFinished
-from atmos_ai_sidecar.domain.grants import Grant
 from atmos_ai_sidecar.domain.messages import ToolCall
 from atmos_ai_sidecar.domain.permissions import PermissionSettings
 from atmos_ai_sidecar.domain.prices import PriceTable
@@ -26,21 +27,12 @@ from atmos_ai_sidecar.domain.sessions import Session
 from atmos_ai_sidecar.domain.tools import Effect, Execution, OutputPiece, Result, Tool, ToolRegistry
 from atmos_ai_sidecar.domain.turn import TurnLimits
 from tests.fakes.clock import FakeClock
+from tests.fakes.grants import FakeGrantStore, fake_grants
+from tests.fakes.left_programs import FakeLeftPrograms
 from tests.fakes.model import FakeModel
 
 READ = ToolCall(id="r", name="read", input={})
 WRITE = ToolCall(id="w", name="write", input={})
-
-
-class FakeGrants:
-    def __init__(self) -> None:
-        self.grants: list[Grant] = []
-
-    def load(self) -> Sequence[Grant]:
-        return tuple(self.grants)
-
-    def add(self, grant: Grant) -> None:
-        self.grants.append(grant)
 
 
 class World:
@@ -65,7 +57,7 @@ class World:
         self.store = store
         self.clock = clock
         self.model = FakeModel()
-        self.grants = FakeGrants()
+        self.grants = FakeGrantStore()
         self.broadcast = Broadcast(store)
         self.turns = Turns()
         self.approvals = Approvals(clock=FakeClock(), owner=owner)  # its time stands still: nothing expires
@@ -77,14 +69,16 @@ class World:
         self.problem: Exception | None = None
         effects = {"read": Effect.READ, "look": Effect.READ, "write": Effect.WRITE}
         registry = ToolRegistry(self._tool(name, effect) for name, effect in effects.items())
-        self.permissions = Permissions(settings or PermissionSettings(), self.grants, registry)
+        grants = fake_grants(self.grants)
+        self.permissions = Permissions(settings or PermissionSettings(), grants, registry)
         approver = WorkspaceApprover(
             approvals=self.approvals,
             store=store,
             clock=clock,
-            remember=self.permissions.remember,
+            remember=grants.remember,
             directory="/project",
-            policy_digest=str,
+            policy=PermissionSettings,
+            surroundings=lambda tool, values: "",
         )
         redactor = Redactor()
         self.sessions = Sessions(
@@ -96,6 +90,8 @@ class World:
             is_busy=self.turns.is_running,
         )
         executor = ToolExecutor(registry=registry, approver=approver, redactor=redactor, clock=clock)
+        self.left_programs = FakeLeftPrograms()
+        self.left_calls = LeftCalls(self.left_programs, clock=clock, redact=redactor.redact)
         self.parts = TurnParts(
             store=store,
             broadcast=self.broadcast,
@@ -109,6 +105,7 @@ class World:
             ),
             tools=executor,
             permissions=self.permissions,
+            left_calls=self.left_calls,
             clock=clock,
             system=lambda: ("system",),
             max_tokens=max_tokens,

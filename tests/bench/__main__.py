@@ -26,6 +26,8 @@ from atmos_ai_sidecar.v1 import (
     tool_registry_service_pb2,
     tool_registry_service_pb2_grpc,
 )
+from tests.bench.decisions import decision_rows
+from tests.bench.markdown import markdown_rows
 from tests.bench.table import Row, row, table
 from tests.e2e.screen import Screen
 from tests.sidecar_process import SidecarProcess, sidecar_process
@@ -162,10 +164,11 @@ def measure(directory: Path) -> Sequence[Row]:
             "ATMOS_AI_TRUST_PROJECT": "1",
         }
         rows = start_rows(project, environment) + chat_rows(project, environment) + exec_rows(project, environment)
+        rows += decision_rows()
         with sidecar_process(directory=project, environment=environment) as sidecar, sidecar.channel() as channel:
             rows += rpc_rows(sidecar, channel)
             rows += tool_rows(sidecar, channel, project, environment)
-    return rows
+    return [*rows, *markdown_rows()]
 
 
 def main() -> int:

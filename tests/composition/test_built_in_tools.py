@@ -24,7 +24,7 @@ def territory(home: Path, folder: str = "infra/live", *, configuration: str = ""
     (project / "atmos.yaml").write_text(f"ai: {{enabled: true}}\n{configuration}")
     variables = {"HOME": str(home), **environment}
     run = Run(run_id="", directory=str(project), environment=variables)
-    return territory_of(run, load_configuration(run.directory, variables))
+    return territory_of(run, load_configuration(run.directory, {**variables, "ATMOS_AI_POLICY": ""}))
 
 
 def test_the_repository_and_the_base_path_belong_to_the_project(home: Path) -> None:
@@ -130,3 +130,27 @@ def test_what_is_for_people_to_set_is_seen_in_every_spelling(before: str, after:
 def test_a_text_that_is_no_yaml_is_not_judged() -> None:
     with pytest.raises(ConfigurationInvalidError):
         own_settings("a: [")
+
+
+def test_the_documentation_names_every_tool_with_its_effect_and_limit(home: Path) -> None:
+    home.mkdir()
+    (home / "atmos.yaml").write_text("ai: {enabled: true, tools: {shell: {enabled: true}}}\n")
+    variables = {"HOME": str(home / "me"), "ATMOS_AI_ATMOS": sys.executable}
+    run = Run(run_id="", directory=str(home), environment=variables)
+    config = load_configuration(str(home), variables)
+    found = {
+        tool.name: tool for tool in built_in_tools(run, RunOptions(), config, FakeToolOutputs(), SystemClock()).tools
+    }
+    text = (Path(__file__).parents[2] / "docs" / "tools.md").read_text()
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| `")
+    ]
+    documented = {row[0].strip("`"): row for row in rows}
+    assert documented.keys() == found.keys()
+    limits = {30.0: "30 s", 120.0: "2 min", 1200.0: "20 min"}
+    for name, (_, effect, asks, limit) in documented.items():
+        tool = found[name]
+        assert effect.startswith(tool.effect.value), name
+        if limit != "by class":
+            assert limit.startswith(limits[tool.timeout_seconds or 0]), name
+            assert asks.startswith("yes") == tool.requires_permission, name

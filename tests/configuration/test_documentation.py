@@ -86,6 +86,7 @@ def comparable(config: Config) -> object:
         config.prices, config.compaction, config.mcp_enabled, config.tools.enabled, config.tools.timeouts,
         config.tools.shell_enabled, config.tools.permissions.mode, config.tools.permissions.yolo,
         config.tools.permissions.precedence,
+        [rule.shown.text for rule in config.tools.permissions.rules.rules],
         [
             [entry.pattern for entry in entries]
             for entries in (

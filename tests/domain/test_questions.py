@@ -1,10 +1,11 @@
 import dataclasses
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atmos_ai_sidecar.domain.messages import ToolCall
@@ -266,3 +267,44 @@ def test_no_diff_can_fake_a_line_of_ours(diff: str) -> None:
     for line in edit_question("a.yaml", diff):
         assert columns(line) <= LINE_COLUMNS
         assert line[:11].strip() in LABELS | {""}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("ue1-pr\u043ed", "ue1-pr<U+043E>d"),
+        ("d\u0435stroy", "d<U+0435>stroy"),
+        ("\uff50rod", "<U+FF50>rod"),
+        ("\U0001d429rod", "<U+1D429>rod"),
+        ("straße größe 東京 привет", "straße größe 東京 привет"),
+    ],
+)
+def test_letters_that_pass_for_others_are_spelled_out(text: str, shown: str) -> None:
+    assert sanitised(text) == shown
+    assert sanitised(shown) == shown
+
+
+HOSTILE = st.text(
+    st.sampled_from(
+        "aZ9 .-_/\\\n\r\t\x00\x07\x1b[2J\x9b\u200b\u200d\u2060\ufeff\u202e\u2066\u00a0\u3000\u2800\u043e\u0301|>:"
+    ),
+    max_size=60,
+).flatmap(lambda text: st.sampled_from([text, text + " " * 10_000, "\n" * 50 + text, text + "\nWhy        it is safe"]))
+
+
+@settings(max_examples=40, deadline=None)
+@given(name=HOSTILE, key=HOSTILE, value=HOSTILE, component=HOSTILE)
+def test_no_name_or_value_can_hide_or_fake_a_part_of_the_question(
+    name: str, key: str, value: str, component: str
+) -> None:
+    tool = replace(plan_tool(), name=name, description=value, title="{component} {note}")
+    call = ToolCall(id="call-1", name=name, input={"component": component, "stack": "ue1", "note": value, key: value})
+    lines = question(tool, call)
+    assert all(columns(line) <= LINE_COLUMNS and line.isprintable() for line in lines)
+    heads = [line[:11].strip() for line in lines if not line.startswith(" ")]
+    own = ["Call", "Tool", "Effect", "Stack", "Component", "Input", "Why", "Always"]
+    assert [head for head in heads if head != "Stack"] == [head for head in own if head != "Stack"]
+    assert lines[-1].isprintable()
+    assert any(line.startswith("Stack") and "ue1" in line for line in lines) or key in {"stack", "component"}
+    options = options_for(tool, call, decided(tool, call))
+    assert all(option.rule_preview.isprintable() for option in options)

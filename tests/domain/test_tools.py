@@ -105,3 +105,9 @@ def test_the_registry_is_safe_under_threads() -> None:
         thread.join(5)
     assert len(registry.list()) == 200
     assert len(taken) == 600
+
+
+def test_a_schema_that_the_source_gives_is_the_schema_of_the_input() -> None:
+    given = {"type": "object", "properties": {"a": {"enum": [1, 2]}}}
+    found = dataclasses.replace(tool("t"), schema=given)
+    assert found.input_schema == given

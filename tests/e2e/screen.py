@@ -53,6 +53,11 @@ class Screen:
         return [line.rstrip() for line in self._screen.display]
 
     @property
+    def buffer(self) -> Any:
+        """The cells of the screen with their looks, by row and column."""
+        return self._screen.buffer
+
+    @property
     def text(self) -> str:
         """Scrollback and screen, as a person who scrolls up reads it."""
         history = ["".join(line[x].data for x in sorted(line)).rstrip() for line in self._screen.history.top]

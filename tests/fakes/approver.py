@@ -19,6 +19,7 @@ class FakeApprover:
     comment: str = ""
     asked: list[tuple[Tool, ToolCall, Decision, CallContext]] = field(default_factory=list)
     previews: list[Preview | None] = field(default_factory=list)
+    still_holds: bool = True
     meanwhile: Callable[[], None] | None = None
     """What happens while the question is open."""
 
@@ -52,4 +53,15 @@ class FakeApprover:
             expire_time=ASKED + timedelta(hours=1),
             outcome=self.answer,
             comment=self.comment,
+            resolved_by="me",
         )
+
+    def holds(
+        self,
+        request: PermissionRequest,
+        tool: Tool,
+        call: ToolCall,
+        context: CallContext,
+        preview: Preview | None = None,
+    ) -> bool:
+        return self.still_holds

@@ -1,14 +1,18 @@
 import asyncio
 import dataclasses
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 from atmos_ai_sidecar.application.approvals import Approvals
+from atmos_ai_sidecar.application.compaction import ContextUse
 from atmos_ai_sidecar.application.ports.approver import Attendance
+from atmos_ai_sidecar.domain.budgets import Spent
 from atmos_ai_sidecar.domain.events import (
+    Notice,
+    NoticeKind,
     PermissionRequested,
     PermissionResolved,
     SessionEvent,
@@ -19,12 +23,13 @@ from atmos_ai_sidecar.domain.events import (
     TurnEvent,
     TurnFinished,
     TurnStarted,
+    UsageReported,
 )
 from atmos_ai_sidecar.domain.grants import Grant, smallest_grant
-from atmos_ai_sidecar.domain.messages import Message, Role, Text, ToolCall, ToolResult
+from atmos_ai_sidecar.domain.messages import Message, Role, Text, ToolCall, ToolResult, Usage
 from atmos_ai_sidecar.domain.permissions import Decision, DecisionKind, Rule
 from atmos_ai_sidecar.domain.questions import options_for, question_lines, title_for
-from atmos_ai_sidecar.domain.requests import PermissionRequest
+from atmos_ai_sidecar.domain.requests import PermissionRequest, canonical_json
 from atmos_ai_sidecar.domain.sessions import SessionId
 from atmos_ai_sidecar.domain.tools import Result, Tool
 from tests.fakes.approval_store import FakeApprovalStore
@@ -43,9 +48,12 @@ class ScriptedTurn:
         self._session_id = session_id
         self._turn_id = turn_id
         self._said = ""
+        self._usage: Usage | None = None
         self._calls = itertools.count(1)
 
     def put(self, event: TurnEvent) -> None:
+        if isinstance(event, UsageReported):
+            self._usage = event.usage
         self._chat.publish(self._session_id, self._turn_id, event)
 
     async def say(self, text: str) -> None:
@@ -68,7 +76,7 @@ class ScriptedTurn:
         self.finished = TurnFinished(stop_reason=StopReason.ERROR, reason=reason, message=message)
 
     async def end(self) -> None:
-        await self._store(Role.ASSISTANT, Text(text=self._said))
+        await self._store(Role.ASSISTANT, Text(text=self._said), usage=self._usage)
 
     async def _run(self, tool: Tool, call: ToolCall) -> Result:
         if tool.requires_permission:
@@ -94,7 +102,7 @@ class ScriptedTurn:
             run_id=self.arguments["run_id"],
             tool=tool.name,
             effect=tool.effect,
-            canonical_input="{}",
+            canonical_input=canonical_json(dict(call.input)),
             title=title_for(tool, call),
             stack=str(call.input.get("stack", "")),
             lines=question_lines(tool, call, decision),
@@ -123,10 +131,10 @@ class ScriptedTurn:
         )
         return settled
 
-    async def _store(self, role: Role, *blocks: Any) -> None:
+    async def _store(self, role: Role, *blocks: Any, usage: Usage | None = None) -> None:
         kept = tuple(block for block in blocks if not (isinstance(block, Text) and not block.text))
         if kept:
-            message = Message(role=role, blocks=kept, turn_id=self._turn_id)
+            message = Message(role=role, blocks=kept, turn_id=self._turn_id, usage=usage)
             await self._chat.store.append_messages(self._session_id, (message,))
 
 
@@ -144,6 +152,8 @@ class ScriptedChat:
         self.error: Exception | None = None
         self.grants: list[Grant] = []
         self.turns: list[ScriptedTurn] = []
+        self.foci: list[str] = []
+        self.may_compact = asyncio.Event()
         self._listeners: dict[SessionId, list[asyncio.Queue[SessionEvent]]] = {}
         self._tasks: dict[SessionId, asyncio.Task[None]] = {}
         self._seq = itertools.count(1)
@@ -186,6 +196,20 @@ class ScriptedChat:
     def is_running(self, session_id: SessionId) -> bool:
         task = self._tasks.get(session_id)
         return task is not None and not task.done()
+
+    async def context(self, session_id: SessionId) -> ContextUse:
+        count = len(await self.store.newest_messages(session_id, 0))
+        return ContextUse(window=1000, limit=800, system=100, tools=50, messages=count * 10, tool_outputs=0, summary=0)
+
+    async def spent(self, session_id: SessionId) -> Spent:
+        stored = await self.store.newest_messages(session_id, 0)
+        used = [message.usage for message in stored if message.usage is not None]
+        return sum((Spent(steps=1, usage=usage) for usage in used), Spent())
+
+    async def compact(self, session_id: SessionId, *, focus: str = "", model: str = "") -> Sequence[Notice]:
+        self.foci.append(focus)
+        await self.may_compact.wait()
+        return [Notice(kind=NoticeKind.COMPACTED, message="Made it shorter.")]
 
     async def last_seq(self, session_id: SessionId) -> int:
         return 0

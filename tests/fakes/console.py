@@ -41,6 +41,7 @@ class FakeConsole:
         self.modes: list[TerminalMode] = []
         self.prompter: list[bool] = []
         self.resume_tokens: list[str] = []
+        self.farewells: list[bytes] = []
         self.suspensions = 0
         self.is_stopped = False
         self._reflows = reflows
@@ -155,6 +156,9 @@ class FakeConsole:
 
     def offer_resume(self, token: str) -> None:
         self.resume_tokens.append(token)
+
+    def set_farewell(self, data: bytes) -> None:
+        self.farewells.append(data)
 
     def on_resize(self, callback: Callable[[], None]) -> None:
         self._on_resize = callback

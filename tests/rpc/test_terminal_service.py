@@ -136,6 +136,7 @@ async def test_what_is_queued_in_one_turn_leaves_in_one_message(world: World, te
         console.set_mode(TerminalMode.RAW)
         console.set_prompter(attached=True)
         console.offer_resume("token")
+        console.set_farewell(b"lost")
         return 0
 
     world.command = command
@@ -144,6 +145,22 @@ async def test_what_is_queued_in_one_turn_leaves_in_one_message(world: World, te
     first = terminal.responses[0]
     assert (first.stdout, first.mode, first.prompter) == (b"abc", pb.TERMINAL_MODE_RAW, pb.PROMPTER_ACTION_ATTACH)
     assert first.resume_token == "token"
+    assert b"".join(response.farewell for response in terminal.responses) == b"lost"
+
+
+async def test_farewell_is_taken_back_before_what_is_written_after_it(world: World, terminal: Terminal) -> None:
+    async def command(_: Sequence[str], console: Console) -> int:
+        console.set_farewell(b"lost")
+        console.set_farewell(b"")
+        console.write(b"found")
+        return 0
+
+    world.command = command
+    await terminal.start()
+    await terminal.end()
+    acts = [(response.farewell, response.stdout) for response in terminal.responses]
+    assert acts == [(b"lost", b""), (b"", b""), (b"", b"found")]
+    assert terminal.responses[1].HasField("farewell")
 
 
 async def test_order_is_kept_where_the_order_of_fields_is_another(world: World, terminal: Terminal) -> None:

@@ -15,11 +15,13 @@ from atmos_ai_sidecar.adapters.atmos_sessions import AtmosSessions
 from atmos_ai_sidecar.adapters.checkpoint_files import CheckpointFiles
 from atmos_ai_sidecar.adapters.clock import SystemClock
 from atmos_ai_sidecar.adapters.sqlite import SqliteStore, open_memory_store
-from atmos_ai_sidecar.application.approvals import Approvals, WorkspaceApprover
+from atmos_ai_sidecar.application.approvals import Approvals
+from atmos_ai_sidecar.application.approver import WorkspaceApprover
 from atmos_ai_sidecar.application.archive import Archive
 from atmos_ai_sidecar.application.broadcast import Broadcast
 from atmos_ai_sidecar.application.chat import Chat
 from atmos_ai_sidecar.application.compaction import Compactor
+from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.console import Console
 from atmos_ai_sidecar.application.sessions import Sessions
@@ -27,7 +29,6 @@ from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.application.turns import TurnParts, Turns
 from atmos_ai_sidecar.application.workspace import Run, Workspace, WorkspaceDescription
 from atmos_ai_sidecar.domain.compaction import CompactionSettings
-from atmos_ai_sidecar.domain.grants import Grant
 from atmos_ai_sidecar.domain.permissions import PermissionSettings
 from atmos_ai_sidecar.domain.redaction import Redactor
 from atmos_ai_sidecar.domain.tools import Effect, Execution, OutputPiece, Parameter, Result, Tool, ToolRegistry
@@ -35,7 +36,10 @@ from atmos_ai_sidecar.domain.turn import TurnLimits
 from atmos_ai_sidecar.rpc.auth import Tokens
 from atmos_ai_sidecar.rpc.parts import Identity, ServerParts
 from atmos_ai_sidecar.rpc.server import Server, start_server
+from tests.fakes.audit_log import fake_audit
 from tests.fakes.clock import START, FakeClock
+from tests.fakes.grants import FakeGrantStore, fake_grants
+from tests.fakes.left_programs import FakeLeftPrograms
 from tests.fakes.model import FakeModel
 
 if TYPE_CHECKING:
@@ -43,17 +47,6 @@ if TYPE_CHECKING:
 
 OWNER_TOKEN = "0f" * 32
 Command = Callable[[Sequence[str], Console], Awaitable[int]]
-
-
-class FakeGrants:
-    def __init__(self) -> None:
-        self.grants: list[Grant] = []
-
-    def load(self) -> Sequence[Grant]:
-        return tuple(self.grants)
-
-    def add(self, grant: Grant) -> None:
-        self.grants.append(grant)
 
 
 class Tools:
@@ -102,7 +95,7 @@ class World:
         self.socket_path = str(directory / "s.sock")
         self.clock = FakeClock()  # the server's: it stands still until a test moves it
         self.model = FakeModel()
-        self.grants = FakeGrants()
+        self.grants = FakeGrantStore()
         self.tools = Tools()
         self.turns = Turns()
         self.approvals = Approvals(clock=FakeClock(), owner="me")  # its time stands still: nothing expires
@@ -159,14 +152,16 @@ class World:
 
     def _workspace(self) -> Workspace:
         registry, redactor, clock = self.tools.registry(), Redactor(), SystemClock()
-        permissions = Permissions(self.settings, self.grants, registry)
+        grants = fake_grants(self.grants)
+        permissions = Permissions(self.settings, grants, registry)
         approver = WorkspaceApprover(
             approvals=self.approvals,
             store=self.store,
             clock=clock,
-            remember=permissions.remember,
+            remember=grants.remember,
             directory="/project",
-            policy_digest=str,
+            policy=PermissionSettings,
+            surroundings=lambda tool, values: "",
         )
         executor = ToolExecutor(registry=registry, approver=approver, redactor=redactor, clock=clock)
         sessions = Sessions(
@@ -177,6 +172,7 @@ class World:
             redact=redactor.redact,
             is_busy=self.turns.is_running,
         )
+        left_calls = LeftCalls(FakeLeftPrograms(), clock=clock, redact=redactor.redact)
         parts = TurnParts(
             store=self.store,
             broadcast=Broadcast(self.store),
@@ -190,6 +186,7 @@ class World:
             ),
             tools=executor,
             permissions=permissions,
+            left_calls=left_calls,
             clock=clock,
             system=lambda: ("system",),
             max_tokens=100,
@@ -220,6 +217,10 @@ class World:
             tools=executor,
             approvals=self.approvals,
             permissions=permissions,
+            files=cast("Any", None),
+            grants=grants,
+            audit=fake_audit(),
+            left_calls=left_calls,
             describe=lambda: WorkspaceDescription(
                 project_path="/project/opened",
                 model="m",

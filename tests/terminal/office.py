@@ -2,13 +2,19 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any, cast
 
 from atmos_ai_sidecar.application.approvals import Approvals
+from atmos_ai_sidecar.application.approver import WorkspaceApprover
+from atmos_ai_sidecar.application.archive import ExportFormat
 from atmos_ai_sidecar.application.doctor import CheckedFinding
+from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.console import Console
+from atmos_ai_sidecar.application.ports.project_index import ProjectNames
 from atmos_ai_sidecar.application.sessions import Sessions
+from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.application.workspace import (
     ConfirmTrust,
     Run,
@@ -17,15 +23,21 @@ from atmos_ai_sidecar.application.workspace import (
     Workspace,
     WorkspaceDescription,
 )
-from atmos_ai_sidecar.domain.grants import Grant
+from atmos_ai_sidecar.domain.attachments import Attachments, Selection
 from atmos_ai_sidecar.domain.permissions import PermissionSettings
+from atmos_ai_sidecar.domain.redaction import Redactor
+from atmos_ai_sidecar.domain.sessions import Session, SessionId
 from atmos_ai_sidecar.domain.tools import Effect, Execution, Parameter, Result, Tool, ToolRegistry
 from atmos_ai_sidecar.errors import ProjectUntrustedError, SidecarError
 from atmos_ai_sidecar.terminal.main import run_command
-from atmos_ai_sidecar.terminal.services import CommandServices, DemoSetup, StayingSidecar
+from atmos_ai_sidecar.terminal.services import CommandServices, DemoSetup, OpenQuestion, StayingSidecar
+from tests.fakes.approval_store import FakeApprovalStore
+from tests.fakes.audit_log import FakeAuditLog, fake_audit
 from tests.fakes.chat import Script, ScriptedChat, ScriptedTurn
 from tests.fakes.clock import FakeClock
 from tests.fakes.console import FakeConsole
+from tests.fakes.grants import FakeGrantStore, fake_grants
+from tests.fakes.left_programs import FakeLeftPrograms
 from tests.fakes.session_store import FakeSessionStore
 
 
@@ -99,15 +111,34 @@ BLOCKED = Tool(
 )
 
 
-class FakeGrants:
+class FakeHistory:
+    """What was typed, in memory."""
+
     def __init__(self) -> None:
-        self.grants: list[Grant] = []
+        self.texts: list[str] = []
+        self.error: SidecarError | None = None
 
-    def load(self) -> Sequence[Grant]:
-        return self.grants
+    def load(self) -> Sequence[str]:
+        if self.error is not None:
+            raise self.error
+        return tuple(self.texts)
 
-    def add(self, grant: Grant) -> None:
-        self.grants.append(grant)
+    def add(self, text: str) -> None:
+        self.texts.append(text)
+
+
+class FakeIndex:
+    """A small project."""
+
+    def __init__(self) -> None:
+        self.stacks: Sequence[str] = ()
+        self.paths: Sequence[str] = ()
+
+    async def names(self) -> ProjectNames:
+        return ProjectNames(stacks=self.stacks, components=("vpc",) if self.stacks else ())
+
+    async def files(self) -> Sequence[str]:
+        return self.paths
 
 
 async def answer_plainly(turn: ScriptedTurn) -> None:
@@ -144,7 +175,21 @@ class Office:
         self.approvals = Approvals(clock=FakeClock(), owner="owner-1")
         self.chat = ScriptedChat(self.store, self.approvals, script)
         self.registry = ToolRegistry((DESCRIBE, PLAN, BROKEN))
-        self.permissions = Permissions(PermissionSettings(), FakeGrants(), self.registry)
+        self.grants = FakeGrantStore()
+        self.audit_log = FakeAuditLog()
+        self.audit = fake_audit(self.audit_log)
+        self.permissions = Permissions(PermissionSettings(), fake_grants(self.grants), self.registry)
+        self.left_programs = FakeLeftPrograms()
+        approver = WorkspaceApprover(
+            approvals=self.approvals,
+            store=FakeApprovalStore(),
+            clock=FakeClock(),
+            remember=fake_grants(self.grants).remember,
+            directory="/project",
+            policy=PermissionSettings,
+            surroundings=lambda tool, values: "",
+        )
+        self.executor = ToolExecutor(registry=self.registry, approver=approver, redactor=Redactor(), clock=FakeClock())
         self.sessions = Sessions(
             self.store,
             project_path="/project",
@@ -157,9 +202,16 @@ class Office:
         self.error: SidecarError | None = None
         self.project_file = ""
         self.opened: list[tuple[Run, RunOptions]] = []
+        self.mcp_runs: list[Run] = []
         self.foreground_roles: list[str] = []
         self.staying_sidecars = FakeStayingSidecars()
         self.has_prepared_model = False
+        self.selections: list[Selection] = []
+        self.attachments = Attachments()
+        self.questions: Sequence[OpenQuestion] = ()
+        self.tokens: list[str] = []
+        self.history = FakeHistory()
+        self.index = FakeIndex()
 
     async def run(self, console: FakeConsole, *arguments: str) -> int:
         """Runs a command to its end."""
@@ -174,6 +226,8 @@ class Office:
             list_settings=lambda run, options: self.settings,
             examine_run=self._examine,
             run_foreground_sidecar=self._run_foreground,
+            open_questions=self._open_questions,
+            serve_mcp=self._serve_mcp,
             staying_sidecars=self.staying_sidecars,
             clock=self.clock,
             version="1.2.3",
@@ -207,9 +261,13 @@ class Office:
             sessions=self.sessions,
             archive=cast("Any", self),
             chat=cast("Any", self.chat),
-            tools=cast("Any", self),
+            tools=self.executor,
             approvals=self.approvals,
             permissions=self.permissions,
+            files=cast("Any", self),
+            grants=fake_grants(self.grants, self.clock),
+            audit=self.audit,
+            left_calls=LeftCalls(self.left_programs, clock=FakeClock(), redact=str),
             describe=lambda: WorkspaceDescription(
                 project_path="/project",
                 model="fake-model",
@@ -221,10 +279,33 @@ class Office:
             ),
             prepare_model=self._prepare_model,
             check_model=self._check_model,
+            history=self.history,
+            index=self.index,
         )
+
+    @asynccontextmanager
+    async def _open_questions(self, environment: Mapping[str, str]) -> AsyncIterator[Sequence[OpenQuestion]]:
+        self.tokens.append(environment.get("ATMOS_AI_TOKEN", ""))
+        yield self.questions
+
+    async def export(self, session_id: SessionId, form: ExportFormat) -> str:
+        """Stands for the archive."""
+        return f"{(await self.store.get_session(session_id)).name} as {form.value}"
+
+    async def clean(self, older_than: timedelta, *, dry_run: bool = False) -> Sequence[Session]:
+        """Stands for the archive: all sessions but the newest are old."""
+        page = await self.store.list_sessions("/project", limit=99)
+        for session in page.sessions[1:]:
+            if not dry_run:
+                await self.store.delete_session(session.id)
+        return page.sessions[1:]
 
     async def _check_model(self) -> None:
         return
+
+    async def attach(self, selection: Selection) -> Attachments:
+        self.selections.append(selection)
+        return self.attachments
 
     async def _prepare_model(self) -> None:
         self.has_prepared_model = True
@@ -240,6 +321,10 @@ class Office:
 
     async def _run_foreground(self, console: Console, role: str, run: Run, options: RunOptions) -> int:
         self.foreground_roles.append(role)
+        return 0
+
+    async def _serve_mcp(self, console: Console, run: Run, options: RunOptions) -> int:
+        self.mcp_runs.append(run)
         return 0
 
 

@@ -4,7 +4,7 @@ import click
 import pytest
 
 from atmos_ai_sidecar.application.workspace import RunOptions
-from atmos_ai_sidecar.terminal.argv import defaults_from, normalised
+from atmos_ai_sidecar.terminal.argv import normalised
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,7 @@ from atmos_ai_sidecar.terminal.argv import defaults_from, normalised
         (["chat", "--session", "x", "--read-only"], ["chat", "--session", "x"], {"read_only": True}),
         (["ask", "--", "--yolo", "--model"], ["ask", "--", "--yolo", "--model"], {}),
         (["--version"], ["version"], {}),
+        (["--mcp", "a,b", "ask", "--mcp=c"], ["ask"], {"mcp_servers": ("a", "b", "c")}),
         (
             ["chat", "--trust-project", "--debug", "--plain"],
             ["chat"],
@@ -46,7 +47,6 @@ def test_common_flags_are_taken_from_anywhere_on_the_line(
         (["--model="], "--model needs a value"),
         (["--yolo=perhaps"], "true or false"),
         (["chat", "--skill", "x"], "ATMOS.md"),
-        (["ask", "--include=a"], "never sent unasked"),
         (["chat", "--identity"], "--identity needs a value"),
     ],
 )
@@ -56,16 +56,9 @@ def test_a_flag_that_cannot_be_honoured_is_refused_with_the_reason(arguments: li
 
 
 def test_the_environment_gives_way_to_flags() -> None:
-    environment = {"ATMOS_AI_PROVIDER": "vertex", "NO_COLOR": "1"}
-    assert normalised(["chat"], environment).options == RunOptions(provider="vertex", no_color=True)
+    environment = {"ATMOS_AI_PROVIDER": "vertex", "ATMOS_AI_MCP": "a,b", "NO_COLOR": "1"}
+    options = RunOptions(provider="vertex", no_color=True, mcp_servers=("a", "b"))
+    assert normalised(["chat"], environment).options == options
+    environment["ATMOS_AI_MCP"] = ""
     assert normalised(["chat", "--provider=x", "--no-color=false"], environment).options == RunOptions(provider="x")
     assert normalised(["chat", "--force-color"], {}).force_color
-
-
-def test_variables_of_atmos_are_defaults_of_the_command_they_belong_to() -> None:
-    defaults = defaults_from({"ATMOS_AI_SESSION": "s", "ATMOS_AI_FORMAT": "json", "ATMOS_AI_NO_TOOLS": "true"})
-    assert defaults == {
-        "chat": {"session": "s"},
-        "ask": {"session": "s", "no_tools": True},
-        "exec": {"session": "s", "no_tools": True, "output_format": "json"},
-    }

@@ -10,13 +10,14 @@ from atmos_ai_sidecar.application.ports.approver import Attendance
 from atmos_ai_sidecar.application.workspace import RunOptions
 from atmos_ai_sidecar.domain.events import ModelRetrying, Notice, NoticeKind, StopReason, TurnFinished
 from atmos_ai_sidecar.domain.messages import Usage
-from atmos_ai_sidecar.domain.permissions import PermissionSettings
+from atmos_ai_sidecar.domain.permissions import ListEntry, PermissionSettings
 from atmos_ai_sidecar.errors import ConfigurationInvalidError, InvalidFieldError
 from atmos_ai_sidecar.terminal.chat.settings import resume_token
 from atmos_ai_sidecar.terminal.main import resume_command
 from tests.fakes.chat import ScriptedTurn
 from tests.fakes.console import FakeConsole
-from tests.terminal.office import BLOCKED, BROKEN, DESCRIBE, PLAN, FakeGrants, Office, piped
+from tests.fakes.grants import fake_grants
+from tests.terminal.office import BLOCKED, BROKEN, DESCRIBE, PLAN, Office, piped
 
 
 async def describe_vpc(turn: ScriptedTurn) -> None:
@@ -138,6 +139,8 @@ class TestExec:
             "timestamp": "2026-01-02T03:04:05+00:00",
             "tools_enabled": True,
             "stop_reason": "end_turn",
+            "exit_code": 0,
+            "session": "nightly",
             "cost_usd": None,
         }
         assert answer["error"] is None
@@ -407,7 +410,7 @@ class TestTheRest:
 
     async def test_a_decision_is_explained_as_json_also_for_a_tool_that_is_switched_off(self) -> None:
         console, office = piped(), Office()
-        office.permissions = Permissions(PermissionSettings(), FakeGrants(), office.registry, switched_off=(BLOCKED,))
+        office.permissions = Permissions(PermissionSettings(), fake_grants(), office.registry, switched_off=(BLOCKED,))
         assert await office.run(console, "permissions", "explain", BLOCKED.name, "--format", "json") == 0
         assert json.loads(console.out) == {
             "decision": "allow",
@@ -429,12 +432,31 @@ class TestTheRest:
         assert await Office().run(as_text, *arguments) == 0
         assert as_text.out == "ask: the tool runs programs, and no rule allows it\n" * 2
 
-    async def test_an_input_that_is_no_json_is_named_by_its_line(self) -> None:
-        console = piped()
-        console.type('{"component": "vpc", "stack": "ue1-prod"}\n[]\n')
-        console.end_input()
-        assert await Office().run(console, "permissions", "explain", PLAN.name, "--input", "-") == 2
-        assert "Line 2 of standard input must be a JSON object" in console.err
+    async def test_an_input_that_is_wrong_gets_an_error_in_its_line_and_the_others_their_decisions(self) -> None:
+        console, as_text = piped(), piped()
+        good = '{"component": "vpc", "stack": "ue1-prod"}'
+        for each in (console, as_text):
+            each.type("\n".join([good, "[]", "{", "[" * 100_000, '{"stack": 3}', good]) + "\n")
+            each.end_input()
+        arguments = ["permissions", "explain", PLAN.name, "--input", "-"]
+        assert await Office().run(console, *arguments, "--format", "json") == 1
+        first, *errors, last = map(json.loads, console.out.splitlines())
+        assert first["decision"] == last["decision"] == "ask"
+        assert [error["line"] for error in errors] == [2, 3, 4, 5]
+        assert errors[0]["error"] == "Line 2 must be a JSON object."
+        assert "component" in errors[-1]["error"]
+        assert await Office().run(as_text, *arguments) == 1
+        assert as_text.out.splitlines()[1] == "error: Line 2 must be a JSON object."
+        assert len(as_text.out.splitlines()) == 6
+
+    async def test_patterns_that_match_no_tool_are_told_when_something_is_explained(self) -> None:
+        console, office = piped(), Office()
+        entry = ListEntry(pattern="atmos_terraform_pla", file="atmos.yaml", line=7)
+        settings = PermissionSettings(blocked=(entry, ListEntry(pattern="docs__*")))
+        office.permissions = Permissions(settings, fake_grants(), office.registry, coming_tools=("docs__",))
+        assert await office.run(console, "permissions", "explain", PLAN.name, "component=vpc", "stack=x") == 0
+        assert "atmos.yaml:7: 'atmos_terraform_pla' is the name of no tool." in console.err
+        assert "docs__" not in console.err
 
     @pytest.mark.parametrize("arguments", [["--help"], ["chat", "-h"], ["sessions", "list", "--help"]])
     async def test_help_goes_to_standard_output(self, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -449,7 +471,7 @@ class TestTheRest:
             (["sesions"], "Did you mean 'sessions'?"),
             (["chat", "--nope"], "No such option"),
             (["exec", "x", "--format", "xml"], "'xml' is not one of"),
-            (["exec", "x", "--context", "y"], "Pipe it in"),
+            (["exec", "x", "--max-steps=0"], "not in the range"),
             (["sidecar"], "Missing command"),
             (["permissions", "explain", "t", "--input", "{"], "no JSON"),
         ],

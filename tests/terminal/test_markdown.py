@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atmos_ai_sidecar.terminal.render.markdown_stream import SLICE_LINES, Block, MarkdownStream
+from atmos_ai_sidecar.terminal.render.markdown_stream import MAX_TAIL, SLICE_LINES, Block, MarkdownStream
 from atmos_ai_sidecar.terminal.render.typesetter import Typesetter
 
 EVERYTHING = """# Heading
@@ -147,3 +147,28 @@ def test_the_cost_of_a_delta_does_not_grow_with_what_was_said() -> None:
         stream.take_finished()
         lengths.append(len(stream._source))
     assert max(lengths) < 100
+
+
+@pytest.mark.parametrize(
+    ("opening", "piece"),
+    [
+        ("", "word "),
+        ("", "x"),
+        ("> ", "quoted words\n> "),
+        ("| a | b |\n|---|---|\n", "| one | two |\n"),
+        ("```json\n", "1234567890, "),
+        ("```" + "y" * 5000 + "\n", "line\n"),
+        ("- item\n", "  - inner item\n"),
+    ],
+)
+def test_a_block_that_never_ends_leaves_in_pieces_and_loses_nothing(opening: str, piece: str) -> None:
+    stream, blocks = MarkdownStream(), list[Block]()
+    source = opening + piece * (20_000 // len(piece))
+    for start in range(0, len(source), 500):
+        stream.feed(source[start : start + 500])
+        blocks += stream.take_finished()
+        assert len(stream._source) < 3 * MAX_TAIL
+    plain = Typesetter(columns=72, has_colors=False)
+    shown = plain.text([*blocks, *stream.finish()])
+    word = piece.strip("-|> \n,")[:4]
+    assert shown.replace("\n", "").count(word) == source.count(word)

@@ -14,6 +14,7 @@ from atmos_ai_sidecar.terminal.chat.live_turn import Note
 from atmos_ai_sidecar.terminal.chat.painter import Painter
 from atmos_ai_sidecar.terminal.chat.transcript import ToolRan, UserSaid, header
 from atmos_ai_sidecar.terminal.render.cards import call_title, card, cut, duration, folded
+from atmos_ai_sidecar.terminal.render.outputs import below_card, expanded, language_of
 from atmos_ai_sidecar.terminal.render.palette import Palette, visible, wants_color
 from atmos_ai_sidecar.terminal.render.tables import age, table
 from tests.fakes.clock import START, FakeClock
@@ -60,6 +61,88 @@ class TestCards:
     )
     def test_durations_are_short(self, seconds: float, words: str) -> None:
         assert duration(seconds) == words
+
+
+class TestOutputs:
+    def below(self, result: Result, language: str = "") -> list[str]:
+        return below_card(result, language, PLAIN, lambda text, language: text.split("\n"))
+
+    def test_a_plan_is_counted_and_its_resources_stand_by_action(self) -> None:
+        resources = [
+            {"address": "aws_a.gone", "action": "delete"},
+            {"address": "aws_b.new", "action": "create"},
+            {"address": "aws_c.other", "action": "update"},
+            {"address": "aws_d.again", "action": "replace"},
+        ]
+        data = {"add": 2, "change": 1, "destroy": 2, "resources": resources, "changed_outputs": ["url"]}
+        assert self.below(Result(success=True, output="long", data=data)) == [
+            "+2 ~1 -2 (ctrl-o to expand)",
+            "+ aws_b.new",
+            "~ aws_c.other",
+            "± aws_d.again",
+            "- aws_a.gone",
+            "outputs: url",
+        ]
+
+    def test_a_big_plan_shows_its_first_resources(self) -> None:
+        resources = [{"address": f"a.b[{number}]", "action": "create"} for number in range(20)]
+        lines = self.below(Result(success=True, data={"add": 20, "change": 0, "destroy": 0, "resources": resources}))
+        assert (len(lines), lines[-1]) == (10, "… 12 more resources")
+
+    def test_short_outputs_are_whole_and_long_ones_begin(self) -> None:
+        assert self.below(Result(success=True, output="a\nb\nc\n")) == ["a", "b", "c"]
+        long = Result(success=True, output="\n".join("abcde"))
+        assert self.below(long) == ["a", "b", "… +3 lines (ctrl-o to expand)"]
+        assert self.below(long, "json") == ["5 lines of JSON (ctrl-o to expand)"]
+        assert self.below(Result(success=True, output=" \n")) == []
+
+    def test_a_difference_is_shown_whole_when_it_is_short(self) -> None:
+        diff = "Changed a.yaml.\n@@ -1,2 +1,2 @@\n a\n-b\n+c"
+        result = Result(success=True, output=diff)
+        assert language_of({"path": "a.yaml"}, result) == "diff"
+        assert self.below(result, "diff") == diff.split("\n")
+
+    def test_a_failure_shows_its_words_and_a_denial_none(self) -> None:
+        failed = Result(success=False, error="first", output="first\nsecond\x1b")
+        assert self.below(Result(success=False, output="first\nsecond\x1b")) == ["second\\x1b"]
+        assert self.below(failed) == ["second\\x1b"]
+        assert self.below(Result(success=False, output="x\n" * 20))[-1].startswith("… +")
+        assert self.below(Result(success=False, output="a\nb", reason="UNATTENDED")) == []
+
+    def test_a_cause_that_the_card_cuts_is_told_below_it(self) -> None:
+        result = Result(success=False, error="no such stack; " * 6 + "run `atmos list stacks`")
+        text = Painter(PLAIN, width=60).text([ToolRan(title="t", result=result)])
+        assert "run `atmos list stacks`" in " ".join(text.split())
+
+    @pytest.mark.parametrize(
+        ("values", "result", "language"),
+        [
+            ({}, Result(success=True, output=' {"a": 1}\n'), "json"),
+            ({"path": "a/b.tf"}, Result(success=True, output="x = 1"), "hcl"),
+            ({"path": "p.rego"}, Result(success=True, output="package p"), "rego"),
+            ({}, Result(success=True, output="- Stack: a", data=[1]), "yaml"),
+            ({}, Result(success=True, output="words"), ""),
+            ({"path": 7}, Result(success=False, output="words"), ""),
+        ],
+    )
+    def test_the_language_of_an_output_is_seen_or_named(
+        self, values: dict[str, object], result: Result, language: str
+    ) -> None:
+        assert language_of(values, result) == language
+
+    def test_a_very_long_output_keeps_its_beginning_and_its_end(self) -> None:
+        output = "\n".join(str(number) for number in range(1000))
+        lines = expanded(Result(success=True, output=output), "", lambda text, language: [])
+        assert (len(lines), lines[0], lines[200], lines[-1]) == (401, "0", "… 600 lines are not shown here …", "999")
+
+    @pytest.mark.parametrize("language", ["hcl", "yaml", "json", "rego", "bash"])
+    def test_code_is_coloured_and_fits(self, language: str) -> None:
+        from atmos_ai_sidecar.terminal.render.typesetter import Typesetter
+
+        lines = Typesetter(columns=30, has_colors=True).code('a = "b" # c\nif: true ' + "x" * 40, language, indent=2)
+        assert any("\x1b[" in line for line in lines)
+        plain = Typesetter(columns=30, has_colors=False).code("x" * 60, language, indent=2)
+        assert max(map(len, plain)) <= 28
 
 
 class TestLines:
@@ -150,6 +233,30 @@ class TestPainter:
         assert "nothing of this is stored" in lines[3]
         assert lines[4] == "careful"
 
+    @pytest.mark.parametrize(
+        ("home", "shown"), [("/home/me", "~/fleet"), ("/home/m", "/home/me/fleet"), ("", "/home/me/fleet")]
+    )
+    def test_the_header_writes_the_project_from_home_on(self, home: str, shown: str) -> None:
+        session = Session(
+            id=SessionId("1"),
+            name="s",
+            project_path="/p",
+            model="m",
+            provider="p",
+            create_time=START,
+            update_time=START,
+        )
+        description = WorkspaceDescription(
+            project_path="/home/me/fleet",
+            model="m",
+            provider="p",
+            endpoint="",
+            permission_mode="prompt",
+            is_ephemeral=False,
+        )
+        lines = header(description, session, PLAIN, version="1", is_new=True, model="m", home=home)
+        assert lines[0].endswith(f" · {shown}")
+
     def test_the_header_says_when_no_model_can_be_asked(self) -> None:
         session = Session(
             id=SessionId("1"),
@@ -170,7 +277,7 @@ class TestPainter:
 class TestPanel:
     def panel(self) -> tuple[ApprovalPanel, FakeClock, list[tuple[str, str]]]:
         clock, answers = FakeClock(), list[tuple[str, str]]()
-        panel = ApprovalPanel(clock, on_change=lambda: None)
+        panel = ApprovalPanel(clock, on_change=lambda: None, show_whole=lambda question: None)
         choices = (
             Choice(id="yes", key="y", label="Yes"),
             Choice(id="always", key="a", label="Always", preview="always allow this very long rule " * 3),

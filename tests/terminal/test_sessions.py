@@ -14,10 +14,11 @@ from atmos_ai_sidecar.adapters.atmos_sessions import AtmosSessions
 from atmos_ai_sidecar.adapters.checkpoint_files import CheckpointFiles
 from atmos_ai_sidecar.adapters.sqlite import SqliteStore, open_memory_store
 from atmos_ai_sidecar.application.archive import Archive
+from atmos_ai_sidecar.application.ports.session_store import SessionChange
 from atmos_ai_sidecar.application.sessions import Sessions
 from atmos_ai_sidecar.application.workspace import Run, Workspace
 from atmos_ai_sidecar.domain.messages import Message, Role, Text, ToolCall, ToolResult
-from atmos_ai_sidecar.domain.sessions import Session
+from atmos_ai_sidecar.domain.sessions import ContextItem, Session
 from atmos_ai_sidecar.domain.tools import Result
 from tests.adapters.atmos_sessions.test_atmos_sessions import TABLES, add_message, add_session
 from tests.fakes.clock import FakeClock
@@ -328,12 +329,10 @@ class TestImport:
         (["export", "a", "--all", "d"], "Give the NAME"),
         (["export", "--all", "d", "-o", "f"], "--output is for one session"),
         (["export", "a", "-f", "xml"], "'xml' is not one of"),
-        (["export", "a", "--context=false"], "An export is the whole session"),
-        (["export", "a", "--no-metadata"], "--metadata=false is not supported"),
+        (["export", "a", "--context=perhaps"], "not a valid boolean"),
         (["import"], "Give the FILE"),
         (["import", "f", "--from-atmos"], "Give the FILE"),
         (["import", "--from-atmos", "--name", "n"], "are for a FILE"),
-        (["import", "f", "--context=0"], "imported with its facts"),
         (["import", "f", "--overwrite=perhaps"], "not a valid boolean"),
         (["search"], "Missing argument"),
         (["rename", "a"], "Missing argument"),
@@ -345,11 +344,22 @@ async def test_a_wrong_command_line_says_what_to_do(office: ArchiveOffice, argum
     assert console.out == ""
 
 
-async def test_switches_of_atmos_that_say_what_we_do_anyway_are_accepted(office: ArchiveOffice) -> None:
-    await office.say("vpc")
-    await office.command("export", "vpc", "--context=true", "--metadata", "-o", "a.json")
-    await office.command("import", "--context", "a.json", "-n", "copy")
-    await office.command("show", "copy")
+async def test_facts_and_metadata_are_left_out_on_request(office: ArchiveOffice) -> None:
+    session = await office.say("vpc")
+    item = ContextItem(context_type="fact", context_key="k", context_value="v")
+    await office.messages.set_context_item(session.id, item)
+    await office.sessions.update(session.id, SessionChange(metadata={"team": "platform"}))
+    whole = json.loads((await office.command("export", "vpc", "--context=true", "--metadata")).out)
+    assert (bool(whole["context"]), whole["session"]["metadata"]) == (True, {"team": "platform"})
+    environment = {"ATMOS_AI_SESSIONS_METADATA": "false"}
+    part = json.loads((await office.command("export", "vpc", "--context=false", environment=environment)).out)
+    assert "context" not in part
+    assert "metadata" not in part["session"]
+    await office.command("export", "vpc", "-o=a.json")
+    await office.command("import", "a.json", "-n=copy", "--no-context")
+    copy = await office.sessions.get_by_name("copy")
+    assert await office.messages.list_context_items(copy.id) == ()
+    assert copy.metadata == {"team": "platform"}
 
 
 @pytest.mark.parametrize("name", ["list", "show", "search", "rename", "delete", "clean", "export", "import"])

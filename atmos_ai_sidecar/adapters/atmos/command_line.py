@@ -1,13 +1,14 @@
 """Finds the user's atmos and runs it as the user would, but for the model's keys."""
 
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from atmos_ai_sidecar.application.ports.program_runner import Completion, Program, ProgramRunner
-from atmos_ai_sidecar.domain.tools import ExecutionClass, OutputPiece
+from atmos_ai_sidecar.application.ports.program_runner import Completion, Program, ProgramRunner, occasion_of
+from atmos_ai_sidecar.domain.tools import Execution, ExecutionClass, OutputPiece
 from atmos_ai_sidecar.errors import AtmosNotFoundError
 
 _OURS_BYTES = 64 * 1024 * 1024
@@ -85,8 +86,11 @@ class AtmosCommandLine:
         *,
         execution_class: ExecutionClass = ExecutionClass.READ,
         emit: Callable[[OutputPiece], None] | None = None,
+        execution: Execution | None = None,
     ) -> Completion:
         """Runs `atmos FLAGS ARGUMENTS…`; ``emit`` gets its output as it comes.
+
+        ``execution`` is for a command that may change something: its outcome is kept for the call it was run for.
 
         Raises:
             ToolExecutionFailedError: It could not be started.
@@ -97,6 +101,7 @@ class AtmosCommandLine:
             environment=self.environment,
             execution_class=execution_class,
             umask=self.umask,
+            occasion=None if execution is None else occasion_of(execution, f"atmos {shlex.join(arguments)}"),
         )
         return await self.runner.run(program, emit or _ignore)
 

@@ -6,14 +6,24 @@ from typing import Any
 
 from atmos_ai_sidecar.adapters.atmos.answers import spoken
 from atmos_ai_sidecar.adapters.atmos.command_line import AtmosCommandLine
+from atmos_ai_sidecar.adapters.command_files import objection_to
 from atmos_ai_sidecar.domain.commands import Assessment, Parse, assess_argv, demand_of, execution_class_of
+from atmos_ai_sidecar.domain.paths import Territory
 from atmos_ai_sidecar.domain.tools import Demand, Execution, Result
 from atmos_ai_sidecar.errors import InvalidFieldError
 
 
-def demand_of_call(parse: Parse, values: Mapping[str, Any]) -> Demand:
-    """Asks always; a command that may change something is never stopped by a timeout."""
-    return demand_of(_assess(_arguments(values), parse))
+def demand_of_call(parse: Parse, territory: Territory, values: Mapping[str, Any]) -> Demand:
+    """Asks always; a command that may change something is never stopped by a timeout. Looks at the file system."""
+    assessment = _assess(_arguments(values), parse)
+    objection = objection_to(assessment, territory.directory, territory)
+    return demand_of(
+        assessment,
+        must_ask=objection.must_ask,
+        forbidden=objection.forbidden,
+        paths=objection.paths,
+        folders=objection.folders,
+    )
 
 
 async def execute(parse: Parse, atmos: AtmosCommandLine, values: Mapping[str, Any], execution: Execution) -> Result:
@@ -26,7 +36,7 @@ async def execute(parse: Parse, atmos: AtmosCommandLine, values: Mapping[str, An
     if not arguments or any("\0" in argument for argument in arguments):
         raise InvalidFieldError("arguments", "must be the words of an atmos command.")
     execution_class = execution_class_of(_assess(arguments, parse))
-    completion = await atmos.run(arguments, execution_class=execution_class, emit=execution.emit)
+    completion = await atmos.run(arguments, execution_class=execution_class, emit=execution.emit, execution=execution)
     return spoken(completion, f"atmos {shlex.join(arguments)}")
 
 

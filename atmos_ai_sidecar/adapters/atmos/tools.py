@@ -7,6 +7,7 @@ from typing import Any
 from atmos_ai_sidecar.adapters.atmos import commands, descriptions, planning, validations
 from atmos_ai_sidecar.adapters.atmos.command_line import AtmosCommandLine
 from atmos_ai_sidecar.domain.commands import Parse
+from atmos_ai_sidecar.domain.paths import Territory
 from atmos_ai_sidecar.domain.tools import CommandClass, Demand, Effect, Execution, Parameter, Result, Tool
 
 VALIDATE_SECONDS = 120.0
@@ -28,14 +29,14 @@ _RESOLVE = Parameter(
 _Run = Callable[[AtmosCommandLine, Mapping[str, Any], Execution], Awaitable[Result]]
 
 
-def atmos_tools(atmos: AtmosCommandLine, parse: Parse) -> Sequence[Tool]:
+def atmos_tools(atmos: AtmosCommandLine, territory: Territory, parse: Parse) -> Sequence[Tool]:
     """The tools that call the atmos command line, sorted by name; ``parse`` reads bash inside of arguments."""
     tools = [
         *_listing(atmos),
         *_comparing(atmos),
         *_describing(atmos),
         *_validating(atmos),
-        *_running(atmos, parse),
+        *_running(atmos, territory, parse),
     ]
     return tuple(sorted(tools, key=lambda tool: tool.name))
 
@@ -178,7 +179,7 @@ def _validating(atmos: AtmosCommandLine) -> Sequence[Tool]:
     )
 
 
-def _running(atmos: AtmosCommandLine, parse: Parse) -> Sequence[Tool]:
+def _running(atmos: AtmosCommandLine, territory: Territory, parse: Parse) -> Sequence[Tool]:
     execute = functools.partial(_tool, atmos, effect=Effect.EXECUTE, requires_permission=True)
     return (
         execute(
@@ -207,7 +208,8 @@ def _running(atmos: AtmosCommandLine, parse: Parse) -> Sequence[Tool]:
                     required=True,
                 ),
             ),
-            demand_of=functools.partial(commands.demand_of_call, parse),
+            demand_of=functools.partial(commands.demand_of_call, parse, territory),
+            command_parameter="arguments",
             title="atmos {arguments}",
         ),
     )

@@ -103,6 +103,9 @@ class LocalConsole:
     def offer_resume(self, token: str) -> None:
         """Does nothing: when this process dies, nothing is left that could resume."""
 
+    def set_farewell(self, data: bytes) -> None:
+        """Does nothing: when this process dies, nobody is left who could write it."""
+
     def on_resize(self, callback: Callable[[], None]) -> None:
         self._on_resize = callback
 

@@ -17,6 +17,7 @@ from atmos_ai_sidecar.application.ports.message_search import SearchPage
 from atmos_ai_sidecar.application.ports.session_archive import SessionImport
 from atmos_ai_sidecar.application.ports.session_store import MessagePage, SessionChange, SessionDraft, SessionPage
 from atmos_ai_sidecar.application.ports.tool_outputs import OutputPage
+from atmos_ai_sidecar.domain.audit import AuditRow
 from atmos_ai_sidecar.domain.compaction import Compaction
 from atmos_ai_sidecar.domain.events import SessionEvent, TurnEvent
 from atmos_ai_sidecar.domain.messages import Message, Usage
@@ -230,7 +231,22 @@ class JsonCompactionStore(JsonJournal):
         return await self._beside.compaction_usage(session_id)
 
 
-class JsonFilesStore(JsonSessionStore, JsonSessionArchive, JsonApprovalStore, JsonToolOutputs, JsonCompactionStore):
+class JsonAuditLog(_OnFolder):
+    """The AuditLog port, kept in SQLite."""
+
+    async def append_audit_row(self, row: AuditRow) -> bool:
+        return await self._beside.append_audit_row(row)
+
+    async def audit_rows(self, chain: str, *, after: int, limit: int) -> Sequence[AuditRow]:
+        return await self._beside.audit_rows(chain, after=after, limit=limit)
+
+    async def newest_audit_rows(self, chain: str, *, before: int, limit: int) -> Sequence[AuditRow]:
+        return await self._beside.newest_audit_rows(chain, before=before, limit=limit)
+
+
+class JsonFilesStore(
+    JsonSessionStore, JsonSessionArchive, JsonApprovalStore, JsonToolOutputs, JsonCompactionStore, JsonAuditLog
+):
     """One folder as all ports of a store; close it when nothing needs it any more."""
 
     async def close(self) -> None:

@@ -11,9 +11,11 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
+from atmos_ai_sidecar.adapters.local_tools.left_programs import LeftProgramsFolder
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.program_runner import Completion, Program
 from atmos_ai_sidecar.domain.tools import ExecutionClass, OutputPiece
@@ -31,7 +33,12 @@ Emit = Callable[[OutputPiece], None]
 
 
 class WardenedRunner:
-    """The ProgramRunner of POSIX systems. Needs no closing: every warden looks after itself."""
+    """The ProgramRunner of POSIX systems.
+
+    A warden takes longer to start than a quick program runs, so a runner can start one ahead. That one knows nothing of
+    the next call before it begins, and ends with its runner or this process. Wardens with a program look after
+    themselves.
+    """
 
     def __init__(
         self,
@@ -39,6 +46,8 @@ class WardenedRunner:
         clock: Clock,
         ladder_seconds: tuple[float, float] = LADDER_SECONDS,
         kept_characters: int = KEPT_CHARACTERS,
+        keeps_spare: bool = False,
+        records: LeftProgramsFolder | None = None,
     ) -> None:
         """Wires the runner.
 
@@ -46,10 +55,28 @@ class WardenedRunner:
             clock: Measures how long a program ran.
             ladder_seconds: How long a program has after SIGINT, and then after SIGTERM.
             kept_characters: How much of each output is kept; half of it from the start, half from the end.
+            keeps_spare: Start a warden ahead after every call; ``close`` has to be called then.
+            records: Where changes are kept on record; None: what becomes of one whose call was cut off stays unknown.
         """
         self._clock = clock
         self._ladder_seconds = ladder_seconds
         self._kept_characters = kept_characters
+        self._spare: _Warden | None = None
+        self._keeps_spare = keeps_spare
+        self._records = records
+
+    def prepare(self) -> None:
+        """Starts the spare warden, if there shall be one and is none. Quick."""
+        if self._spare is None and self._keeps_spare:
+            with suppress(ToolExecutionFailedError):  # the next call tells
+                self._spare = _Warden()
+
+    def close(self) -> None:
+        """Ends the spare warden, for good; running programs are left to theirs."""
+        self._keeps_spare = False
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            spare.close()
 
     async def run(self, program: Program, emit: Emit) -> Completion:
         """Runs a program to its end; see ProgramRunner.
@@ -60,14 +87,14 @@ class WardenedRunner:
         start = self._clock.monotonic()
         stdout = _Kept(self._kept_characters)
         stderr = _Kept(self._kept_characters)
-        warden = _Warden()
+        warden = self._take()
         try:
             readers = [
                 asyncio.ensure_future(_pass_on(warden.stdout, "stdout", stdout, emit)),
                 asyncio.ensure_future(_pass_on(warden.stderr, "stderr", stderr, emit)),
             ]
             try:
-                await warden.send(_specification(program, self._ladder_seconds))
+                await warden.send(self._specification(program))
                 report = await warden.report()
                 await asyncio.gather(*readers)
             except asyncio.CancelledError:
@@ -79,6 +106,7 @@ class WardenedRunner:
                 await asyncio.gather(*readers, return_exceptions=True)
         finally:
             warden.close()
+            asyncio.get_running_loop().call_soon(self.prepare)
         return Completion(
             exit_code=_exit_code(report, program),
             stdout=stdout.text,
@@ -86,6 +114,31 @@ class WardenedRunner:
             duration_seconds=self._clock.monotonic() - start,
             truncated=stdout.is_truncated or stderr.is_truncated,
         )
+
+    def _take(self) -> "_Warden":
+        """A warden without a program: the one that waits, if it still lives."""
+        spare, self._spare = self._spare, None
+        if spare is not None and spare.is_alive:
+            return spare
+        if spare is not None:
+            spare.close()
+        return _Warden()
+
+    def _specification(self, program: Program) -> bytes:
+        is_killable = program.execution_class is not ExecutionClass.MUTATE
+        values = {
+            "arguments": list(program.arguments),
+            "directory": program.directory,
+            "environment": dict(program.environment),
+            "umask": program.umask,
+            "is_killable": is_killable,
+            "ladder": list(self._ladder_seconds),
+        }
+        if self._records is not None and program.occasion is not None and not is_killable:
+            path, header = self._records.new(program.occasion, self._clock.now())
+            values |= {"record": str(path), "header": header}
+        data = marshal.dumps(values)
+        return b"%d\n%b" % (len(data), data)
 
 
 class _Warden:
@@ -116,6 +169,16 @@ class _Warden:
             os.set_blocking(descriptor, False)
         self._control.setblocking(False)
         threading.Thread(target=process.wait, name=f"warden-{process.pid}", daemon=True).start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the other end of the socket is open; a warden that waits says nothing."""
+        try:
+            return bool(self._control.recv(1, socket.MSG_PEEK))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
 
     async def send(self, data: bytes) -> None:
         """Hands the program over; a warden that is gone shows in its report."""
@@ -209,19 +272,6 @@ async def _wait_readable(descriptor: int) -> None:
         await ready.wait()
     finally:
         loop.remove_reader(descriptor)
-
-
-def _specification(program: Program, ladder_seconds: tuple[float, float]) -> bytes:
-    values = {
-        "arguments": list(program.arguments),
-        "directory": program.directory,
-        "environment": dict(program.environment),
-        "umask": program.umask,
-        "is_killable": program.execution_class is not ExecutionClass.MUTATE,
-        "ladder": list(ladder_seconds),
-    }
-    data = marshal.dumps(values)
-    return b"%d\n%b" % (len(data), data)
 
 
 def _exit_code(report: Any, program: Program) -> int:

@@ -5,7 +5,8 @@ standard library only and leaves out what is slow to load (json, signal and subp
 
 On descriptor 0 is a socket. Over it comes a decimal length, a line feed and that many bytes of `marshal` (both ends
 are the same interpreter): a dictionary with `arguments`, `directory`, `environment`, `umask`, `is_killable` and
-`ladder` (seconds to wait after SIGINT and after SIGTERM). Then perhaps the word `stop`. Back goes one line of JSON when
+`ladder` (seconds to wait after SIGINT and after SIGTERM); perhaps `input`, an inherited descriptor that the program
+reads instead of nothing. Then perhaps the word `stop`. Back goes one line of JSON when
 the program has ended or could not be started. The program's output passes through to descriptors 1 and 2; when they
 are closed at the other end it is thrown away, so that the program never gets SIGPIPE because the sidecar is gone.
 
@@ -14,6 +15,9 @@ Guarantees:
   SIGINT, SIGTERM and SIGKILL when `stop` comes or the socket closes. When it ends by itself, what it left behind is
   ended the same way, after its end was reported.
 * Any other program gets one SIGINT on `stop`, nothing when the socket closes, and is awaited for as long as it takes.
+  SIGUSR1 to the warden is the order to end it all the same: SIGTERM, and SIGKILL if that does not help.
+* Where `record` names a file, it says from before the program starts until somebody removes it what became of the
+  program: see `Record`. That is how its outcome is known when whoever started it is gone.
 * The warden ends when nothing is left of the program. It ignores SIGINT, SIGTERM and SIGHUP for that.
 
 On Linux it is a subreaper, so orphans become its own children and "nothing is left" is the kernel's word. Elsewhere
@@ -24,6 +28,7 @@ from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]  # the module `signal` around it costs a third of the start
 import errno
+import fcntl
 import marshal
 import os
 import select
@@ -41,8 +46,38 @@ SIGHUP, SIGINT, SIGQUIT, SIGKILL, SIGPIPE, SIGTERM = 1, 2, 3, 9, 13, 15
 CHUNK_BYTES = 65_536
 MAX_WAITING_BYTES = 1_048_576
 RESCAN_SECONDS = 0.1
+TAIL_BYTES = 16_384
+"""Of each output, kept for a record that nobody listens to."""
 
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
+
+
+class Record:
+    """A file about one program, locked (flock) for as long as the warden lives, so that its death shows.
+
+    Its lines: what the sidecar wants to know later, as it came; the warden's process id; the program's; when that has
+    ended, its exit code, the time, and how many bytes of its last output and of its last errors follow, which are none
+    if somebody was there to get them.
+    """
+
+    def __init__(self, path: str, header: bytes) -> None:
+        self._path = path
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        os.write(self._descriptor, b"%b\n%d\n" % (header, os.getpid()))
+
+    def note_start(self, pid: int) -> None:
+        os.write(self._descriptor, b"%d\n" % pid)
+
+    def note_end(self, exit_code: int, stdout: bytes, stderr: bytes) -> None:
+        ending = b"%d %d %d %d\n" % (exit_code, int(time.time()), len(stdout), len(stderr))
+        try:
+            os.write(self._descriptor, ending + stdout + stderr)
+        except OSError:  # no space: the end stays unknown
+            return
+
+    def drop(self) -> None:
+        os.unlink(self._path)  # noqa: PTH108 - pathlib is slow to load
 
 
 class Channel:
@@ -52,6 +87,7 @@ class Channel:
         self.source = source
         self.target = target
         self.waiting = b""
+        self.tail = b""
         self.is_open = True
         os.set_blocking(source, False)
         os.set_blocking(target, False)
@@ -65,6 +101,7 @@ class Channel:
         if not data:
             self.is_open = False
             return False
+        self.tail = (self.tail + data)[-TAIL_BYTES:]
         if self.target >= 0:
             self.waiting += data
         return True
@@ -99,7 +136,10 @@ class Warden:
         self._rungs: list[tuple[int, float]] = []
         self._next_rung_time = 0.0
         self._wake = _wake_on_child()
-        self._child, self._channels = start(program)
+        self._must_end = False
+        signal.signal(signal.SIGUSR1, self._hear)
+        self._record = open_record(program)
+        self._child, self._channels = start(program, self._record)
 
     def run(self) -> None:
         """Returns when nothing is left of the program."""
@@ -138,11 +178,17 @@ class Warden:
         if not is_last and any(channel.waiting for channel in self._channels):
             return
         self._has_reported = True
+        if self._record is not None:
+            is_heard = self._control_is_open
+            self._record.note_end(self._exit_code, *(b"" if is_heard else channel.tail for channel in self._channels))
         for channel in self._channels:
             channel.abandon()
         report(f'{{"exit_code": {self._exit_code}}}')
         if self._is_killable:
             self._start_ladder()
+
+    def _hear(self, _number: int, _frame: object) -> None:
+        self._must_end = True
 
     def _start_ladder(self) -> None:
         if not self._rungs and not self._next_rung_time:
@@ -152,6 +198,9 @@ class Warden:
 
     def _climb(self) -> None:
         """Sends the ladder's next signal when it is due; SIGKILL again and again, because programs fork."""
+        if self._must_end and not self._next_rung_time:
+            self._rungs = [(SIGTERM, self._program["ladder"][1]), (SIGKILL, RESCAN_SECONDS)]
+            self._next_rung_time = time.monotonic()
         if not self._rungs or time.monotonic() < self._next_rung_time:
             return
         number, seconds = self._rungs[0]
@@ -201,7 +250,18 @@ class Warden:
             send(SIGINT, descendants(self._child))
 
 
-def start(program: dict[str, Any]) -> tuple[int, list[Channel]]:
+def open_record(program: dict[str, Any]) -> Record | None:
+    """The program's record, if it shall have one; a program whose end could not be told is not started."""
+    if not program.get("record"):
+        return None
+    try:
+        return Record(program["record"], program["header"])
+    except OSError as error:
+        report(f'{{"errno": {error.errno}}}')
+        sys.exit(0)
+
+
+def start(program: dict[str, Any], record: Record | None) -> tuple[int, list[Channel]]:
     """Starts the program in a session of its own, or reports why that failed and exits."""
     pipes = [os.pipe(), os.pipe()]
     failure_source, failure_target = os.pipe()
@@ -216,21 +276,31 @@ def start(program: dict[str, Any]) -> tuple[int, list[Channel]]:
     os.close(failure_target)
     for _, target in pipes:
         os.close(target)
+    if "input" in program:
+        os.close(program["input"])
     number = os.read(failure_source, 16)
     os.close(failure_source)
     if number:
         os.waitpid(child, 0)
+        if record is not None:
+            record.drop()
         report(f'{{"errno": {int(number)}}}')
         sys.exit(0)
+    if record is not None:
+        record.note_start(child)
     return child, [Channel(source, target) for (source, _), target in zip(pipes, (1, 2), strict=True)]
 
 
 def become(program: dict[str, Any], outputs: list[int]) -> None:
     """Turns this process into the program; every other descriptor of the warden closes by itself."""
     os.setsid()
-    for number in (SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, signal.SIGCHLD, signal.SIGXFSZ):
+    for number in (SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, signal.SIGCHLD, signal.SIGXFSZ, signal.SIGUSR1):
         signal.signal(number, signal.SIG_DFL)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    if "input" in program:
+        os.set_inheritable(program["input"], False)
+        os.dup2(program["input"], 0)
+    else:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, output in enumerate(outputs, start=1):
         os.dup2(output, number)
     os.chdir(program["directory"])
@@ -305,7 +375,7 @@ def _wake_on_child() -> int:
 
 def protect() -> None:
     """Keeps the environment in this process's memory from the program, and orphans of the program as children."""
-    for number in (SIGHUP, SIGINT, SIGQUIT, SIGTERM):
+    for number in (SIGHUP, SIGINT, SIGQUIT, SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     if IS_LINUX:
         import ctypes  # noqa: PLC0415 - only here, and slow to load

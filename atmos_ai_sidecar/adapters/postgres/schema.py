@@ -140,7 +140,24 @@ _COMPACTIONS: Final = (
     """,
     "CREATE INDEX compactions_by_session ON compactions (session_id, number)",
 )
-MIGRATIONS: Final[Sequence[tuple[int, Sequence[str]]]] = ((1, _SESSIONS), (2, _TOOL_OUTPUTS), (3, _COMPACTIONS))
+_AUDIT: Final = (
+    """
+    CREATE TABLE audit (
+        chain TEXT NOT NULL,
+        number BIGINT NOT NULL,
+        author TEXT NOT NULL,
+        entry TEXT NOT NULL,
+        code TEXT NOT NULL,
+        PRIMARY KEY (chain, number)
+    )
+    """,
+)
+MIGRATIONS: Final[Sequence[tuple[int, Sequence[str]]]] = (
+    (1, _SESSIONS),
+    (2, _TOOL_OUTPUTS),
+    (3, _COMPACTIONS),
+    (4, _AUDIT),
+)
 _TABLE = """
     CREATE TABLE IF NOT EXISTS schema_migrations (version BIGINT PRIMARY KEY, checksum TEXT NOT NULL)
 """

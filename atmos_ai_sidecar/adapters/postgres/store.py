@@ -9,6 +9,7 @@ from functools import partial
 
 from atmos_ai_sidecar.adapters.postgres import (
     archive_rows,
+    audit_rows,
     compaction_rows,
     journal_rows,
     leases,
@@ -28,6 +29,7 @@ from atmos_ai_sidecar.application.ports.message_search import SearchPage
 from atmos_ai_sidecar.application.ports.session_archive import SessionImport
 from atmos_ai_sidecar.application.ports.session_store import MessagePage, SessionChange, SessionDraft, SessionPage
 from atmos_ai_sidecar.application.ports.tool_outputs import OutputPage
+from atmos_ai_sidecar.domain.audit import AuditRow
 from atmos_ai_sidecar.domain.compaction import Compaction
 from atmos_ai_sidecar.domain.events import SessionEvent, TurnEvent, TurnFinished
 from atmos_ai_sidecar.domain.messages import Message, Usage
@@ -330,6 +332,19 @@ class PostgresCompactionStore(_OnServer):
         return await self._database.run(partial(compaction_rows.usage, session_id=session_id))
 
 
+class PostgresAuditLog(_OnServer):
+    """The AuditLog port. A chain is one person's on one machine; the author says whose it is."""
+
+    async def append_audit_row(self, row: AuditRow) -> bool:
+        return await self._database.run(partial(audit_rows.add, row=row, author=self._author.name))
+
+    async def audit_rows(self, chain: str, *, after: int, limit: int) -> Sequence[AuditRow]:
+        return await self._database.run(partial(audit_rows.after, chain=chain, number=after, limit=limit))
+
+    async def newest_audit_rows(self, chain: str, *, before: int, limit: int) -> Sequence[AuditRow]:
+        return await self._database.run(partial(audit_rows.before, chain=chain, number=before, limit=limit))
+
+
 class PostgresStore(
     PostgresSessionStore,
     PostgresSessionArchive,
@@ -337,6 +352,7 @@ class PostgresStore(
     PostgresApprovalStore,
     PostgresToolOutputs,
     PostgresCompactionStore,
+    PostgresAuditLog,
 ):
     """One server as all ports of a store; close it when nothing needs it any more."""
 

@@ -6,6 +6,7 @@ from functools import partial
 
 from atmos_ai_sidecar.adapters.sqlite import (
     archive_rows,
+    audit_rows,
     compaction_rows,
     journal_rows,
     message_rows,
@@ -22,6 +23,7 @@ from atmos_ai_sidecar.application.ports.message_search import SearchPage
 from atmos_ai_sidecar.application.ports.session_archive import SessionImport
 from atmos_ai_sidecar.application.ports.session_store import MessagePage, SessionChange, SessionDraft, SessionPage
 from atmos_ai_sidecar.application.ports.tool_outputs import OutputPage
+from atmos_ai_sidecar.domain.audit import AuditRow
 from atmos_ai_sidecar.domain.compaction import Compaction
 from atmos_ai_sidecar.domain.events import SessionEvent, TurnEvent
 from atmos_ai_sidecar.domain.messages import Message, Usage
@@ -221,6 +223,19 @@ class SqliteToolOutputs(_OnDatabase):
         )
 
 
+class SqliteAuditLog(_OnDatabase):
+    """The AuditLog port."""
+
+    async def append_audit_row(self, row: AuditRow) -> bool:
+        return await self._database.write(partial(audit_rows.add, row=row))
+
+    async def audit_rows(self, chain: str, *, after: int, limit: int) -> Sequence[AuditRow]:
+        return await self._database.read(partial(audit_rows.after, chain=chain, number=after, limit=limit))
+
+    async def newest_audit_rows(self, chain: str, *, before: int, limit: int) -> Sequence[AuditRow]:
+        return await self._database.read(partial(audit_rows.before, chain=chain, number=before, limit=limit))
+
+
 class SqliteStore(
     SqliteSessionStore,
     SqliteSessionArchive,
@@ -228,6 +243,7 @@ class SqliteStore(
     SqliteApprovalStore,
     SqliteToolOutputs,
     SqliteCompactionStore,
+    SqliteAuditLog,
 ):
     """One database as all ports of a store; close it when nothing needs it any more."""
 

@@ -23,9 +23,19 @@ _RETRY_SECONDS = 0.01
 class JsonFile:
     """One object in one file of the state directory. What was written is durable; a reader sees all of it or none."""
 
-    def __init__(self, path: Path, state: Path) -> None:
+    def __init__(self, path: Path, state: Path, *, lock: str = "lock", lock_seconds: float = LOCK_SECONDS) -> None:
+        """Names the file.
+
+        Args:
+            path: The file.
+            state: The user's state directory, which it is in.
+            lock: The name of the lock beside it; files with one lock wait for each other.
+            lock_seconds: How long to wait for the lock.
+        """
         self.path = path
         self._state = state
+        self._lock = lock
+        self._lock_seconds = lock_seconds
 
     def read(self) -> dict[str, Any] | None:
         """The object; None when there is no file.
@@ -48,8 +58,11 @@ class JsonFile:
                 raise self.corrupt("it is not a file of yours")
             return self._parsed(stream.read(MAX_BYTES + 1))
 
-    def write(self, values: dict[str, Any]) -> None:
-        """Replaces the object. Only under ``locked``."""
+    def write(self, values: dict[str, Any], *, is_durable: bool = True) -> None:
+        """Replaces the object. Only under ``locked``.
+
+        What is not durable outlives every process, and not a loss of power.
+        """
         temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
             temporary.unlink(missing_ok=True)
@@ -57,9 +70,11 @@ class JsonFile:
             with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
                 json.dump({"version": VERSION, **values}, stream, indent=1)
                 stream.flush()
-                os.fsync(descriptor)
+                if is_durable:
+                    os.fsync(descriptor)
             temporary.replace(self.path)
-            self._sync_folder()
+            if is_durable:
+                self._sync_folder()
         except OSError as error:
             temporary.unlink(missing_ok=True)
             raise unavailable(self.path, error) from error
@@ -69,17 +84,17 @@ class JsonFile:
         """Holds the folder's lock, so that reading, changing and writing are one step for every process.
 
         Raises:
-            StorageBusyError: Another process held the lock for two seconds.
+            StorageBusyError: Another process held the lock for too long.
             StorageUnavailableError: The folder cannot be made or written.
         """
         make_private(self.path.parent, self._state)
-        lock = self.path.with_name("lock")
+        lock = self.path.with_name(self._lock)
         try:
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise unavailable(lock, error) from error
         try:
-            _take(descriptor, lock)
+            _take(descriptor, lock, self._lock_seconds)
             yield
         finally:
             os.close(descriptor)
@@ -111,8 +126,8 @@ class JsonFile:
             os.close(descriptor)
 
 
-def _take(descriptor: int, lock: Path) -> None:
-    deadline = time.monotonic() + LOCK_SECONDS
+def _take(descriptor: int, lock: Path, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -45,3 +45,13 @@ class Approver(Protocol):
         The question shows the preview, if there is one, and its digest covers what the preview was made from.
         A cancelled call settles its request as cancelled.
         """
+
+    def holds(
+        self,
+        request: PermissionRequest,
+        tool: Tool,
+        call: ToolCall,
+        context: CallContext,
+        preview: Preview | None = None,
+    ) -> bool:
+        """Whether everything that the request was bound to is still the same; asked right before the call runs."""

@@ -81,6 +81,9 @@ class Console(Protocol):
     def offer_resume(self, token: str) -> None:
         """Gives the caller a token that resumes this run in a new sidecar."""
 
+    def set_farewell(self, data: bytes) -> None:
+        """Gives the caller what it shall put on standard output when we are lost; empty bytes take it back."""
+
     def on_resize(self, callback: Callable[[], None]) -> None:
         """Calls back when ``size`` has changed; one callback at most."""
 

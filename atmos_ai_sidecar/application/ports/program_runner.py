@@ -2,7 +2,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from atmos_ai_sidecar.domain.tools import ExecutionClass, OutputPiece
+from atmos_ai_sidecar.domain.tools import Execution, ExecutionClass, OutputPiece
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """Why a program runs."""
+
+    session_id: str
+    """Empty when no session asked for it."""
+    call_id: str
+    text: str
+    """The command line for people; may hold secrets."""
+
+
+def occasion_of(execution: Execution, text: str) -> Occasion:
+    """The occasion of a program that a call runs."""
+    return Occasion(session_id=execution.session_id, call_id=execution.tool_call_id, text=text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +32,8 @@ class Program:
     """The whole environment of the program."""
     execution_class: ExecutionClass
     umask: int = 0o077
+    occasion: Occasion | None = None
+    """Set for a program that may outlive this process; its outcome is kept then, see ``LeftPrograms``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

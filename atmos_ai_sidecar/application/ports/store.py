@@ -1,6 +1,7 @@
 from typing import Protocol
 
 from atmos_ai_sidecar.application.ports.approval_store import ApprovalStore
+from atmos_ai_sidecar.application.ports.audit_log import AuditLog
 from atmos_ai_sidecar.application.ports.compaction_store import CompactionStore
 from atmos_ai_sidecar.application.ports.journal import Journal
 from atmos_ai_sidecar.application.ports.message_search import MessageSearch
@@ -10,7 +11,15 @@ from atmos_ai_sidecar.application.ports.tool_outputs import ToolOutputs
 
 
 class Store(
-    SessionStore, SessionArchive, MessageSearch, Journal, ApprovalStore, ToolOutputs, CompactionStore, Protocol
+    SessionStore,
+    SessionArchive,
+    MessageSearch,
+    Journal,
+    ApprovalStore,
+    ToolOutputs,
+    CompactionStore,
+    AuditLog,
+    Protocol,
 ):
     """All that one place keeps."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from atmos_ai_sidecar.domain.commands.arguments import Verdict, classify
 from atmos_ai_sidecar.domain.commands.paths import MAX_MOVES, leaves_directory, paths_of
-from atmos_ai_sidecar.domain.commands.programs import find_program, is_subcommand
+from atmos_ai_sidecar.domain.commands.programs import find_program, is_known, is_subcommand
 from atmos_ai_sidecar.domain.commands.specs import strictest
 from atmos_ai_sidecar.domain.commands.syntax import is_harmless_assignment, read
 from atmos_ai_sidecar.domain.commands.tree import Parse
@@ -36,6 +36,8 @@ class SimpleCommand:
     """The program's name without folder, in lower case; empty when it cannot be known."""
     subcommands: Sequence[str] = ()
     """The subcommands, without the options before and between them: ``("state", "rm")``."""
+    operands: Sequence[str | None] = ()
+    """The arguments that are no options, subcommands and values of options, as far as the tables tell."""
     wrappers: Sequence[str] = ()
     """The programs that run it, outermost first."""
 
@@ -53,6 +55,8 @@ class Assessment:
     """Every simple command, also those inside of wrappers, substitutions, functions and ``sh -c``."""
     command_class: CommandClass
     """The strictest class of all parts."""
+    is_open: bool = False
+    """It may run more than ``commands``: a part of it cannot be read, or is known only when it runs."""
     doubts: Sequence[str] = ()
     """Why it asks at least, whatever rule allows it; noun phrases."""
     forbidden: str = ""
@@ -60,6 +64,8 @@ class Assessment:
     paths: Sequence[str] = ()
     """Every word that may name a file, relative to the directory where the command line runs. Too many rather than
     too few."""
+    redirects: Sequence[str] = ()
+    """Those that redirects name."""
 
     @property
     def is_harmless(self) -> bool:
@@ -110,6 +116,11 @@ def assess_argv(argv: Sequence[str], parse: Parse) -> Assessment:
     return assessor.assessment()
 
 
+_RESERVED = frozenset(
+    {"!", "{", "}", "[[", "if", "then", "elif", "else", "fi", "for", "while", "until", "do", "done", "case", "esac",
+     "select", "function", "in", "coproc"}
+)  # fmt: skip
+"""Where one of them is taken for a program, the text means something else in bash."""
 _HIDDEN = "control or invisible characters"
 _ASSISTANT = "no tool runs the assistant itself"
 _FORBIDDEN_SUBCOMMANDS = {
@@ -122,6 +133,15 @@ _PACKAGE = re.compile(
     r"(?:-\w*m)?(?:.*/)?atmos_ai_sidecar(?:\.__main__|/__main__\.py|/)?|.*\b(?:import|runpy)\b.*atmos_ai_sidecar.*",
     re.DOTALL,
 )
+_NAMED = re.compile(r"(?:^|[^\w.-])(?:atmos-ai(?:-sidecar)?|grpcurl|atmos\s+(?:ai|mcp|lsp))(?![\w.-])")
+"""One of them in a script, or as the program that another one runs."""
+_CONFIGURES = re.compile(
+    r"(?:ai|mcp|commands|import|profiles|base_path|settings\.ai|components\.[^.]+\.command)(?:[.\[=].*)?"
+    r"|(?:settings|components(?:\.[^.=]+)?)(?:=.*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Keys of atmos.yaml that are for people only to set."""
+_READS_CONFIGURATION = frozenset({"get", "list", "show", "view", "validate"})
 _RUNS_CODE = frozenset({CommandClass.CODE_EXECUTION, CommandClass.UNKNOWN})
 
 
@@ -132,9 +152,13 @@ def _why_forbidden(command: SimpleCommand) -> str:
         chosen = command.subcommands[:1]
         # Behind an option that is not known, the subcommand may be another word.
         possible = chosen if is_subcommand("atmos", chosen) else (*chosen, *words)
+        if "config" in possible and _READS_CONFIGURATION.isdisjoint(words) and any(map(_CONFIGURES.fullmatch, words)):
+            return "ai, mcp, commands and what brings them in are for people to set"
         return next((_FORBIDDEN_SUBCOMMANDS[word] for word in possible if word in _FORBIDDEN_SUBCOMMANDS), "")
     runs_package = command.command_class in _RUNS_CODE and any(map(_PACKAGE.fullmatch, words))
-    return _ASSISTANT if command.program in _FORBIDDEN_PROGRAMS or runs_package else ""
+    runs_anything = command.command_class is CommandClass.CODE_EXECUTION or not is_known(command.program)
+    runs_us = runs_package or (runs_anything and any(map(_NAMED.search, words)))
+    return _ASSISTANT if command.program in _FORBIDDEN_PROGRAMS or runs_us else ""
 
 
 @dataclass(slots=True)
@@ -145,6 +169,7 @@ class _Assessor:
     doubts: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     forbidden: str = ""
+    is_open: bool = False
     level: int = 0
 
     def assessment(self) -> Assessment:
@@ -155,9 +180,11 @@ class _Assessor:
         return Assessment(
             commands=tuple(self.commands),
             command_class=strictest([*self.classes, *(command.command_class for command in self.commands)]),
+            is_open=self.is_open,
             doubts=tuple(dict.fromkeys(self.doubts)),
             forbidden=self.forbidden,
             paths=known_paths,
+            redirects=tuple(self.paths),
         )
 
     def doubt(self, sentence: str, *classes: CommandClass) -> None:
@@ -167,6 +194,7 @@ class _Assessor:
     def text(self, text: str, wrappers: Sequence[str]) -> None:
         if len(text) > MAX_LENGTH or self.level == MAX_LEVELS:
             self.doubt("more text than is looked at", CommandClass.UNKNOWN)
+            self.is_open = True
             return
         if has_hidden_characters(text):
             self.doubt(_HIDDEN)
@@ -174,6 +202,7 @@ class _Assessor:
         reading = read(self.parse(text))
         self.doubts.extend(reading.doubts)
         self.classes.extend(reading.classes)
+        self.is_open = self.is_open or CommandClass.UNKNOWN in reading.classes
         self.paths.extend(reading.paths)
         for words in reading.commands:
             if words:
@@ -185,8 +214,12 @@ class _Assessor:
         program = find_program(name)
         for doubt in program.doubts:
             self.doubt(doubt, CommandClass.UNKNOWN)
+        if name in _RESERVED:
+            self.doubt("a word of the shell's own where a command is expected", CommandClass.UNKNOWN)
+            self.is_open = True
         if len(wrappers) > MAX_WRAPPERS:
             self.doubt("more wrappers than are looked through", CommandClass.UNKNOWN)
+            self.is_open = True
             return
         wrapped = unwrap(program.name, rest)
         if wrapped is not None:
@@ -196,7 +229,7 @@ class _Assessor:
         verdict = classify(own, program.spec)
         if own == ["--version"] and program.prints_version:
             verdict = Verdict(command_class=CommandClass.READ, subcommands=["--version"])
-        self._add(words, program.name, verdict.command_class, wrappers, verdict.subcommands)
+        self._add(words, program.name, wrappers, verdict)
         inner = (*wrappers, program.name)
         for run in (*runs, verdict.inner):
             if run:
@@ -204,8 +237,10 @@ class _Assessor:
                 self.argv(run, inner)
 
     def _wrapped(self, words: Words, program: str, wrapped: Wrapped, wrappers: Sequence[str]) -> None:
-        self._add(words, program, wrapped.command_class, wrappers)
+        self._add(words, program, wrappers, Verdict(command_class=wrapped.command_class))
         self.doubts.extend(wrapped.doubts)
+        hides_all = None in words and not wrapped.words and wrapped.text is None
+        self.is_open = self.is_open or hides_all or wrapped.command_class is CommandClass.UNKNOWN
         for assignment in wrapped.assignments:
             if not is_harmless_assignment(assignment):
                 self.doubt(f"the variable {assignment.partition('=')[0]}, which is set", CommandClass.UNKNOWN)
@@ -215,20 +250,14 @@ class _Assessor:
         if wrapped.text is not None:
             self.text(wrapped.text, inner)
 
-    def _add(
-        self,
-        words: Words,
-        program: str,
-        command_class: CommandClass,
-        wrappers: Sequence[str],
-        subcommands: Sequence[str] = (),
-    ) -> None:
+    def _add(self, words: Words, program: str, wrappers: Sequence[str], verdict: Verdict) -> None:
         self.commands.append(
             SimpleCommand(
                 argv=tuple(words),
-                command_class=command_class,
+                command_class=verdict.command_class,
                 program=program,
-                subcommands=tuple(subcommands),
+                subcommands=tuple(verdict.subcommands),
+                operands=tuple(verdict.operands),
                 wrappers=tuple(wrappers),
             )
         )

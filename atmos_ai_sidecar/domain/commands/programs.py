@@ -48,6 +48,11 @@ def find_program(word: str | None) -> Program:
     return Program(name=name, spec=spec, doubts=doubts, prints_version=prints_version)
 
 
+def is_known(program: str) -> bool:
+    """Whether there is a table for a program."""
+    return program in PROGRAMS
+
+
 def is_subcommand(program: str, words: Sequence[str]) -> bool:
     """Whether the table of a program knows the first word as a subcommand. No word is none."""
     return any(word in PROGRAMS[program].subcommands for word in words[:1])

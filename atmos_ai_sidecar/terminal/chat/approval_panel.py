@@ -4,6 +4,7 @@ A key counts only when a person can have read the question: it is alone in its p
 pressed for 300 ms before it. Whoever is typing when a question comes up answers nothing by accident.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,8 +14,12 @@ from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.terminal.render.cards import cut, folded
 
 GUARD_SECONDS = 0.3
+MOST_KEY_ROWS, ROOMY_ROWS = 3, 16
 FOLDING_COLUMNS = 60
 """On a narrower screen a choice is one row; what it would remember stands in the question."""
+WHOLE_KEY = "v"
+_QUOTED = re.compile(r" +\| ([+@-])")
+_DIFF_STYLES = {"+": "class:added", "-": "class:removed", "@": "class:dim"}
 Row = list[tuple[str, str]]
 
 
@@ -36,18 +41,23 @@ class PanelQuestion:
     choices: Sequence[Choice]
     answer: Callable[[Choice, str], None]
     """Gets the choice and the reason that was typed."""
+    whole: str = ""
+    """All of what the lines show in part; empty when they show everything."""
 
 
 class ApprovalPanel:
     """The questions that wait, one of which is shown."""
 
-    def __init__(self, clock: Clock, *, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self, clock: Clock, *, on_change: Callable[[], None], show_whole: Callable[[PanelQuestion], None]
+    ) -> None:
         self._clock = clock
         self._questions: list[PanelQuestion] = []
         self._selected = 0
         self._guarded_until = 0.0
         self._refusal: Choice | None = None
         self._on_change = on_change
+        self._show_whole = show_whole
         self.reason = Buffer(multiline=False)
 
     @property
@@ -119,6 +129,9 @@ class ApprovalPanel:
             self._selected = int(key) - 1
             self._guard()
             return True
+        if key == WHOLE_KEY and question.whole:
+            self._show_whole(question)
+            return True
         choice = next((choice for choice in question.choices if choice.key == key.lower()), None)
         if choice is not None and choice.takes_reason:
             self._refusal = choice
@@ -148,23 +161,30 @@ class ApprovalPanel:
         title = question.title
         if self.count > 1:
             title = f"Question {self._selected + 1} of {self.count} (1-{self.count} chooses): {title}"
-        keys = [] if self.is_reasoning else self._keys(question, columns)
+        most = MOST_KEY_ROWS if limit >= ROOMY_ROWS else 1
+        keys = [] if self.is_reasoning else self._keys(question, columns, most)
         body = [piece for line in question.lines for piece in folded(line, columns)]
         room = limit - len(keys) - 1
         if len(body) > room:
             hidden = len(body) - max(room - 1, 0)
             body = [*body[: max(room - 1, 0)], cut(f"… {hidden} more lines above", columns)][: max(room, 0)]
         head: Row = [("class:question", cut(title, columns))]
-        return [*([head] if room >= 0 else []), *([("", line)] for line in body), *keys]
+        return [*([head] if room >= 0 else []), *([(_style(line), line)] for line in body), *keys]
 
-    def _keys(self, question: PanelQuestion, columns: int) -> list[Row]:
+    def _keys(self, question: PanelQuestion, columns: int, most: int) -> list[Row]:
         rows: list[Row] = []
         for choice in question.choices:
             text = f" {choice.label}" + (f": {choice.preview}" if choice.preview else "")
             room = columns - 3
-            first, *more = folded(text, room, then="") if columns >= FOLDING_COLUMNS else [cut(text, room)]
+            pieces = folded(text, room, then="") if columns >= FOLDING_COLUMNS else [text]
+            hidden = pieces[most:]  # the question itself says what would be remembered
+            first, *more = [*pieces[: most - 1], cut("".join(pieces[most - 1 :]), room)] if hidden else pieces
+            first = cut(first, room)
             rows.append([("class:key", f" {choice.key} "), ("", first)])
             rows += [[("", f"    {line}")] for line in more]
+        if question.whole:
+            words = f" See all of it: {len(question.whole)} characters"
+            rows.append([("class:key", f" {WHOLE_KEY} "), ("", cut(words, columns - 3))])
         return rows
 
     def _finish(self, question: PanelQuestion, choice: Choice, reason: str) -> None:
@@ -173,3 +193,9 @@ class ApprovalPanel:
 
     def _guard(self) -> None:
         self._guarded_until = self._clock.monotonic() + GUARD_SECONDS
+
+
+def _style(line: str) -> str:
+    """The colour of a question's line: those of a difference are told apart."""
+    quoted = _QUOTED.match(line)
+    return _DIFF_STYLES[quoted[1]] if quoted else ""

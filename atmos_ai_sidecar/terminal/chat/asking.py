@@ -1,6 +1,8 @@
 """Questions of a turn and of a project, from the panel to whoever waits for the answer."""
 
 import asyncio
+import json
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
@@ -10,6 +12,9 @@ from atmos_ai_sidecar.domain.requests import Answer, PermissionRequest
 from atmos_ai_sidecar.errors import PermissionAlreadyResolvedError, SidecarError
 from atmos_ai_sidecar.terminal.chat.approval_panel import Choice, PanelQuestion
 from atmos_ai_sidecar.terminal.chat.live_turn import Note
+
+_CUT = re.compile(r"… (\(\d+ characters\)|\d+ lines are not shown here) …")
+"""How the words of a question say that something was left out."""
 
 
 class _Stage(Protocol):
@@ -49,6 +54,7 @@ class Asking:
             lines=request.lines,
             choices=choices,
             answer=lambda choice, reason: self._spawn(self._answer(request, approvals, choice, reason)),
+            whole=_whole(request),
         )
         self._stage.ask(question)
 
@@ -87,3 +93,14 @@ class Asking:
         else:
             if choice.preview:
                 self._stage.add(Note(text=f"Remembered: {choice.preview}", tone="dim"))
+
+
+def _whole(request: PermissionRequest) -> str:
+    """The input of a call in full, where the question's lines show only a part of it."""
+    if not any(_CUT.search(line) for line in request.lines):
+        return ""
+    values = json.loads(request.canonical_input)
+    return "\n".join(
+        f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for name, value in values.items()
+    )

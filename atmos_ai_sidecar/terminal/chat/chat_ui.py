@@ -2,7 +2,8 @@
 
 import asyncio
 import shlex
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 from prompt_toolkit.application import create_app_session
@@ -11,20 +12,26 @@ from atmos_ai_sidecar.application.ports.approver import Attendance
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.workspace import TrustQuestion, Workspace
 from atmos_ai_sidecar.domain.events import PermissionRequested, PermissionResolved, TurnEvent, TurnFinished
+from atmos_ai_sidecar.domain.messages import Usage
 from atmos_ai_sidecar.errors import SidecarError
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.chat.asking import Asking
+from atmos_ai_sidecar.terminal.chat.completion import Word
 from atmos_ai_sidecar.terminal.chat.conversation import Conversation
 from atmos_ai_sidecar.terminal.chat.keys import ChatActions
-from atmos_ai_sidecar.terminal.chat.live_turn import Note
+from atmos_ai_sidecar.terminal.chat.live_turn import Expanded, Note
+from atmos_ai_sidecar.terminal.chat.memory import Memory
+from atmos_ai_sidecar.terminal.chat.picking import Picking
 from atmos_ai_sidecar.terminal.chat.settings import ChatSettings, resume_token
-from atmos_ai_sidecar.terminal.chat.slash_commands import is_slash_command, run_slash_command
+from atmos_ai_sidecar.terminal.chat.slash_commands import COMMANDS, is_slash_command, run_slash_command
 from atmos_ai_sidecar.terminal.chat.stage import Stage
 from atmos_ai_sidecar.terminal.chat.transcript import UserSaid, entries, header
+from atmos_ai_sidecar.terminal.render.health import health_lines
 from atmos_ai_sidecar.terminal.render.palette import Palette, visible
 
 TWICE_SECONDS = 2.0
-SHOWN_OUTPUT_LINES = 400
+SHOWN_PAST = 200
+"""Of a long session the newest entries are shown again."""
 
 
 async def run_chat(settings: ChatSettings) -> int:
@@ -43,11 +50,17 @@ class ChatUI:
         self._settings = settings
         self._context = settings.context
         self._console = settings.context.console
-        self._stage = Stage(settings.context, self._actions(), send=self._send)
-        self._asking = Asking(self._stage, show_error=self.show_error, spawn=self._spawn)
+        self._picking = Picking(self)
+        self._stage = Stage(
+            settings.context, self._actions(), self._picking.picker, send=self.submit, wants_names=self._want_files
+        )
+        self._asking = Asking(self._stage, show_error=self.show_error, spawn=self.spawn)
         self._turn = self._stage.turn
         self._panel = self._stage.panel
         self._composer = self._stage.composer
+        self._composer.words.commands = _command_words()
+        self._memory = Memory(self._composer, self._stage, self.clock)
+        self._opening = ExitStack()
         self._conversation: Conversation | None = None
         self._failure: BaseException | None = None
         self._commands: list[str] = []
@@ -65,6 +78,25 @@ class ChatUI:
     @property
     def palette(self) -> Palette:
         return Palette(enabled=False)
+
+    @property
+    def conversation(self) -> Conversation | None:
+        return self._conversation
+
+    def waiting(self, what: str) -> AbstractContextManager[None]:
+        self._stage.wake()
+        return self._stage.status.waiting(what)
+
+    def wake(self) -> None:
+        self._stage.wake()
+
+    async def examine(self) -> Sequence[str]:
+        findings = await self._context.services.examine_run(self._context.run, self._context.options)
+        return health_lines(findings, self.palette)
+
+    def pick_session(self) -> bool:
+        self._picking.open()
+        return True
 
     def say(self, text: str) -> None:
         self._stage.add(Note(text=text))
@@ -98,14 +130,33 @@ class ChatUI:
                 version=self._context.services.version,
                 is_new=conversation.is_new,
                 model=conversation.model,
+                home=self._console.environment.get("HOME", ""),
             )
         )
-        past = list(entries(await conversation.messages(), conversation.title)) if not conversation.is_new else []
-        self._stage.show_past(past)
-        for entry in past:
-            if isinstance(entry, UserSaid):
-                self._composer.remember(entry.text)
+        if not conversation.is_new:
+            await self._show_past(conversation)
         await self._follow(conversation)
+        await self._measure(conversation)
+
+    async def _show_past(self, conversation: Conversation) -> None:
+        past = list(entries(await conversation.messages(), conversation.title))
+        if len(past) > SHOWN_PAST:
+            self.say(f"… {len(past) - SHOWN_PAST} entries before these; /export writes all of them to a file.")
+        self._stage.show_past(past[-SHOWN_PAST:])
+        self._composer.remember(entry.text for entry in past if isinstance(entry, UserSaid))
+
+    async def _measure(self, conversation: Conversation) -> None:
+        """Learns how full the model's window is, and what the session has cost."""
+        status = self._stage.status
+        try:
+            use, spent = await conversation.context(), await conversation.spent()
+        except SidecarError as error:
+            self.show_error(error)
+            return
+        status.context_tokens, status.window_tokens = use.total, use.window
+        if not self._turn.is_working:
+            status.spent = spent.usage
+        self._stage.wake()
 
     # Its life.
 
@@ -128,6 +179,7 @@ class ChatUI:
         return code
 
     async def _live(self) -> None:
+        self._opening.enter_context(self._stage.status.waiting("opening the project"))
         try:
             await self._console.drain()  # the first frame goes out before anything slow begins
             async with self._context.services.open_workspace(
@@ -150,20 +202,38 @@ class ChatUI:
             model=self._context.options.model,
         )
         await self._stage.prepare()
+        await self._memory.load_history(workspace)
+        self._opening.close()
         self._conversation = self._stage.status.conversation = conversation
         if self._settings.notice:
             self._stage.show_header([self._settings.notice])
         await self.show_session()
         for hint in self._settings.hints:
             self._stage.add(Note(text=f"  Try: {hint}", tone="dim"))
-        preparing = asyncio.ensure_future(workspace.prepare_model())
+        preparing = [asyncio.create_task(work) for work in (self._prepare_model(workspace), self._learn(workspace))]
         try:
             await self._send_waiting(conversation)
         finally:
-            preparing.cancel()
-            if self._follower is not None:
-                self._follower.cancel()
-            await asyncio.gather(preparing, *([self._follower] if self._follower else []), return_exceptions=True)
+            tasks = [*preparing, *([self._follower] if self._follower else [])]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _prepare_model(self, workspace: Workspace) -> None:
+        status = self._stage.status
+        status.is_loading_model = True
+        try:
+            await workspace.prepare_model()
+        finally:
+            status.is_loading_model = False
+            self._stage.wake()
+
+    async def _learn(self, workspace: Workspace) -> None:
+        """Tells how big the project is, as soon as Atmos has said it, unless somebody is talking already."""
+        names = await self._memory.load_names(workspace)
+        if names is not None and names.stacks and not self._has_spoken:
+            counts = (_counted(len(names.stacks), "stack"), _counted(len(names.components), "component"))
+            self._stage.add(Note(text=f"{' · '.join(counts)} · @ completes their names", tone="dim"))
 
     async def _send_waiting(self, conversation: Conversation) -> None:
         self._may_send.set()
@@ -192,6 +262,7 @@ class ChatUI:
             self._composer.put_back(text)
         else:
             self._has_spoken = True
+            await self._memory.keep(conversation.workspace, text)
 
     async def _follow(self, conversation: Conversation) -> None:
         if self._follower is not None:
@@ -223,8 +294,20 @@ class ChatUI:
                     self._stage.add(Note(text=_settled(event), tone="dim"))
             case TurnFinished():
                 self._panel.remove_all()
+                self._settle()
+                self.spawn(self._measure(conversation))
                 self._may_send.set()
         self._stage.wake()
+
+    def _settle(self) -> None:
+        """Adds the turn to what the session has cost."""
+        status = self._stage.status
+        status.spent = status.spent + self._turn.usage if status.spent is not None else None
+        self._turn.usage = Usage()
+
+    def _want_files(self) -> None:
+        if self._conversation is not None:
+            self.spawn(self._memory.list_files(self._conversation.workspace))
 
     # Keys and signals.
 
@@ -233,13 +316,13 @@ class ChatUI:
             interrupt=self._interrupt,
             cancel=self._cancel,
             leave=self.leave,
-            suspend=lambda: self._spawn(self._stage.suspend()),
-            clear=self.clear,
+            suspend=lambda: self.spawn(self._stage.suspend()),
+            pick_session=self._picking.open,
             show_output=self._show_output,
             toggle_read_only=self._toggle_read_only,
         )
 
-    def _send(self, text: str) -> None:
+    def submit(self, text: str) -> None:
         if is_slash_command(text):
             self._commands.append(text)
         else:
@@ -261,7 +344,7 @@ class ChatUI:
 
     def _cancel(self) -> None:
         if self._conversation is not None:
-            self._spawn(self._cancel_turn(self._conversation))
+            self.spawn(self._cancel_turn(self._conversation))
         else:
             self.leave()
 
@@ -272,13 +355,13 @@ class ChatUI:
             self.show_error(error)
 
     def _show_output(self) -> None:
-        result = self._turn.last_result
-        if result is None:
-            self._stage.hint("no tool has run yet")
-            return
-        lines = visible(result.output or result.error).split("\n")
-        more = [f"… {len(lines) - SHOWN_OUTPUT_LINES} more lines"] if len(lines) > SHOWN_OUTPUT_LINES else []
-        self._stage.add(Note(text="\n".join([*lines[:SHOWN_OUTPUT_LINES], *more])))
+        """Shows the newest output in full; pressed again, the one before it."""
+        outputs = self._turn.outputs
+        ran = outputs.next()
+        if ran is None:
+            self._stage.hint("no tool has printed anything" if outputs.is_empty else "that was the first output")
+        else:
+            self._stage.add(Expanded(ran=ran))
 
     def _toggle_read_only(self) -> None:
         if self._conversation is not None:
@@ -292,8 +375,19 @@ class ChatUI:
         else:
             self._stage.leave(exit_codes.of_signal(name))
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self._stage.application.create_background_task(work)
+
+
+def _command_words() -> list[Word]:
+    return [
+        Word(text=name, about=command.help, needs_more=command.arguments[:1] not in {"", "["})
+        for name, command in COMMANDS.items()
+    ]
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _settled(event: PermissionResolved) -> str:

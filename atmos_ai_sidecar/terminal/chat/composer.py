@@ -1,6 +1,6 @@
 """Where the user writes: a draft with history, big pastes as placeholders, and messages that wait."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.filters import Condition, Filter, has_focus, is_searching
@@ -11,6 +11,8 @@ from prompt_toolkit.layout import ConditionalContainer, Dimension, HSplit, Windo
 from prompt_toolkit.layout.controls import BufferControl, SearchBufferControl
 from prompt_toolkit.layout.processors import BeforeInput
 
+from atmos_ai_sidecar.terminal.chat.completion import Completion, Words
+
 MAX_SHOWN_CHARACTERS = 2000
 MAX_SHOWN_LINES = 8
 """A paste beyond that is a placeholder: drawn in full, one long line costs half a second a key."""
@@ -19,13 +21,25 @@ MAX_SHOWN_LINES = 8
 class Composer:
     """The draft, at most ``room`` rows high. ``send`` gets the text with every paste in full."""
 
-    def __init__(self, *, send: Callable[[str], None], is_blocked: Filter, room: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        *,
+        send: Callable[[str], None],
+        is_blocked: Filter,
+        room: Callable[[], int],
+        wants_names: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Wires the composer; ``wants_names`` is told when somebody begins to name something of the project."""
         self._send = send
         self._pastes: dict[str, str] = {}
         self.waiting: list[str] = []
         """Messages that are sent when the turn has ended; the newest can be edited again."""
         self._history = InMemoryHistory()
         self.buffer = Buffer(history=self._history, multiline=True, enable_history_search=True)
+        self.words = Words()
+        self.completion = Completion(buffer=self.buffer, words=self.words, wants=wants_names)
+        self.buffer.on_text_insert += lambda _buffer: self.completion.update()
+        self.buffer.on_text_changed += lambda _buffer: self.completion.narrow()
         search = SearchBufferControl(
             buffer=Buffer(multiline=False), input_processors=[BeforeInput([("class:dim", "search: ")])]
         )
@@ -43,9 +57,13 @@ class Composer:
         self.container = HSplit([self.window, ConditionalContainer(Window(search, height=1), filter=is_searching)])
         self.key_bindings = self._bindings(has_focus(self.buffer) & ~is_blocked)
 
-    def remember(self, text: str) -> None:
-        """Adds something that was said before to the history."""
-        self._history.append_string(self._folded(text))
+    def remember(self, texts: Iterable[str]) -> None:
+        """Adds what was said before to the history, oldest first; what is known already stays in its place."""
+        known = set(self._history.get_strings())
+        for text in texts:
+            if text not in known:
+                self._history.append_string(self._folded(text))
+        self.buffer.reset(self.buffer.document)  # a buffer takes its history over only when it begins anew
 
     def put_back(self, text: str) -> None:
         """Gives a message back that could not be sent."""
@@ -68,6 +86,11 @@ class Composer:
         self._pastes[name] = text
         return name
 
+    def _enter(self) -> None:
+        """Takes what the menu offers, or sends the draft; a command that was chosen is run at once."""
+        if not self.completion.is_open or self.completion.accept():
+            self._accept()
+
     def _accept(self) -> None:
         text = self.buffer.text
         for name, paste in self._pastes.items():
@@ -78,12 +101,13 @@ class Composer:
 
     def _bindings(self, is_active: Filter) -> KeyBindings:
         bindings = KeyBindings()
+        self._bind_menu(bindings, is_active)
         is_empty = Condition(lambda: not self.buffer.text)
         has_waiting = Condition(lambda: bool(self.waiting))
 
         @bindings.add("enter", filter=is_active)
         def _send(_event: KeyPressEvent) -> None:
-            self._accept()
+            self._enter()
 
         @bindings.add("escape", "enter", filter=is_active)
         @bindings.add("c-j", filter=is_active)
@@ -94,8 +118,27 @@ class Composer:
         def _edit_waiting(_event: KeyPressEvent) -> None:
             self.put_back(self.waiting.pop())
 
-        @bindings.add(Keys.BracketedPaste)
+        @bindings.add(Keys.BracketedPaste, filter=has_focus(self.buffer))
         def _paste(event: KeyPressEvent) -> None:
             self.insert(event.data.replace("\r\n", "\n").replace("\r", "\n"))
 
         return bindings
+
+    def _bind_menu(self, bindings: KeyBindings, is_active: Filter) -> None:
+        has_menu = Condition(lambda: self.completion.is_open)
+
+        @bindings.add("tab", filter=is_active & has_menu)
+        def _complete(_event: KeyPressEvent) -> None:
+            self.completion.accept()
+
+        @bindings.add("up", filter=is_active & has_menu)
+        def _previous(_event: KeyPressEvent) -> None:
+            self.completion.move(-1)
+
+        @bindings.add("down", filter=is_active & has_menu)
+        def _next(_event: KeyPressEvent) -> None:
+            self.completion.move(1)
+
+        @bindings.add("escape", filter=is_active & has_menu)
+        def _close(_event: KeyPressEvent) -> None:
+            self.completion.close()

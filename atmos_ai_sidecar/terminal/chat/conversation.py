@@ -6,6 +6,7 @@ from atmos_ai_sidecar.application.compaction import ContextUse
 from atmos_ai_sidecar.application.ports.session_store import SessionChange
 from atmos_ai_sidecar.application.undo import Undone
 from atmos_ai_sidecar.application.workspace import Workspace
+from atmos_ai_sidecar.domain.budgets import Spent
 from atmos_ai_sidecar.domain.events import Notice
 from atmos_ai_sidecar.domain.messages import Message, Role, ToolCall
 from atmos_ai_sidecar.domain.sessions import Session
@@ -77,6 +78,14 @@ class Conversation:
 
     async def context(self) -> ContextUse:
         return await self.workspace.chat.context(self.session.id)
+
+    async def spent(self) -> Spent:
+        return await self.workspace.chat.spent(self.session.id)
+
+    async def choose_model(self, name: str) -> None:
+        """Asks another model from the next turn on, also when the session is resumed."""
+        self.session = await self.workspace.sessions.choose_model(self.session.id, name)
+        self.chosen_model = name
 
     async def cancel(self) -> bool:
         return await self.workspace.chat.cancel_turn(self.session.id)

@@ -10,6 +10,7 @@ from prompt_toolkit.keys import Keys
 from atmos_ai_sidecar.terminal.chat.approval_panel import ApprovalPanel
 from atmos_ai_sidecar.terminal.chat.composer import Composer
 from atmos_ai_sidecar.terminal.chat.live_turn import LiveTurn
+from atmos_ai_sidecar.terminal.chat.session_picker import PickerMode, SessionPicker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,7 @@ class ChatActions:
     cancel: Callable[[], None]
     leave: Callable[[], None]
     suspend: Callable[[], None]
-    clear: Callable[[], None]
+    pick_session: Callable[[], None]
     show_output: Callable[[], None]
     toggle_read_only: Callable[[], None]
 
@@ -30,6 +31,7 @@ def chat_keys(
     panel: ApprovalPanel,
     composer: Composer,
     turn: LiveTurn,
+    picker: SessionPicker,
     *,
     press: Callable[[str], None],
 ) -> KeyBindings:
@@ -46,14 +48,14 @@ def chat_keys(
         def _act(_event: KeyPressEvent) -> None:
             action()
 
-    always = Condition(lambda: True)
+    always, picking = Condition(lambda: True), has_focus(picker.input)
     bind("c-c", actions.interrupt, always)
     bind("c-z", actions.suspend, always)
-    bind("c-l", actions.clear, always)
+    bind("c-l", actions.pick_session, ~picking & ~asking & ~reasoning)
     bind("c-o", actions.show_output, always)
     bind(Keys.BackTab, actions.toggle_read_only, always)
-    bind("c-d", actions.leave, empty & ~reasoning)
-    bind("escape", actions.cancel, (working | asking) & ~reasoning & ~is_searching)
+    bind("c-d", actions.leave, empty & ~reasoning & ~picking)
+    bind("escape", actions.cancel, (working | asking) & ~reasoning & ~is_searching & ~picking)
     bind("escape", panel.take_back, reasoning)
     bind("enter", lambda: None, (asking | answered) & ~reasoning)
     bind("enter", panel.give_reason, reasoning)
@@ -62,4 +64,24 @@ def chat_keys(
     def _press(event: KeyPressEvent) -> None:
         press(event.data)
 
+    _bind_picker(bind, picker, picking)
+
+    @bindings.add(Keys.Any, filter=picking & Condition(lambda: picker.wants_yes))
+    def _confirm(event: KeyPressEvent) -> None:
+        picker.answer(event.data)
+
     return bindings
+
+
+def _bind_picker(
+    bind: Callable[[Keys | str, Callable[[], None], Filter], None], picker: SessionPicker, picking: Filter
+) -> None:
+    bind("up", lambda: picker.move(-1), picking)
+    bind("down", lambda: picker.move(1), picking)
+    bind("enter", picker.enter, picking)
+    bind("escape", picker.step_back, picking)
+    bind("c-c", picker.close, picking)
+    bind("c-l", picker.close, picking)
+    bind("c-r", lambda: picker.begin(PickerMode.RENAME), picking)
+    bind("c-x", lambda: picker.begin(PickerMode.DELETE), picking)
+    bind("c-t", lambda: picker.begin(PickerMode.CLEAN), picking)

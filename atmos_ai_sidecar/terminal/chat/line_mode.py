@@ -1,6 +1,8 @@
 """The chat line by line: for pipes, dumb terminals and screen readers. The cursor never moves."""
 
 import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.domain.requests import Answer, Option, PermissionRequest
@@ -13,6 +15,7 @@ from atmos_ai_sidecar.terminal.chat.slash_commands import is_slash_command, run_
 from atmos_ai_sidecar.terminal.chat.transcript import AssistantSaid, ToolRan, UserSaid, entries, header
 from atmos_ai_sidecar.terminal.one_turn import TurnRequest, run_turn
 from atmos_ai_sidecar.terminal.render.cards import card
+from atmos_ai_sidecar.terminal.render.health import health_lines
 from atmos_ai_sidecar.terminal.render.palette import Palette, visible
 
 TWICE_SECONDS = 2.0
@@ -90,6 +93,7 @@ class LineMode:
             version=self._context.services.version,
             is_new=conversation.is_new,
             model=conversation.model,
+            home=self._console.environment.get("HOME", ""),
         )
         for line in lines:
             self.say(line)
@@ -105,6 +109,18 @@ class LineMode:
                     self.say(visible(entry.markdown))
                 case ToolRan():
                     self.say(card(entry.title, entry.result, self.palette, width=self._console.size.columns - 1))
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        self._writer.say(f"{what[:1].upper()}{what[1:]}…")
+        yield
+
+    async def examine(self) -> Sequence[str]:
+        findings = await self._context.services.examine_run(self._context.run, self._context.options)
+        return health_lines(findings, self.palette)
+
+    def pick_session(self) -> bool:
+        return False
 
     def clear(self) -> None:
         """There is nothing to empty where the cursor does not move."""

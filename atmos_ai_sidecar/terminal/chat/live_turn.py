@@ -18,11 +18,13 @@ from atmos_ai_sidecar.domain.events import (
     TurnStarted,
     UsageReported,
 )
+from atmos_ai_sidecar.domain.messages import ToolCall, Usage
 from atmos_ai_sidecar.domain.questions import sanitised
-from atmos_ai_sidecar.domain.tools import Result
+from atmos_ai_sidecar.terminal.chat.tool_outputs import ToolOutputs
 from atmos_ai_sidecar.terminal.chat.transcript import ToolRan, UserSaid
 from atmos_ai_sidecar.terminal.render.cards import cut, running_card
 from atmos_ai_sidecar.terminal.render.ends import end_text
+from atmos_ai_sidecar.terminal.render.outputs import language_of
 from atmos_ai_sidecar.terminal.render.palette import visible
 
 if TYPE_CHECKING:
@@ -47,11 +49,19 @@ class Said:
     block: "Block"
 
 
-Piece = UserSaid | Said | ToolRan | Note
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expanded:
+    """All of what a tool printed."""
+
+    ran: ToolRan
+
+
+Piece = UserSaid | Said | ToolRan | Expanded | Note
 
 
 @dataclass(slots=True, kw_only=True)
 class _Running:
+    call: ToolCall
     title: str
     started: float
     output: str = ""
@@ -64,8 +74,11 @@ class LiveTurn:
     clock: Clock
     is_working: bool = False
     activity: str = ""
-    tokens: int = 0
-    last_result: Result | None = None
+    usage: Usage = field(default_factory=Usage)
+    """Of the turn so far."""
+    prompt_tokens: int = 0
+    """What the newest request and its answer had; 0 before the first one."""
+    outputs: ToolOutputs = field(default_factory=ToolOutputs)
     _started: float = 0.0
     _pieces: list[Piece] = field(default_factory=list)
     _calls: dict[str, _Running] = field(default_factory=dict)
@@ -75,6 +88,7 @@ class LiveTurn:
     def begin(self) -> None:
         """A message is on its way."""
         self.is_working, self.activity, self._started = True, "working", self.clock.monotonic()
+        self.usage = Usage()
 
     def stop(self) -> None:
         """No turn runs any more."""
@@ -89,6 +103,7 @@ class LiveTurn:
     def add(self, piece: Piece) -> None:
         """Puts something of ours in its place between what was said."""
         self._pieces.append(piece)
+        self.outputs.add((piece,))
 
     def take(self, event: TurnEvent) -> None:
         """Takes one event in."""
@@ -110,14 +125,16 @@ class LiveTurn:
             case ToolCallStarted():
                 self._end_text()
                 self.activity = "working"
-                self._calls[event.tool_call.id] = _Running(title=event.title, started=self.clock.monotonic())
+                self._calls[event.tool_call.id] = _Running(
+                    call=event.tool_call, title=event.title, started=self.clock.monotonic()
+                )
             case ToolCallOutput():
                 self._note_output(event)
             case ToolCallFinished():
                 self._end_call(event)
             case UsageReported():
-                usage = event.usage
-                self.tokens = usage.input_tokens + usage.output_tokens + usage.cache_read_input_tokens
+                self.prompt_tokens = event.usage.total_tokens - self.usage.total_tokens
+                self.usage = event.usage
             case TurnFinished():
                 self._end_turn(event)
 
@@ -157,8 +174,9 @@ class LiveTurn:
 
     def _end_call(self, event: ToolCallFinished) -> None:
         call = self._calls.pop(event.tool_result.tool_call_id, None)
-        self.last_result = event.tool_result.result
-        self.add(ToolRan(title=call.title if call else "", result=event.tool_result.result))
+        result = event.tool_result.result
+        language = language_of(call.call.input if call else {}, result)
+        self.add(ToolRan(title=call.title if call else "", result=result, language=language))
 
     def _end_turn(self, event: TurnFinished) -> None:
         self.stop()

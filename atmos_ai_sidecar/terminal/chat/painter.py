@@ -4,13 +4,16 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from atmos_ai_sidecar.domain.questions import columns
-from atmos_ai_sidecar.terminal.chat.live_turn import Note, Piece, Said
+from atmos_ai_sidecar.terminal.chat.live_turn import Expanded, Note, Piece, Said
 from atmos_ai_sidecar.terminal.chat.transcript import AssistantSaid, Entry, ToolRan, UserSaid
-from atmos_ai_sidecar.terminal.render.cards import card, folded
+from atmos_ai_sidecar.terminal.render.cards import card, folded, is_cause_cut
+from atmos_ai_sidecar.terminal.render.outputs import below_card, expanded
 from atmos_ai_sidecar.terminal.render.palette import Palette, visible
 from atmos_ai_sidecar.terminal.render.typesetter import Typesetter
 
 _COLORS = re.compile("\x1b\\[[0-9;]*m")
+_RESET = "\x1b[0m"
+_INDENT = "  "
 _SHOWN_LINES = 40
 """Of a message of the user: more was pasted, and is known."""
 
@@ -34,7 +37,7 @@ class Painter:
         return "".join(self._separated(piece) for piece in pieces)
 
     def header(self, lines: Sequence[str]) -> str:
-        """Lines that have colours already; one that does not fit loses them."""
+        """Lines that have colours already; one that does not fit keeps its first."""
         self._last = Note
         return "".join(f"{piece}\n" for line in lines for piece in self._fitted(line))
 
@@ -56,9 +59,29 @@ class Painter:
             case AssistantSaid():
                 return self.typesetter.markdown(piece.markdown)
             case ToolRan():
-                return card(piece.title, piece.result, self._palette, width=self._width) + "\n"
+                return self._card(piece)
+            case Expanded():
+                return self._expanded(piece.ran)
             case Note():
                 return self._note(piece)
+
+    def _card(self, ran: ToolRan) -> str:
+        head = card(ran.title, ran.result, self._palette, width=self._width)
+        is_cut = is_cause_cut(ran.title, ran.result, width=self._width)
+        below = below_card(ran.result, ran.language, self._palette, self._code, has_cause=not is_cut)
+        return f"{head}\n" + self._indented(below)
+
+    def _expanded(self, ran: ToolRan) -> str:
+        title = "".join(f"{row}\n" for row in self._fitted(self._palette.bold(ran.title)))
+        return title + self._indented(expanded(ran.result, ran.language, self._code))
+
+    def _code(self, text: str, language: str) -> list[str]:
+        return self.typesetter.code(text, language, indent=len(_INDENT))
+
+    def _indented(self, lines: Iterable[str]) -> str:
+        """The lines a little to the right; one that does not fit is wrapped in its first colour."""
+        room = max(self._width - len(_INDENT), 1)
+        return "".join(f"{_INDENT}{row}\n" for line in lines for row in self._fitted(line, room))
 
     def _user(self, text: str) -> str:
         lines = visible(text).replace("\t", "    ").split("\n")
@@ -78,6 +101,9 @@ class Painter:
         lines = note.text.replace("\t", "    ").split("\n")
         return "".join(f"{color(row)}\n" for line in lines for row in self._fitted(line))
 
-    def _fitted(self, line: str) -> list[str]:
-        plain = _COLORS.sub("", line)
-        return [line] if columns(plain) <= self._width else folded(plain, self._width, then="  ")
+    def _fitted(self, line: str, room: int = 0) -> list[str]:
+        plain, room = _COLORS.sub("", line), room or self._width
+        if columns(plain) <= room:
+            return [line]
+        start = match[0] if (match := _COLORS.match(line)) and line.endswith(_RESET) else ""
+        return [f"{start}{row}{_RESET}" if start else row for row in folded(plain, room, then="  ")]

@@ -4,44 +4,16 @@ import difflib
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
-from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.domain.questions import sanitised
 from atmos_ai_sidecar.errors import InvalidFieldError, SidecarError
+from atmos_ai_sidecar.terminal.chat import session_commands
 from atmos_ai_sidecar.terminal.chat.conversation import Conversation
 from atmos_ai_sidecar.terminal.chat.saving import saved
-from atmos_ai_sidecar.terminal.render.palette import Palette
-from atmos_ai_sidecar.terminal.render.tables import age, table
+from atmos_ai_sidecar.terminal.chat.view import View
+from atmos_ai_sidecar.terminal.render.tables import table
 
 _PATTERN = re.compile(r"/([a-z]*)(?:\s+(.*))?", re.DOTALL)
-_LISTED = 20
-
-
-class View(Protocol):
-    """What a slash command may do to the chat that it was typed in."""
-
-    @property
-    def clock(self) -> Clock: ...
-
-    @property
-    def palette(self) -> Palette: ...
-
-    def say(self, text: str) -> None:
-        """Shows lines of ours."""
-
-    def show_error(self, error: SidecarError) -> None: ...
-
-    async def show_session(self) -> None:
-        """Shows the session that the conversation is in now, with what was said in it."""
-
-    def clear(self) -> None:
-        """Empties the screen; the session keeps everything."""
-
-    def send(self, text: str) -> None:
-        """Sends a message as if it had been typed."""
-
-    def leave(self) -> None: ...
 
 
 Handler = Callable[[Conversation, View, str], Awaitable[None]]
@@ -82,41 +54,9 @@ async def _help(_conversation: Conversation, view: View, _argument: str) -> None
         view.say(f"  {f'/{name} {command.arguments}'.ljust(width)}  {command.help}")
     view.say("")
     view.say("  Enter sends, Alt-Enter or Ctrl-J starts a new line, Up brings back what you said, Ctrl-R searches it.")
-    view.say("  Esc cancels a turn, Ctrl-O shows the last tool's output, Shift-Tab switches read-only,")
+    view.say("  @ completes files, stacks and components, / commands. Esc cancels a turn, Ctrl-O shows the last tool's")
+    view.say("  output, again the one before it. Ctrl-L lists the sessions, Shift-Tab switches read-only.")
     view.say("  Ctrl-C twice or Ctrl-D leaves.")
-
-
-async def _sessions(conversation: Conversation, view: View, argument: str) -> None:
-    if argument:
-        await conversation.switch(argument)
-        await view.show_session()
-        return
-    page = await conversation.workspace.sessions.list(limit=_LISTED)
-    now = view.clock.now()
-    rows = [
-        (
-            "*" if session.id == conversation.session.id else "",
-            session.name,
-            age(now, session.update_time),
-            str(session.message_count),
-        )
-        for session in page.sessions
-    ]
-    for line in table(("", "NAME", "CHANGED", "MESSAGES"), rows, view.palette):
-        view.say(line)
-    view.say("/sessions NAME goes on with one of them.")
-
-
-async def _new(conversation: Conversation, view: View, argument: str) -> None:
-    await conversation.start_new(argument)
-    await view.show_session()
-
-
-async def _rename(conversation: Conversation, view: View, argument: str) -> None:
-    if not argument:
-        raise InvalidFieldError("name", "is missing", remedy="Type /rename NAME.")
-    await conversation.rename(argument)
-    view.say(f"This session is called {conversation.session.name} now.")
 
 
 async def _clear(_conversation: Conversation, view: View, _argument: str) -> None:
@@ -125,8 +65,7 @@ async def _clear(_conversation: Conversation, view: View, _argument: str) -> Non
 
 async def _model(conversation: Conversation, view: View, argument: str) -> None:
     if argument:
-        conversation.session = await conversation.workspace.sessions.choose_model(conversation.session.id, argument)
-        conversation.chosen_model = argument
+        await conversation.choose_model(argument)
     view.say(f"{'The next turn asks' if argument else 'This session asks'} {conversation.model}.")
 
 
@@ -141,33 +80,14 @@ async def _permissions(conversation: Conversation, view: View, _argument: str) -
 
 
 async def _tools(conversation: Conversation, view: View, _argument: str) -> None:
+    with view.waiting("finding the tools"):
+        await conversation.workspace.tools.load()
     rows = [
         (tool.name, tool.effect.value, "asks" if tool.requires_permission else "")
         for tool in conversation.workspace.tools.registry.list()
     ]
     for line in table(("NAME", "EFFECT", ""), rows, view.palette):
         view.say(line)
-
-
-async def _compact(conversation: Conversation, view: View, argument: str) -> None:
-    view.say("Summarising the conversation…")
-    for notice in await conversation.compact(argument):
-        view.say(notice.message)
-
-
-async def _context(conversation: Conversation, view: View, _argument: str) -> None:
-    use = await conversation.context()
-    parts = [
-        ("System prompt", use.system),
-        ("Tools", use.tools),
-        ("Summary", use.summary),
-        ("Tool outputs", use.tool_outputs),
-        ("What was said", use.messages - use.summary - use.tool_outputs),
-    ]
-    rows = [(name, f"{tokens:,}", f"{tokens / use.window:.0%}") for name, tokens in parts]
-    for line in table(("ABOUT", "TOKENS", "OF THE WINDOW"), rows, view.palette):
-        view.say(line)
-    view.say(f"{use.total:,} of {use.window:,} tokens; from {use.limit:,} on the beginning is made shorter.")
 
 
 async def _undo(conversation: Conversation, view: View, argument: str) -> None:
@@ -183,6 +103,13 @@ async def _undo(conversation: Conversation, view: View, argument: str) -> None:
     if undone.conflicts and not (undone.restored or undone.removed):
         view.say("Nothing was restored. /undo rest restores the others.")
     view.say("Infrastructure is not undone." if undone.turn_id else "No turn of this session has changed a file.")
+
+
+async def _doctor(_conversation: Conversation, view: View, _argument: str) -> None:
+    with view.waiting("checking that everything is in place"):
+        lines = await view.examine()
+    for line in lines:
+        view.say(line)
 
 
 async def _save(conversation: Conversation, view: View, _argument: str) -> None:
@@ -203,17 +130,26 @@ async def _quit(_conversation: Conversation, view: View, _argument: str) -> None
 
 COMMANDS: Mapping[str, SlashCommand] = {
     "help": SlashCommand(arguments="", help="this list", run=_help),
-    "sessions": SlashCommand(arguments="[NAME]", help="list sessions, or go on with one", run=_sessions),
-    "new": SlashCommand(arguments="[NAME]", help="start a new session", run=_new),
-    "rename": SlashCommand(arguments="NAME", help="rename this session", run=_rename),
+    "sessions": SlashCommand(
+        arguments="[NAME]", help="choose a session, or go on with one", run=session_commands.sessions
+    ),
+    "new": SlashCommand(arguments="[NAME]", help="start a new session", run=session_commands.new),
+    "rename": SlashCommand(arguments="NAME", help="rename this session", run=session_commands.rename),
     "clear": SlashCommand(arguments="", help="empty the screen; the session stays", run=_clear),
+    "export": SlashCommand(
+        arguments="[FILE]", help="write this session to a .md, .json or .yaml file", run=session_commands.export
+    ),
     "model": SlashCommand(arguments="[NAME]", help="show or choose the model", run=_model),
     "permissions": SlashCommand(arguments="", help="what may run, and what is remembered", run=_permissions),
     "tools": SlashCommand(arguments="", help="what the model can ask for", run=_tools),
-    "context": SlashCommand(arguments="", help="what fills the model's window", run=_context),
-    "compact": SlashCommand(arguments="[FOCUS]", help="summarise the beginning of the session", run=_compact),
+    "context": SlashCommand(arguments="", help="what fills the model's window", run=session_commands.context),
+    "usage": SlashCommand(arguments="", help="tokens and cost of this session", run=session_commands.usage),
+    "compact": SlashCommand(
+        arguments="[FOCUS]", help="summarise the beginning of the session", run=session_commands.compact
+    ),
     "undo": SlashCommand(arguments="[rest]", help="restore the files that the last turn changed", run=_undo),
     "save": SlashCommand(arguments="", help="store this session, where nothing is stored by itself", run=_save),
     "retry": SlashCommand(arguments="", help="say the last message again", run=_retry),
+    "doctor": SlashCommand(arguments="", help="check that everything is in place", run=_doctor),
     "quit": SlashCommand(arguments="", help="leave", run=_quit),
 }

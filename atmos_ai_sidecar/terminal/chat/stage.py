@@ -18,6 +18,7 @@ from atmos_ai_sidecar.terminal.chat.composer import MAX_SHOWN_LINES, Composer
 from atmos_ai_sidecar.terminal.chat.keys import ChatActions, chat_keys
 from atmos_ai_sidecar.terminal.chat.live_turn import LiveTurn, Note, Piece, Row
 from atmos_ai_sidecar.terminal.chat.screen import GatedApplication, Screen, reflows
+from atmos_ai_sidecar.terminal.chat.session_picker import SessionPicker
 from atmos_ai_sidecar.terminal.chat.status import StatusLine
 from atmos_ai_sidecar.terminal.chat.stream_input import StreamInput
 from atmos_ai_sidecar.terminal.chat.stream_output import StreamOutput, color_depth_of
@@ -45,6 +46,9 @@ _STYLE = Style.from_dict(
         "waiting": "ansibrightblack italic",
         "question": "bold ansiyellow",
         "key": "reverse",
+        "chosen": "bold ansicyan",
+        "added": "ansigreen",
+        "removed": "ansired",
     }
 )
 
@@ -52,7 +56,15 @@ _STYLE = Style.from_dict(
 class Stage:
     """Draws a live turn, questions, the composer and a status line, and writes what is final above them."""
 
-    def __init__(self, context: "CommandContext", actions: ChatActions, *, send: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        context: "CommandContext",
+        actions: ChatActions,
+        picker: SessionPicker,
+        *,
+        send: Callable[[str], None],
+        wants_names: Callable[[], None],
+    ) -> None:
         self._console = console = context.console
         self._clock = context.services.clock
         self._palette = context.writer.out
@@ -60,16 +72,19 @@ class Stage:
         self._painter: Painter | None = None
         self._live: list[Row] = []
         self._question: list[Row] = []
+        self._menu: list[Row] = []
         self.turn = LiveTurn(clock=self._clock)
-        self.panel = ApprovalPanel(self._clock, on_change=self._focus)
+        self.panel = ApprovalPanel(self._clock, on_change=self._focus, show_whole=self._show_whole)
+        self.picker = picker
+        picker.on_change = self._focus
         self.status = StatusLine(clock=self._clock, turn=self.turn, panel=self.panel)
         blocked = Condition(lambda: self.panel.is_asking or self.panel.was_just_answered)
-        self.composer = Composer(send=send, is_blocked=blocked, room=self._composer_room)
+        self.composer = Composer(send=send, is_blocked=blocked, room=self._composer_room, wants_names=wants_names)
         self.composer.buffer.on_text_changed += lambda _buffer: self.panel.typed()
         self.input = StreamInput(console)
         depth = color_depth_of(console.environment, has_colors=self._palette.enabled)
         self.output = StreamOutput(console, color_depth=depth)
-        keys = chat_keys(actions, self.panel, self.composer, self.turn, press=self.press)
+        keys = chat_keys(actions, self.panel, self.composer, self.turn, picker, press=self.press)
         self.application = GatedApplication(
             is_congested=console.is_congested,
             on_skip=self._dirty.set,
@@ -143,6 +158,7 @@ class Stage:
 
     def show_past(self, past: "Sequence[Entry]") -> None:
         if self._painter is not None and past:
+            self.turn.outputs.add(past)
             self.screen.write_above(self._painter.text(past))
 
     def ask(self, question: PanelQuestion) -> None:
@@ -150,6 +166,7 @@ class Stage:
         length = sum(len(folded(line, self.screen.columns)) for line in question.lines)
         if length + len(question.choices) + 1 > self._question_room():
             self.turn.add(Note(text="\n".join([question.title, *question.lines])))
+        self.picker.close()
         self.panel.ask(question)
         self.wake()
 
@@ -160,6 +177,9 @@ class Stage:
         if not is_taken and is_draft and key.isprintable():
             self.composer.buffer.insert_text(key)
         self.wake()
+
+    def _show_whole(self, question: PanelQuestion) -> None:
+        self.add(Note(text=f"{question.title}\n{visible(question.whole)}"))
 
     def clear(self) -> None:
         self.screen.clear()
@@ -202,7 +222,11 @@ class Stage:
             self.application.invalidate()
 
     def _focus(self) -> None:
-        wanted = self._reason_window if self.panel.is_reasoning else self.composer.window
+        wanted = self.composer.window
+        if self.panel.is_reasoning:
+            wanted = self._reason_window
+        elif self.picker.is_open:
+            wanted = self._picker_window
         if not is_searching() and self.application.layout.current_window is not wanted:
             self.application.layout.focus(wanted)
 
@@ -210,6 +234,14 @@ class Stage:
         self._reason_window = Window(
             BufferControl(self.panel.reason, input_processors=[BeforeInput("Why not? (Enter: no reason) ")]), height=1
         )
+        self._picker_window = Window(
+            BufferControl(
+                self.picker.input,
+                input_processors=[BeforeInput(lambda: [("class:prompt", f"{self.picker.prompt}: ")])],
+            ),
+            height=1,
+        )
+        is_picking = Condition(lambda: self.picker.is_open)
         status = FormattedTextControl(lambda: _fragments([self.status.row(self.screen.columns)]))
         body = HSplit(
             [
@@ -217,7 +249,9 @@ class Stage:
                 _rows(lambda: self._question),
                 ConditionalContainer(Window(height=1), filter=Condition(lambda: self._margin() > 0)),
                 ConditionalContainer(self._reason_window, filter=Condition(lambda: self.panel.is_reasoning)),
-                self.composer.container,
+                ConditionalContainer(self._picker_window, filter=is_picking),
+                ConditionalContainer(self.composer.container, filter=~is_picking),
+                _rows(lambda: self._menu),
                 Window(status, height=1),
                 Window(),  # takes the rows that are left, so that nothing above stretches
             ]
@@ -227,6 +261,10 @@ class Stage:
     def _lay_out(self, _sender: object) -> None:
         """Shares the rows out before each frame: the composer first, then the question, then what moves."""
         width = self.screen.columns
+        self._menu = self._menu_rows(width)
+        if self.picker.is_open:
+            self._question, self._live = [], self.picker.rows(width, self._question_room())
+            return
         self._question = self.panel.rows(width, self._question_room()) if self.panel.count else []
         waiting: list[Row] = [
             [("class:waiting", cut(f"next: {visible(text.splitlines()[0])}", width))] for text in self.composer.waiting
@@ -235,6 +273,11 @@ class Stage:
         typesetter = self._painter.typesetter if self._painter is not None else None
         rows = self.turn.rows(typesetter, width, max(limit - len(waiting), 0))
         self._live = [*rows, *waiting][: max(limit, 0)]
+
+    def _menu_rows(self, width: int) -> list[Row]:
+        completion = self.composer.completion
+        is_shown = completion.is_open and not self.panel.count and not self.picker.is_open
+        return completion.rows(width)[: self.screen.rows // 2] if is_shown else []
 
     def _composer_room(self) -> int:
         return max(1, min(MAX_SHOWN_LINES, self.screen.rows // 3))
@@ -246,7 +289,8 @@ class Stage:
         return min(needed, self._composer_room())
 
     def _question_room(self) -> int:
-        return max(self.screen.rows - 1 - self._composer_rows() - self.panel.is_reasoning - self._margin(), 0)
+        composer = 1 if self.picker.is_open else self._composer_rows() + len(self._menu)
+        return max(self.screen.rows - 1 - composer - self.panel.is_reasoning - self._margin(), 0)
 
     def _margin(self) -> int:
         """A blank row above the composer, where there is room for it."""

@@ -1,16 +1,22 @@
 """The line below the composer: what may happen, where, with what, and what goes on now."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.domain.messages import Usage
 from atmos_ai_sidecar.domain.questions import columns
 from atmos_ai_sidecar.terminal.chat.approval_panel import ApprovalPanel
 from atmos_ai_sidecar.terminal.chat.conversation import Conversation
 from atmos_ai_sidecar.terminal.chat.live_turn import LiveTurn, Row
 from atmos_ai_sidecar.terminal.render.cards import cut
+from atmos_ai_sidecar.terminal.render.costs import cost_text
 from atmos_ai_sidecar.terminal.render.palette import visible
 
 HINT_SECONDS = 2.0
+_FULL_SHARE = 0.8
+"""From here on the window is shown as nearly full."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -19,17 +25,34 @@ class StatusLine:
     turn: LiveTurn
     panel: ApprovalPanel
     conversation: Conversation | None = None
+    spent: Usage | None = None
+    """Of the session before the turn that runs; None until it is known."""
+    context_tokens: int = 0
+    window_tokens: int = 0
+    """0: not known yet."""
+    is_loading_model: bool = False
     _hint: str = ""
     _hint_until: float = 0.0
+    _waits: list[tuple[str, float]] = field(default_factory=list)
 
     def hint(self, text: str) -> None:
         """Shows a few words for two seconds in place of the state."""
         self._hint, self._hint_until = text, self.clock.monotonic() + HINT_SECONDS
 
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Shows what is waited for, and for how long, while the context is open."""
+        wait = (what, self.clock.monotonic())
+        self._waits.append(wait)
+        try:
+            yield
+        finally:
+            self._waits.remove(wait)
+
     @property
     def is_moving(self) -> bool:
         """Whether the line changes by itself as time goes by."""
-        return self.turn.is_working or bool(self._hint)
+        return self.turn.is_working or bool(self._hint) or bool(self._waits)
 
     def row(self, width: int) -> Row:
         """The line, with what matters most first, cut to the width."""
@@ -45,15 +68,25 @@ class StatusLine:
         if self.conversation is None:
             return [("class:status", self._state())]
         mode = self.conversation.workspace.permissions.mode
-        parts: Row = [
+        return [
             ("class:yolo", "YOLO") if mode == "yolo" else ("class:status", mode),
-            ("class:status", self._state()),
+            ("class:warning" if self.panel.count else "class:status", self._state()),
+            *self._context(),
+            *self._cost(),
             ("class:status", visible(self.conversation.session.name)),
             ("class:status", visible(self.conversation.model)),
         ]
-        if self.turn.tokens:
-            parts.append(("class:status", f"{_count(self.turn.tokens)} tokens"))
-        return parts
+
+    def _context(self) -> Row:
+        if not self.window_tokens:
+            return []
+        share = (self.turn.prompt_tokens or self.context_tokens) / self.window_tokens
+        return [("class:warning" if share >= _FULL_SHARE else "class:status", f"{share:.0%} context")]
+
+    def _cost(self) -> Row:
+        if self.spent is None:
+            return []
+        return [("class:status", cost_text(self.spent + self.turn.usage))]
 
     def _state(self) -> str:
         if self._hint and self.clock.monotonic() >= self._hint_until:
@@ -62,12 +95,10 @@ class StatusLine:
             return self._hint
         if self.panel.count:
             return "1 question" if self.panel.count == 1 else f"{self.panel.count} questions"
-        if self.conversation is None:
-            return "opening the project"
         if self.turn.is_working:
-            return f"{self.turn.activity} {self.turn.elapsed_seconds:.0f} s, Esc cancels"
-        return "ready, /help"
-
-
-def _count(number: int) -> str:
-    return f"{number / 1000:.1f}k" if number >= 1000 else str(number)  # noqa: PLR2004 - where thousands begin
+            activity = "loading the model" if self.is_loading_model else self.turn.activity
+            return f"{activity} {self.turn.elapsed_seconds:.0f} s, Esc cancels"
+        if self._waits:
+            what, since = self._waits[-1]
+            return f"{what} {self.clock.monotonic() - since:.0f} s"
+        return "opening the project" if self.conversation is None else "ready, /help"

@@ -7,6 +7,7 @@ from atmos_ai_sidecar.application.workspace import WorkspaceDescription
 from atmos_ai_sidecar.domain.messages import Message, Role, Text, ToolCall, ToolResult
 from atmos_ai_sidecar.domain.sessions import Session
 from atmos_ai_sidecar.domain.tools import Result
+from atmos_ai_sidecar.terminal.render.outputs import language_of
 from atmos_ai_sidecar.terminal.render.palette import Palette, visible
 
 
@@ -24,6 +25,8 @@ class AssistantSaid:
 class ToolRan:
     title: str
     result: Result
+    language: str = ""
+    """Of the output; empty when it is plain text."""
 
 
 Entry = UserSaid | AssistantSaid | ToolRan
@@ -42,7 +45,8 @@ def entries(messages: Sequence[Message], title: Callable[[ToolCall], str]) -> It
                 case ToolCall():
                     calls[block.id] = block
                 case ToolResult() if block.tool_call_id in calls:
-                    yield ToolRan(title=title(calls[block.tool_call_id]), result=block.result)
+                    call, result = calls[block.tool_call_id], block.result
+                    yield ToolRan(title=title(call), result=result, language=language_of(call.input, result))
 
 
 def _destination(endpoint: str, palette: Palette) -> str:
@@ -51,8 +55,20 @@ def _destination(endpoint: str, palette: Palette) -> str:
     return palette.yellow("No model can be asked yet; the first message says what is missing.")
 
 
+def _short(path: str, home: str) -> str:
+    """The path as people write it, from their home on."""
+    return f"~{path[len(home) :]}" if home.startswith("/") and path.startswith(f"{home.rstrip('/')}/") else path
+
+
 def header(
-    description: WorkspaceDescription, session: Session, palette: Palette, *, version: str, is_new: bool, model: str
+    description: WorkspaceDescription,
+    session: Session,
+    palette: Palette,
+    *,
+    version: str,
+    is_new: bool,
+    model: str,
+    home: str = "",
 ) -> list[str]:
     """The lines that stand above a chat: where it is, what it talks to, and what may happen."""
     count = session.message_count
@@ -60,7 +76,7 @@ def header(
     mode = description.permission_mode
     shown_mode = palette.alarm("YOLO: nothing asks") if mode == "yolo" else mode
     lines = [
-        f"{palette.bold('Atmos AI')} {version} · {visible(description.project_path)}",
+        f"{palette.bold('Atmos AI')} {version} · {visible(_short(description.project_path, home))}",
         f"session {palette.cyan(visible(session.name))} ({state}) · {visible(model)} · permissions: {shown_mode}",
         _destination(description.endpoint, palette),
     ]

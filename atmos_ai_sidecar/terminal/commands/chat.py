@@ -4,11 +4,19 @@ import click
 
 from atmos_ai_sidecar.terminal.chat.settings import ChatSettings, runs_on_screen
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
-from atmos_ai_sidecar.terminal.commands.tree import Command
+from atmos_ai_sidecar.terminal.commands.options import Option, SwitchCommand
 
 
-@click.command("chat", cls=Command)
-@click.option("-s", "--session", default="", metavar="NAME", help="Go on with this session, or create it.")
+@click.command("chat", cls=SwitchCommand)
+@click.option(
+    "-s",
+    "--session",
+    cls=Option,
+    envvar="ATMOS_AI_SESSION",
+    default="",
+    metavar="NAME",
+    help="Go on with this session, or create it.",
+)
 @click.option("--continue", "continues", is_flag=True, help="Go on with the session that changed last.")
 @click.pass_obj
 async def chat(context: CommandContext, session: str, *, continues: bool) -> int:

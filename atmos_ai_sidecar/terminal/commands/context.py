@@ -1,13 +1,14 @@
 """What a command works with."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from atmos_ai_sidecar.application.ports.console import Console
 from atmos_ai_sidecar.application.workspace import ConfirmTrust, Run, RunOptions, TrustQuestion, Workspace
 from atmos_ai_sidecar.terminal.line_reader import LineReader
+from atmos_ai_sidecar.terminal.render.palette import visible
 from atmos_ai_sidecar.terminal.services import CommandServices
 from atmos_ai_sidecar.terminal.writer import Writer
 
@@ -23,6 +24,8 @@ class CommandContext:
     reader: LineReader
     directory: str
     environment: Mapping[str, str]
+    crash_listeners: list[Callable[[str], None]] = field(default_factory=list)
+    """Called with the id of the error when the command breaks, so that whoever reads its output hears of it."""
 
     @property
     def run(self) -> Run:
@@ -54,6 +57,12 @@ class CommandContext:
         if line is None:
             self.writer.say("")
         return (line or "").strip().lower() in {"y", "yes"}
+
+    def tell_left_calls(self, workspace: Workspace, session_id: str) -> None:
+        """Says what became of changes that were left to finish; the session itself hears of its own in its turn."""
+        for call in workspace.left_calls.list():
+            if call.session_id != session_id:
+                self.writer.say(visible(f"Note: {workspace.left_calls.sentence(call)}"))
 
     async def _confirm_trust(self, question: TrustQuestion) -> bool:
         for line in question.lines:

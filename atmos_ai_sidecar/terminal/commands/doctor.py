@@ -1,5 +1,4 @@
 import json
-from collections.abc import Sequence
 
 import click
 
@@ -7,7 +6,7 @@ from atmos_ai_sidecar.application.doctor import CheckedFinding, Health
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
 from atmos_ai_sidecar.terminal.commands.tree import Command
-from atmos_ai_sidecar.terminal.render.palette import Palette, visible
+from atmos_ai_sidecar.terminal.render.health import health_lines
 
 
 @click.command("doctor", cls=Command)
@@ -34,27 +33,10 @@ async def doctor(context: CommandContext, output_format: str) -> int:
     if output_format == "json":
         context.writer.line(json.dumps([_values(item) for item in findings], ensure_ascii=False, indent=2))
     else:
-        for line in doctor_lines(findings, context.writer.out):
+        for line in health_lines(findings, context.writer.out):
             context.writer.line(line)
     is_broken = any(item.finding.health is Health.FAILED for item in findings)
     return exit_codes.ERROR if is_broken else exit_codes.DONE
-
-
-def doctor_lines(findings: Sequence[CheckedFinding], palette: Palette) -> Sequence[str]:
-    """A line for each check, and one below it where there is something to do."""
-    width = max((len(item.check) for item in findings), default=0)
-    marks = {
-        Health.OK: palette.green("✓"),
-        Health.WARNING: palette.yellow("!"),
-        Health.FAILED: palette.red("✗"),
-        Health.SKIPPED: palette.dim("-"),
-    }
-    lines = []
-    for item in findings:
-        lines.append(f"{marks[item.finding.health]} {item.check.ljust(width)}  {visible(item.finding.detail)}")
-        if item.finding.remedy:
-            lines.append(f"  {' ' * width}  {visible(item.finding.remedy)}")
-    return lines
 
 
 def _values(item: CheckedFinding) -> dict[str, str]:

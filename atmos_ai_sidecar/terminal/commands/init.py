@@ -7,9 +7,9 @@ import click
 from atmos_ai_sidecar.errors import InvalidFieldError, NotFoundError
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
-from atmos_ai_sidecar.terminal.commands.exec import write_file
 from atmos_ai_sidecar.terminal.commands.tree import Command
 from atmos_ai_sidecar.terminal.commands.wrapper import install_wrapper, installed_wrapper, what_is_missing
+from atmos_ai_sidecar.terminal.output_file import OutputFile
 from atmos_ai_sidecar.terminal.render.palette import Palette, visible
 
 CUSTOM_COMMAND = """\
@@ -141,4 +141,4 @@ def _write(change: Change, *, umask: int) -> None:
             change.path.parent.chmod(0o777 & ~umask)
     except OSError as error:
         raise InvalidFieldError(str(change.path.parent), f"cannot be created: {error.strerror}") from error
-    write_file(change.path, change.new, umask=umask)
+    OutputFile(path=change.path, umask=umask, option="file").write(change.new)

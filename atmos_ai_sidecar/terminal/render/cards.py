@@ -31,16 +31,21 @@ def is_denied(result: Result) -> bool:
 
 def card(title: str, result: Result, palette: Palette, *, width: int) -> str:
     """The line of a finished call, coloured by how it ended and at most ``width`` columns wide."""
-    time = duration(result.duration_seconds)
-    if result.success:
-        mark, end = palette.green("✓"), time
-    elif is_denied(result):
-        mark, end = palette.yellow("⊘"), f"denied: {_cause(result, 'was denied: ')}"
-    else:
-        code = f" (exit {result.exit_code})" if result.exit_code else ""
-        mark, end = palette.red("✗"), f"{time} · failed{code}: {_cause(result, '')}"
-    shown = cut(title, max(width - 2, 1))
+    mark = palette.green("✓") if result.success else palette.yellow("⊘") if is_denied(result) else palette.red("✗")
+    shown, end = cut(title, max(width - 2, 1)), _end(result)
     return f"{mark} {shown}{palette.dim(cut(f' · {end}', width - 2 - columns(shown)))}"
+
+
+def is_cause_cut(title: str, result: Result, *, width: int) -> bool:
+    """Whether the card of that width has no room for all of why a call did not succeed."""
+    return not result.success and columns(f"✓ {title} · {_end(result)}") > width
+
+
+def cause(result: Result) -> str:
+    """Why a call did not succeed, in one line."""
+    text = (result.error or result.output).strip()
+    text = (text.partition("was denied: ")[2] if is_denied(result) else "") or text
+    return sanitised(text.split("\n")[0], limit=400)
 
 
 def running_card(title: str, elapsed_seconds: float, *, width: int) -> str:
@@ -81,10 +86,14 @@ def folded(line: str, width: int, *, then: str = "> ") -> list[str]:
     return [*pieces, prefix + line]
 
 
-def _cause(result: Result, marker: str) -> str:
-    text = (result.error or result.output).strip()
-    text = text.partition(marker)[2] or text if marker else text
-    return sanitised(text.split("\n")[0], limit=160)
+def _end(result: Result) -> str:
+    time = duration(result.duration_seconds)
+    if result.success:
+        return time
+    if is_denied(result):
+        return f"denied: {cause(result)}"
+    code = f" (exit {result.exit_code})" if result.exit_code else ""
+    return f"{time} · failed{code}: {cause(result)}"
 
 
 def _arguments(values: Mapping[str, Any]) -> str:

@@ -2,7 +2,8 @@
 
 Only whole lines decide. A top-level block of CommonMark is closed for good when another one begins on a later whole
 line, so everything before the last block is final; the next parse starts there. Link definitions are remembered
-across parses. A code block or list that grows long leaves in slices, so that the cost of a delta stays flat.
+across parses. A code block or list that grows long leaves in slices, and so does any other block that nothing ends,
+so that the cost of a delta stays flat.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,12 @@ from markdown_it.token import Token
 from atmos_ai_sidecar.terminal.render.palette import visible
 
 SLICE_LINES = 30
+MAX_TAIL = 4000
+"""Characters of a block that is parsed again and again; a longer one is broken where a line or a word ends."""
 _LISTS = {"bullet_list_open", "ordered_list_open"}
+
+_REPEATED_LINES = {"fence": 1, "table_open": 2}
+"""Lines that say what a block is, so that the rest of one needs them too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +35,8 @@ class Block:
 
 def markdown_parser() -> MarkdownIt:
     """CommonMark with tables and strike-through; HTML is text like any other and never vanishes."""
-    return MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
+    # A definition of a link may come after what it would change, which is in the scrollback by then: it stays text.
+    return MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"]).disable("reference")
 
 
 class MarkdownStream:
@@ -69,6 +76,8 @@ class MarkdownStream:
 
     def _next_finished(self) -> Block | None:
         length = self._source.rfind("\n") + 1
+        if len(self._source) - length > MAX_TAIL:  # a line without an end
+            return self._piece(self._parse(self._source))
         if length == self._parsed_length:
             return None
         self._parsed_length = length
@@ -77,7 +86,7 @@ class MarkdownStream:
         if not starts:
             return None
         if len(starts) == 1:
-            return self._slice(tokens)
+            return self._slice(tokens) or self._piece(tokens)
         return self._cut(tokens[: starts[-1]], _first_line(tokens[starts[-1]]))
 
     def _slice(self, tokens: Sequence[Token]) -> Block | None:
@@ -100,6 +109,20 @@ class MarkdownStream:
         head = fence.copy(content="\n".join(lines[:count]) + "\n")
         block = Block(tokens=(head,), continues=self._continues)
         self._replace_source([source_lines[opening], *source_lines[opening + 1 + count :]], continues=True)
+        return block
+
+    def _piece(self, tokens: Sequence[Token]) -> Block | None:
+        """The beginning of a block that has grown too long; the rest goes on as a block of the same kind."""
+        if len(self._source) <= MAX_TAIL or not tokens:
+            return None
+        breaks = (self._source.rfind(mark, MAX_TAIL // 2, MAX_TAIL) + 1 for mark in ("\n", " "))
+        end = next((found for found in breaks if found), MAX_TAIL)
+        head, rest = self._source[:end], self._source[end:]
+        block = Block(tokens=tuple(self._parse(head)), continues=self._continues)
+        repeated = _REPEATED_LINES.get(tokens[0].type, 0)
+        opening = self._source.split("\n", repeated)[:repeated]
+        is_short = sum(map(len, opening)) < MAX_TAIL // 4  # so that each piece takes something away
+        self._replace_source([*(opening if is_short else []), *rest.split("\n")], continues=True)
         return block
 
     def _cut(self, tokens: Sequence[Token], line: int, closing: Token | None = None) -> Block:

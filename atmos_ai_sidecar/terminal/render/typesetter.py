@@ -75,6 +75,12 @@ class Typesetter:
         """A whole text as lines with colours."""
         return self.text([Block(tokens=markdown_parser().parse(visible(source)))])
 
+    def code(self, text: str, language: str, *, indent: int = 0) -> list[str]:
+        """Code of a language as lines with colours that fit beside an indent; an unknown language has no colours."""
+        options = self._console.options.update(width=max(self._console.width - indent, 10))
+        syntax = Syntax(text, language or "text", theme=_CODE_THEME, word_wrap=True, background_color="default")
+        return [self._row(line) for line in self._console.render_lines(syntax, options, pad=False)]
+
     def rows(self, block: Block, limit: int) -> list[Fragments]:
         """The last rows of a block, at most ``limit``."""
         rows: list[Fragments] = []

@@ -122,7 +122,7 @@ func (a *attendant) signal(caught os.Signal) (end, bool) {
 			return end{code: a.leaving}, true
 		}
 		a.leaving = exitSignal + number(caught)
-		a.leave = time.After(goodbye)
+		a.leave = time.After(a.goodbye())
 	}
 	return end{}, false
 }

@@ -38,6 +38,7 @@ var usual = limits{overdue: 2 * time.Second, quickHealth: time.Second, healthInt
 
 const (
 	goodbye       = 300 * time.Millisecond // for the last words of a command that was told to end
+	lastWords     = 2 * time.Second        // for those that somebody counts on
 	secondCtrlC   = 2 * time.Second        // two within it leave, whatever the command does
 	recentCtrlC   = 10 * time.Second       // for which an unanswered one explains why the shim leaves
 	healthMisses  = 3

@@ -80,6 +80,7 @@ type runner struct {
 	ctrlCs      atomic.Int32  // in what the sidecar has not answered to
 	current     streamSlot    // where what was pulled goes
 	resumeToken string
+	farewell    atomic.Pointer[[]byte] // for standard output when the run ends without an exit code
 	restarts    []time.Time
 }
 
@@ -109,11 +110,15 @@ func (r *runner) run() int {
 			r.say(r.describeLoss(peer, end.lost) + "; starting it again")
 			peer.Stop()
 		case end.lost != nil:
+			r.sayFarewell()
 			r.terminal.Close()
 			r.say(r.describeLoss(peer, end.lost) + "\n" + howToGoOn)
 			peer.Stop()
 			return exitLost
 		default:
+			if end.code != exitPipe {
+				r.sayFarewell()
+			}
 			r.terminal.Close()
 			if end.message != "" {
 				r.say(end.message)
@@ -206,6 +211,32 @@ func (r *runner) describeLoss(peer *sidecar.Sidecar, lost error) string {
 		text += "; it said:\n" + words
 	}
 	return text
+}
+
+// sayFarewell writes what the sidecar has left for the case that it cannot write any more. Whoever does not read is not
+// waited for.
+func (r *runner) sayFarewell() {
+	words := r.farewell.Load()
+	if words == nil || len(*words) == 0 {
+		return
+	}
+	done := make(chan struct{})
+	r.guard(func() {
+		defer close(done)
+		_ = r.terminal.WriteOut(*words) // there is nobody left to tell
+	})
+	select {
+	case <-done:
+	case <-time.After(lastWords):
+	}
+}
+
+// goodbye is how long a command that was told to end has for its last words; one whose reader counts on them has longer.
+func (r *runner) goodbye() time.Duration {
+	if words := r.farewell.Load(); words != nil && len(*words) > 0 {
+		return lastWords
+	}
+	return goodbye
 }
 
 // fail gives the terminal back and says why.

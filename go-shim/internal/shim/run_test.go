@@ -125,6 +125,26 @@ func TestACallThatABusySidecarNeverSawIsMadeAgain(t *testing.T) {
 	}
 }
 
+func TestTheLastFarewellIsWrittenWhenTheSidecarIsLost(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		farewells []string
+		want      string
+	}{
+		"the last one":   {[]string{"{}\n", "{\"lost\": true}\n"}, "{\"lost\": true}\n"},
+		"taken back":     {[]string{"{}\n", ""}, ""},
+		"none was given": {nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			stdout, stderr, code := runPlainly(t, shimCommand(t, "leaves a farewell", c.farewells...))
+			if stdout != c.want || code != exitLost {
+				t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+			}
+		})
+	}
+}
+
 func runPlainly(t *testing.T, command *exec.Cmd) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, side bytes.Buffer

@@ -110,7 +110,15 @@ var scripts = map[string]fakesidecar.Script{
 	"takes it back":   {Run: asks, Prompt: settledElsewhere},
 	"never answers":   {Launch: func(fakesidecar.Bootstrap) { _, _ = io.Copy(io.Discard, os.Stdin) }},
 	"refuses the run": {Run: func(*sidecarv1.RunRequest_Start, fakesidecar.Terminal) error { return fmt.Errorf("no such luck") }},
-	"no exit code":    {Run: func(*sidecarv1.RunRequest_Start, fakesidecar.Terminal) error { return nil }},
+	"leaves a farewell": {Run: func(start *sidecarv1.RunRequest_Start, terminal fakesidecar.Terminal) error {
+		for _, words := range start.GetArguments() {
+			if err := terminal.Send(&sidecarv1.RunResponse{RunId: "r1", Farewell: []byte(words)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}},
+	"no exit code": {Run: func(*sidecarv1.RunRequest_Start, fakesidecar.Terminal) error { return nil }},
 }
 
 // chat takes the keyboard raw and tells what it gets. Keys: q leaves, z suspends, l goes cooked for a line.

@@ -222,6 +222,9 @@ func (s *stream) apply(response *sidecarv1.RunResponse) (how end, isEnd bool) {
 	if response.GetResumeToken() != "" {
 		s.runner.resumeToken = response.GetResumeToken()
 	}
+	if response.Farewell != nil {
+		s.runner.farewell.Store(&response.Farewell)
+	}
 	if response.ExitCode != nil {
 		return end{clean: true, code: int(response.GetExitCode())}, true
 	}

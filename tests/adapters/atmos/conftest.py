@@ -15,6 +15,7 @@ from atmos_ai_sidecar.adapters.clock import SystemClock
 from atmos_ai_sidecar.adapters.command_parser import TreeSitterCommandParser
 from atmos_ai_sidecar.adapters.local_tools.program_runner import WardenedRunner
 from atmos_ai_sidecar.application.ports.program_runner import Completion, Program
+from atmos_ai_sidecar.domain.paths import Territory
 from atmos_ai_sidecar.domain.tools import Execution, OutputPiece, Result, Tool
 
 DEMO = Path(atmos_ai_sidecar.demo.__file__).parent
@@ -46,7 +47,9 @@ class Project:
     shown: list[OutputPiece] = field(default_factory=list)
 
     def tool(self, name: str) -> Tool:
-        return next(tool for tool in atmos_tools(self.atmos, TreeSitterCommandParser().parse) if tool.name == name)
+        territory = Territory(directory=str(self.directory), roots=(str(self.directory),))
+        tools = atmos_tools(self.atmos, territory, TreeSitterCommandParser().parse)
+        return next(tool for tool in tools if tool.name == name)
 
     async def call(self, name: str, **values: Any) -> Result:
         execution = Execution(tool_call_id="call-1", session_id="session-1", emit=self.shown.append)

@@ -3,7 +3,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -366,3 +366,72 @@ async def test_a_warden_ignores_the_signals_of_a_closing_terminal() -> None:
             warden.send_signal(number)
         async with asyncio.timeout(5):
             assert (await task).stdout.endswith("end\n")
+
+
+def wardens() -> set[int]:
+    """The children of this process; a new one is a warden, because nothing else is started here."""
+    return {child.pid for child in psutil.Process().children()}
+
+
+@pytest.fixture
+def prepared() -> Iterator[WardenedRunner]:
+    prepared = WardenedRunner(clock=SystemClock(), ladder_seconds=SHORT_LADDER, keeps_spare=True)
+    yield prepared
+    prepared.close()
+
+
+async def test_nothing_is_started_before_it_is_needed(prepared: WardenedRunner) -> None:
+    before = wardens()
+    runner().prepare()
+    assert wardens() <= before
+    prepared.prepare()
+    prepared.prepare()
+    assert len(wardens() - before) == 1
+
+
+async def test_a_call_takes_the_spare_warden_and_leaves_another(prepared: WardenedRunner) -> None:
+    before = wardens()
+    prepared.prepare()
+    (spare,) = wardens() - before
+    completion = await prepared.run(python("import os; print(os.getppid())"), lambda _: None)
+    assert int(completion.stdout) == spare
+    await wait_gone(spare)
+    completion = await prepared.run(python("import os; print(os.getppid())"), lambda _: None)
+    assert int(completion.stdout) not in {spare, os.getpid()}
+
+
+async def test_a_spare_warden_that_was_killed_is_replaced(prepared: WardenedRunner) -> None:
+    before = wardens()
+    prepared.prepare()
+    (spare,) = wardens() - before
+    os.kill(spare, signal.SIGKILL)
+    await wait_gone(spare)
+    async with asyncio.timeout(5):
+        assert (await prepared.run(shell("echo still here"), lambda _: None)).stdout == "still here\n"
+
+
+async def test_closing_ends_the_spare_warden_and_no_other_comes(prepared: WardenedRunner) -> None:
+    before, descriptors = wardens(), open_descriptors()
+    prepared.prepare()
+    (spare,) = wardens() - before
+    prepared.close()
+    await wait_gone(spare)
+    assert open_descriptors() == descriptors
+    prepared.prepare()
+    await prepared.run(shell("true"), lambda _: None)
+    await asyncio.sleep(0)
+    assert len(wardens() - before) <= 1  # the call's own, on its way out
+
+
+async def test_the_spare_warden_ends_with_this_process() -> None:
+    script = (
+        "import asyncio, os\n"
+        "from atmos_ai_sidecar.adapters.clock import SystemClock\n"
+        "from atmos_ai_sidecar.adapters.local_tools.program_runner import WardenedRunner\n"
+        "runner = WardenedRunner(clock=SystemClock(), keeps_spare=True)\n"
+        "runner.prepare()\n"
+        "print(os.popen('pgrep -P %d -f warden.py' % os.getpid()).read().split()[0], flush=True)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    started = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", script], capture_output=True, check=False)
+    await wait_gone(int(started.stdout))

@@ -10,6 +10,7 @@ import pytest
 
 from atmos_ai_sidecar.adapters.user_state import GrantsFile, TrustFile, json_file
 from atmos_ai_sidecar.domain.grants import Grant
+from atmos_ai_sidecar.domain.tools import CommandClass
 from atmos_ai_sidecar.domain.trust import TrustRecord
 from atmos_ai_sidecar.errors import SidecarError, StorageBusyError, StorageCorruptError, StorageUnavailableError
 
@@ -39,9 +40,11 @@ def test_grants_come_back_as_they_were_in_their_order(state: Path) -> None:
     file = GrantsFile(state, "/p")
     assert file.load() == ()
     other = Grant(tool="t", allow=False)
-    file.add(GRANT)
-    file.add(other)
-    assert GrantsFile(state, "/p").load() == (GRANT, other)
+    stored = file.add(GRANT)
+    assert stored == replace(GRANT, id=stored.id)
+    assert len(stored.id) == 8
+    second = file.add(other)
+    assert GrantsFile(state, "/p").load() == (stored, second)
     assert GrantsFile(state, "/q").load() == ()
 
 
@@ -154,7 +157,8 @@ def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None
 
 
 def test_a_lock_that_is_held_too_long_is_one_clear_error(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_file, "LOCK_SECONDS", 0.0)
+    clock = iter(range(0, 1000, 10))
+    monkeypatch.setattr("atmos_ai_sidecar.adapters.user_state.json_file.time.monotonic", lambda: next(clock))
     file = GrantsFile(state, "/p")
     file.add(GRANT)
     with (file.path.parent / "lock").open("w") as lock:
@@ -162,12 +166,12 @@ def test_a_lock_that_is_held_too_long_is_one_clear_error(state: Path, monkeypatc
         with pytest.raises(StorageBusyError, match="Another process holds"):
             file.add(GRANT)
     file.add(GRANT)
-    assert len(file.load()) == 2
+    assert len(file.load()) == 1
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = GrantsFile(state, "/p")
-    file.add(GRANT)
+    stored = file.add(GRANT)
 
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
@@ -175,7 +179,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(state: Path, mo
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StorageUnavailableError, match="No space left"):
         file.add(GRANT)
-    assert file.load() == (GRANT,)
+    assert file.load() == (stored,)
     assert sorted(path.name for path in file.path.parent.iterdir()) == ["grants.json", "lock"]
 
 
@@ -193,6 +197,95 @@ def test_processes_that_write_at_once_lose_nothing(state: Path) -> None:
         process.join(30)
     assert [process.exitcode for process in processes] == [0, 0, 0]
     assert len({grant.tool for grant in GrantsFile(state, "/p").load()}) == 60
+
+
+def test_a_grant_has_everything_back_that_it_was_stored_with(state: Path) -> None:
+    file = GrantsFile(state, "/p")
+    grant = replace(
+        GRANT,
+        command=("terraform", "plan"),
+        command_class=CommandClass.PLAN,
+        from_session="s0",
+        expire_time=datetime(2027, 1, 1, tzinfo=UTC),
+        uses=3,
+    )
+    stored = file.add(grant)
+    assert file.load() == (replace(grant, id=stored.id),)
+
+
+def test_the_same_rule_again_takes_the_place_of_the_first(state: Path) -> None:
+    file = GrantsFile(state, "/p")
+    first = file.add(GRANT)
+    second = file.add(replace(GRANT, user="you", expire_time=datetime(2027, 1, 1, tzinfo=UTC)))
+    assert file.load() == (second,)
+    assert first.id != second.id
+
+
+def test_grants_are_removed_by_id_and_uses_counted(state: Path) -> None:
+    file = GrantsFile(state, "/p")
+    first, second = file.add(GRANT), file.add(Grant(tool="t", allow=False))
+    file.count_use(second.id)
+    file.count_use(second.id)
+    file.count_use("gone")
+    assert file.remove([first.id, "unknown"]) == (first,)
+    assert file.remove(["unknown"]) == ()
+    assert file.load() == (replace(second, uses=2),)
+
+
+def test_an_entry_of_the_first_versions_is_a_grant_with_an_id_that_stays(state: Path) -> None:
+    write_grants(state, grants_with())
+    (grant,) = GrantsFile(state, "/p").load()
+    assert (grant.tool, grant.expire_time, grant.uses, grant.command) == ("t", None, 0, ())
+    assert grant.id
+    assert GrantsFile(state, "/p").remove([grant.id]) == (grant,)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id": ""},
+        {"id": 3},
+        {"command": "plan"},
+        {"command": [1]},
+        {"command_class": "harmless"},
+        {"uses": True},
+        {"expire_time": "2027-01-01T00:00:00"},
+        {"expire_time": None},
+        {"from_session": None},
+    ],
+)
+def test_an_entry_that_lacks_what_limits_it_is_no_grant(state: Path, changes: dict[str, object]) -> None:
+    whole: dict[str, object] = {
+        "id": "a",
+        "command": [],
+        "command_class": None,
+        "from_session": "",
+        "expire_time": "",
+        "uses": 0,
+    }
+    entry: dict[str, object] = {"tool": "t", "allow": True, "input": {}, "session_id": "", "user": "", **whole}
+    entry["create_time"] = ""
+    entry.update(changes)
+    entry = {name: value for name, value in entry.items() if value is not None or name == "command_class"}
+    write_grants(state, json.dumps({"version": 1, "project": "/p", "grants": [entry]}))
+    with pytest.raises(StorageCorruptError, match="not a grant"):
+        GrantsFile(state, "/p").load()
+
+
+def count_uses(state: Path, grant_id: str) -> None:
+    for _ in range(20):
+        GrantsFile(state, "/p").count_use(grant_id)
+
+
+def test_uses_that_processes_count_at_once_are_all_counted(state: Path) -> None:
+    stored = GrantsFile(state, "/p").add(GRANT)
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=count_uses, args=(state, stored.id)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(30)
+    assert GrantsFile(state, "/p").load() == (replace(stored, uses=40),)
 
 
 def test_every_error_says_what_to_do(state: Path) -> None:

@@ -48,8 +48,10 @@ def main(order: Mapping[str, Any]) -> None:
 
 
 def _listed(order: Mapping[str, Any], notes: Counter[str]) -> _Results:
+    wanted, unwanted = order["globs"], order["exclude"]
     for found in _files(order, notes):
-        if matches_glob(found.path[len(order["folder"]) + 1 :], order["glob"]):
+        path = found.path[len(order["folder"]) + 1 :]
+        if any(matches_glob(path, glob) for glob in wanted) and not any(matches_glob(path, glob) for glob in unwanted):
             yield (found.path,)
 
 

@@ -44,7 +44,7 @@ class Finding:
         """The paths that match a glob."""
         glob = _pattern(values, "glob")
         folder = self._folder(values, execution)
-        found, notes = await self._run({"glob": glob, "limit": MOST_FILES}, folder)
+        found, notes = await self._run({"globs": [glob], "exclude": [], "limit": MOST_FILES}, folder)
         lines = [self._shown(path) for (path,) in found]
         if notes.get("cut"):
             lines.append(f"(only the first {len(found)} are shown; narrow the glob)")
@@ -63,6 +63,16 @@ class Finding:
         lines += [f"({told.format(_files(notes[name]))})" for name, told in _SKIPPED.items() if notes.get(name)]
         return Result(success=True, output="\n".join(lines))
 
+    async def matching(self, globs: Sequence[str], *, exclude: Sequence[str], limit: int) -> tuple[Sequence[str], bool]:
+        """The files of the project that match a glob and none of ``exclude``, and whether there are more of them.
+
+        What belongs to the assistant itself is left out.
+        """
+        territory = self.guard.territory
+        order = {"globs": [*globs], "exclude": [*exclude], "limit": limit}
+        found, notes = await self._run(order, territory.directory, hidden=territory.own)
+        return [path for (path,) in found], bool(notes.get("cut"))
+
     def _folder(self, values: Mapping[str, Any], execution: Execution) -> str:
         path = self.guard.checked_target(values, execution, self.guard.read_demand(values))
         shown = self.guard.territory.shown(path)
@@ -74,10 +84,17 @@ class Finding:
             raise InvalidFieldError("path", f"{shown} is no folder.", remedy="Take file_read for one file.")
         return path
 
-    async def _run(self, order: Mapping[str, Any], folder: str) -> tuple[Sequence[Any], Mapping[str, int]]:
+    async def _run(
+        self, order: Mapping[str, Any], folder: str, *, hidden: Sequence[str] = ()
+    ) -> tuple[Sequence[Any], Mapping[str, int]]:
         territory = self.guard.territory
         roots = [root for root in territory.roots if folder == root or folder.startswith(f"{root}/")]
-        whole = {**order, "folder": folder, "root": min(roots, key=len, default=folder), "hidden": [*territory.hidden]}
+        whole = {
+            **order,
+            "folder": folder,
+            "root": min(roots, key=len, default=folder),
+            "hidden": [*territory.hidden, *hidden],
+        }
         program = Program(
             arguments=(sys.executable, "-I", "-X", "utf8", "-c", _START, _PACKAGES, json.dumps(whole)),
             directory="/",

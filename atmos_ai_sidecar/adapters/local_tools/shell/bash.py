@@ -2,12 +2,12 @@
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from atmos_ai_sidecar.application.ports.program_runner import Completion, Program, ProgramRunner
-from atmos_ai_sidecar.domain.tools import ExecutionClass, OutputPiece
+from atmos_ai_sidecar.application.ports.program_runner import Completion, Program, ProgramRunner, occasion_of
+from atmos_ai_sidecar.domain.tools import Execution, ExecutionClass
 from atmos_ai_sidecar.errors import ToolExecutionFailedError
 
 _OPTIONS = ("--noprofile", "--norc", "-c", "--")
@@ -27,7 +27,7 @@ class Bash:
     umask: int = 0o077
 
     async def run(
-        self, command: str, *, directory: str, execution_class: ExecutionClass, emit: Callable[[OutputPiece], None]
+        self, command: str, *, directory: str, execution_class: ExecutionClass, execution: Execution
     ) -> Completion:
         """Runs a command line to its end.
 
@@ -44,8 +44,9 @@ class Bash:
             environment=environment,
             execution_class=execution_class,
             umask=self.umask,
+            occasion=occasion_of(execution, command),
         )
-        return await self.runner.run(program, emit)
+        return await self.runner.run(program, execution.emit)
 
 
 def bash_environment(environment: Mapping[str, str]) -> dict[str, str]:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from atmos_ai_sidecar.adapters.command_files import objection_to
 from atmos_ai_sidecar.adapters.local_tools.shell.bash import Bash
-from atmos_ai_sidecar.adapters.local_tools.shell.places import objection_to
 from atmos_ai_sidecar.application.ports.program_runner import Completion
 from atmos_ai_sidecar.domain.commands import Parse, assess, demand_of, execution_class_of
 from atmos_ai_sidecar.domain.outputs import plain
@@ -44,6 +44,7 @@ def shell_tool(bash: Bash, territory: Territory, parse: Parse) -> Tool:
         execute=call.execute,
         requires_permission=True,
         timeout_seconds=None,
+        command_parameter="command",
         demand_of=call.demand_of,
         title="{command}[ in {working_dir}]",
     )
@@ -65,6 +66,8 @@ class _Calls:
             must_ask=objection.must_ask,
             forbidden=objection.forbidden if directory else _OUTSIDE,
             can_remember=bool(assessment.simple_prefix),
+            paths=objection.paths,
+            folders=objection.folders,
         )
 
     async def execute(self, values: Mapping[str, Any], execution: Execution) -> Result:
@@ -83,7 +86,7 @@ class _Calls:
             command,
             directory=directory,
             execution_class=execution_class_of(assess(command, self.parse)),
-            emit=execution.emit,
+            execution=execution,
         )
         return _result(completion)
 

@@ -10,6 +10,7 @@ from atmos_ai_sidecar.adapters.sqlite.migrations import (
     v0002_search,
     v0003_tool_outputs,
     v0004_compactions,
+    v0005_audit,
 )
 
 
@@ -33,5 +34,6 @@ MIGRATIONS: Final[Sequence[Migration]] = (
     Migration(version=2, name="search", statements=v0002_search.STATEMENTS, changes_data=True),
     Migration(version=3, name="tool_outputs", statements=v0003_tool_outputs.STATEMENTS),
     Migration(version=4, name="compactions", statements=v0004_compactions.STATEMENTS),
+    Migration(version=5, name="audit", statements=v0005_audit.STATEMENTS),
 )
 NEWEST_VERSION: Final = len(MIGRATIONS)

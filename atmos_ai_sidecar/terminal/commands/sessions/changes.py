@@ -7,8 +7,8 @@ from atmos_ai_sidecar.domain.ages import parsed_age
 from atmos_ai_sidecar.errors import InvalidFieldError
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
+from atmos_ai_sidecar.terminal.commands.options import Option, SwitchCommand
 from atmos_ai_sidecar.terminal.commands.sessions.listing import print_table
-from atmos_ai_sidecar.terminal.commands.sessions.options import Option, SwitchCommand
 from atmos_ai_sidecar.terminal.commands.tree import Command
 
 

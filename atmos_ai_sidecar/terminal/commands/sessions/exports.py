@@ -11,13 +11,12 @@ from atmos_ai_sidecar.domain.sessions import Session
 from atmos_ai_sidecar.errors import InvalidFieldError, SessionNotFoundError
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
+from atmos_ai_sidecar.terminal.commands.options import Option, SwitchCommand, switch
 from atmos_ai_sidecar.terminal.commands.sessions.changes import messages_text
-from atmos_ai_sidecar.terminal.commands.sessions.files import write_private
 from atmos_ai_sidecar.terminal.commands.sessions.listing import PAGE
-from atmos_ai_sidecar.terminal.commands.sessions.options import Option, SwitchCommand, always_on
+from atmos_ai_sidecar.terminal.files import write_private
 from atmos_ai_sidecar.terminal.render.palette import visible
 
-_WHOLE = "An export is the whole session, so that it comes back as it was."
 _BY_EXTENSION = {
     ".json": ExportFormat.JSON,
     ".yaml": ExportFormat.YAML,
@@ -50,11 +49,11 @@ _EXTENSIONS = {ExportFormat.JSON: ".json", ExportFormat.YAML: ".yaml", ExportFor
 )
 @click.option("--all", "directory", default="", metavar="DIR", help="Write every session into this folder.")
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
-@always_on("context", _WHOLE)
-@always_on("metadata", _WHOLE)
+@switch("context", envvar="ATMOS_AI_SESSIONS_CONTEXT", text="Export the session's facts too.")
+@switch("metadata", envvar="ATMOS_AI_SESSIONS_METADATA", text="Export the session's metadata too.")
 @click.pass_obj
 async def export(
-    context: CommandContext, name: str, output: str, output_format: str | None, directory: str, *, overwrite: bool
+    command: CommandContext, /, name: str, output: str, output_format: str | None, directory: str, **switches: bool
 ) -> int:
     """Write a session to a file that can be imported.
 
@@ -70,8 +69,15 @@ async def export(
     if directory and output:
         raise click.UsageError("--output is for one session; --all DIR names the files itself.")
     form = ExportFormat(output_format) if output_format else _BY_EXTENSION.get(Path(output).suffix.lower())
-    async with context.open_workspace(needs_trust=False) as workspace:
-        exports = _Exports(context=context, workspace=workspace, form=form or ExportFormat.JSON, overwrite=overwrite)
+    async with command.open_workspace(needs_trust=False) as workspace:
+        exports = _Exports(
+            context=command,
+            workspace=workspace,
+            form=form or ExportFormat.JSON,
+            overwrite=switches["overwrite"],
+            with_context=switches["context"],
+            with_metadata=switches["metadata"],
+        )
         return await (exports.all_into(directory) if directory else exports.one(name, output))
 
 
@@ -81,13 +87,15 @@ class _Exports:
     workspace: Workspace
     form: ExportFormat
     overwrite: bool
+    with_context: bool
+    with_metadata: bool
 
     async def one(self, name: str, output: str) -> int:
         session = await self.workspace.sessions.get_by_name(name)
         if output:
             await self._write(session, self.context.path(output))
         else:
-            text = await self.workspace.archive.export(session.id, self.form)
+            text = await self._text(session)
             self.context.writer.write(visible(text) if self.context.console.stdout_is_terminal else text)
         return exit_codes.DONE
 
@@ -112,11 +120,16 @@ class _Exports:
         return code
 
     async def _write(self, session: Session, path: Path) -> None:
-        text = await self.workspace.archive.export(session.id, self.form)
+        text = await self._text(session)
         await asyncio.to_thread(write_private, path, text, overwrite=self.overwrite)
         self.context.writer.say(
             f"Exported the session {session.name!r} with {messages_text(session.message_count)} "
             f"to {visible(str(path))} as {self.form.value}."
+        )
+
+    async def _text(self, session: Session) -> str:
+        return await self.workspace.archive.export(
+            session.id, self.form, with_context=self.with_context, with_metadata=self.with_metadata
         )
 
     async def _sessions(self) -> AsyncIterator[Session]:

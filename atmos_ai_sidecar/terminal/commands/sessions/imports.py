@@ -6,9 +6,9 @@ from atmos_ai_sidecar.application.archive import ForeignImport
 from atmos_ai_sidecar.errors import SessionExistsError
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
+from atmos_ai_sidecar.terminal.commands.options import Option, SwitchCommand, switch
 from atmos_ai_sidecar.terminal.commands.sessions.changes import messages_text
-from atmos_ai_sidecar.terminal.commands.sessions.files import read_limited
-from atmos_ai_sidecar.terminal.commands.sessions.options import Option, SwitchCommand, always_on
+from atmos_ai_sidecar.terminal.files import read_limited
 
 
 @click.command("import", cls=SwitchCommand)
@@ -24,9 +24,11 @@ from atmos_ai_sidecar.terminal.commands.sessions.options import Option, SwitchCo
     help="Replace a session of the same name.",
 )
 @click.option("--from-atmos", is_flag=True, help="Import the sessions of Atmos' own assistant in this project.")
-@always_on("context", "A session is imported with its facts; take `context` out of the file.")
+@switch("context", envvar="ATMOS_AI_SESSIONS_CONTEXT", text="Import the session's facts too.")
 @click.pass_obj
-async def import_session(context: CommandContext, file: str, name: str, *, overwrite: bool, from_atmos: bool) -> int:
+async def import_session(
+    command: CommandContext, /, file: str, name: str, *, overwrite: bool, from_atmos: bool, context: bool
+) -> int:
     """Store the session that a file describes, or those of Atmos.
 
     The file may be one of `sessions export` or of Atmos. It is stored entirely or not at all.
@@ -42,15 +44,17 @@ async def import_session(context: CommandContext, file: str, name: str, *, overw
     if from_atmos and (name or overwrite):
         raise click.UsageError("--name and --overwrite are for a FILE; --from-atmos keeps what is there.")
     if from_atmos:
-        return await _import_from_atmos(context)
-    return await _import_file(context, file, name, overwrite=overwrite)
+        return await _import_from_atmos(command)
+    return await _import_file(command, file, name, overwrite=overwrite, with_context=context)
 
 
-async def _import_file(context: CommandContext, file: str, name: str, *, overwrite: bool) -> int:
+async def _import_file(context: CommandContext, file: str, name: str, *, overwrite: bool, with_context: bool) -> int:
     content = await asyncio.to_thread(read_limited, context.path(file))
     async with context.open_workspace(needs_trust=False) as workspace:
         try:
-            imported = await workspace.archive.import_file(content, name=name, overwrite=overwrite)
+            imported = await workspace.archive.import_file(
+                content, name=name, overwrite=overwrite, with_context=with_context
+            )
         except SessionExistsError as error:
             error.remedy = "Pass --name NAME to call it something else, or --overwrite to replace that session."
             raise

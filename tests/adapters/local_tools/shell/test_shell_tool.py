@@ -15,6 +15,7 @@ from atmos_ai_sidecar.application.ports.program_runner import Completion, Progra
 from atmos_ai_sidecar.domain.grants import smallest_grant
 from atmos_ai_sidecar.domain.paths import Territory
 from atmos_ai_sidecar.domain.permissions import DecisionKind, ListEntry, Mode, PermissionSettings, decide
+from atmos_ai_sidecar.domain.rules import PermissionRule, RuleBook
 from atmos_ai_sidecar.domain.tools import CommandClass, Demand, Effect, Execution, ExecutionClass, OutputPiece, Result
 from atmos_ai_sidecar.errors import InvalidFieldError, ToolExecutionFailedError
 
@@ -91,7 +92,7 @@ def test_a_list_pattern_allows_what_only_reads_or_plans_inside_the_project(
     assert project.decision(command) == expected
 
 
-@pytest.mark.parametrize("command", ["cat /etc/hosts", "ls > listing", "touch atmos.yaml", "eval ls"])
+@pytest.mark.parametrize("command", ["cat /etc/hosts", "ls > listing", "eval ls"])
 def test_what_is_in_doubt_asks_although_confirmation_is_switched_off(project: Project, command: str) -> None:
     assert project.decision(command, PermissionSettings(mode=Mode.ALLOW)) is DecisionKind.ASK
     assert project.decision("touch other", PermissionSettings(mode=Mode.ALLOW)) is DecisionKind.ALLOW
@@ -101,6 +102,51 @@ def test_a_read_only_run_denies_what_does_more_than_read(project: Project) -> No
     settings = PermissionSettings(read_only=True)
     kinds = [project.decision(command, settings) for command in ("ls", "ls > listing", "terraform plan", "touch x")]
     assert kinds == [DecisionKind.ASK, DecisionKind.DENY, DecisionKind.DENY, DecisionKind.DENY]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "touch atmos.yaml",
+        "touch ATMOS.yaml",
+        "echo x >> atmos.yaml",
+        "cat a > stacks/../atmos.yaml",
+        "sed -i s/a/b/ atmos.yaml",
+        "cp atmos.yaml x && tee atmos.yaml",
+        "sudo timeout 5 bash -c 'mv x atmos.yaml'",
+        "cd .atmos.d && touch x.yaml",
+        "cp x.yaml .atmos.d",
+        "rm -rf .atmos.d",
+        "git checkout atmos.yaml",
+        "touch linked.yaml",
+        "python3 fix.py atmos.yaml",
+    ],
+)
+def test_no_command_changes_what_configures_atmos_also_under_yolo(project: Project, command: str) -> None:
+    (project.directory / "linked.yaml").symlink_to("atmos.yaml")
+    assert project.decision(command, PermissionSettings(yolo=True)) is DecisionKind.DENY
+
+
+@pytest.mark.parametrize("command", ["git add atmos.yaml", "cat atmos.yaml && terraform apply", "touch atmos.yaml.txt"])
+def test_a_command_that_only_names_what_configures_atmos_may_run(project: Project, command: str) -> None:
+    assert project.decision(command, PermissionSettings(yolo=True)) is DecisionKind.ALLOW
+
+
+def test_a_rule_for_paths_sees_where_words_lead(project: Project) -> None:
+    (project.directory / "link").symlink_to("stacks")
+    deny = PermissionRule(decision=DecisionKind.DENY, paths=("stacks/prod/**",))
+    settings = PermissionSettings(yolo=True, rules=RuleBook([deny]))
+    for command, kind in (
+        ("touch stacks/prod/a.yaml", DecisionKind.DENY),
+        ("touch Stacks/PROD/a.yaml", DecisionKind.DENY),
+        ("touch link/prod/a.yaml", DecisionKind.DENY),
+        ("cd link && touch prod/a.yaml", DecisionKind.DENY),
+        ("rm -r link", DecisionKind.ASK),
+        ("rm -r .", DecisionKind.ASK),
+        ("touch stacks/dev/a.yaml", DecisionKind.ALLOW),
+        ("ls", DecisionKind.ALLOW),
+    ):
+        assert project.decision(command, settings) is kind, command
 
 
 def test_yolo_does_not_reach_below_the_floor(project: Project) -> None:

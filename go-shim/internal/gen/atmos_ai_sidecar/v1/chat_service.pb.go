@@ -117,6 +117,10 @@ const (
 	NoticeKind_NOTICE_KIND_COMPACTED NoticeKind = 3
 	// NOTICE_KIND_COMPACTION_FAILED: a summary was dropped.
 	NoticeKind_NOTICE_KIND_COMPACTION_FAILED NoticeKind = 4
+	// NOTICE_KIND_CALL_LEFT: a call that changes infrastructure was left to finish on its own; what became of it so far.
+	NoticeKind_NOTICE_KIND_CALL_LEFT NoticeKind = 5
+	// NOTICE_KIND_TOOLS_LEFT_OUT: a source of tools, such as an MCP server, failed; its tools are not offered.
+	NoticeKind_NOTICE_KIND_TOOLS_LEFT_OUT NoticeKind = 6
 )
 
 // Enum value maps for NoticeKind.
@@ -127,6 +131,8 @@ var (
 		2: "NOTICE_KIND_BUDGET_WARNING",
 		3: "NOTICE_KIND_COMPACTED",
 		4: "NOTICE_KIND_COMPACTION_FAILED",
+		5: "NOTICE_KIND_CALL_LEFT",
+		6: "NOTICE_KIND_TOOLS_LEFT_OUT",
 	}
 	NoticeKind_value = map[string]int32{
 		"NOTICE_KIND_UNSPECIFIED":       0,
@@ -134,6 +140,8 @@ var (
 		"NOTICE_KIND_BUDGET_WARNING":    2,
 		"NOTICE_KIND_COMPACTED":         3,
 		"NOTICE_KIND_COMPACTION_FAILED": 4,
+		"NOTICE_KIND_CALL_LEFT":         5,
+		"NOTICE_KIND_TOOLS_LEFT_OUT":    6,
 	}
 )
 
@@ -1945,14 +1953,16 @@ const file_atmos_ai_sidecar_v1_chat_service_proto_rawDesc = "" +
 	"\x15STOP_REASON_CANCELLED\x10\x06\x12\x15\n" +
 	"\x11STOP_REASON_ERROR\x10\a\x12\x1b\n" +
 	"\x17STOP_REASON_INTERRUPTED\x10\b\x12\x16\n" +
-	"\x12STOP_REASON_BUDGET\x10\t*\xa9\x01\n" +
+	"\x12STOP_REASON_BUDGET\x10\t*\xe4\x01\n" +
 	"\n" +
 	"NoticeKind\x12\x1b\n" +
 	"\x17NOTICE_KIND_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cNOTICE_KIND_HISTORY_REPAIRED\x10\x01\x12\x1e\n" +
 	"\x1aNOTICE_KIND_BUDGET_WARNING\x10\x02\x12\x19\n" +
 	"\x15NOTICE_KIND_COMPACTED\x10\x03\x12!\n" +
-	"\x1dNOTICE_KIND_COMPACTION_FAILED\x10\x042\xc2\x01\n" +
+	"\x1dNOTICE_KIND_COMPACTION_FAILED\x10\x04\x12\x19\n" +
+	"\x15NOTICE_KIND_CALL_LEFT\x10\x05\x12\x1e\n" +
+	"\x1aNOTICE_KIND_TOOLS_LEFT_OUT\x10\x062\xc2\x01\n" +
 	"\vChatService\x12O\n" +
 	"\x04Chat\x12 .atmos_ai_sidecar.v1.ChatRequest\x1a!.atmos_ai_sidecar.v1.ChatResponse(\x010\x01\x12b\n" +
 	"\n" +

@@ -1142,6 +1142,674 @@ func (x *ExplainPermissionResponse) GetLost() []*PermissionRuleMatch {
 	return nil
 }
 
+// Grant is a remembered answer.
+type Grant struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// grant_id names it.
+	GrantId string `protobuf:"bytes,1,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	// text is the rule as a person reads it, exactly as it was shown before it was stored.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// tool it is about.
+	Tool string `protobuf:"bytes,3,opt,name=tool,proto3" json:"tool,omitempty"`
+	// allow says whether matching calls run; false rejects them.
+	Allow bool `protobuf:"varint,4,opt,name=allow,proto3" json:"allow,omitempty"`
+	// input_json has the parameters that must be equal, as a JSON object.
+	InputJson string `protobuf:"bytes,5,opt,name=input_json,json=inputJson,proto3" json:"input_json,omitempty"`
+	// command has the first words of the commands it covers; empty when it covers none by their words.
+	Command []string `protobuf:"bytes,6,rep,name=command,proto3" json:"command,omitempty"`
+	// session_id of the only session in which it holds; empty for the whole project.
+	SessionId string `protobuf:"bytes,7,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// user who gave it.
+	User string `protobuf:"bytes,8,opt,name=user,proto3" json:"user,omitempty"`
+	// from_session_id of the session in which it was given; empty for one by hand.
+	FromSessionId string `protobuf:"bytes,9,opt,name=from_session_id,json=fromSessionId,proto3" json:"from_session_id,omitempty"`
+	// create_time is when it was given, in UTC.
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// expire_time is from when on it holds no more, in UTC; missing when it never expires.
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// uses counts the calls that it has decided.
+	Uses          int64 `protobuf:"varint,12,opt,name=uses,proto3" json:"uses,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Grant) Reset() {
+	*x = Grant{}
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Grant) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Grant) ProtoMessage() {}
+
+func (x *Grant) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Grant.ProtoReflect.Descriptor instead.
+func (*Grant) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_permission_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Grant) GetGrantId() string {
+	if x != nil {
+		return x.GrantId
+	}
+	return ""
+}
+
+func (x *Grant) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Grant) GetTool() string {
+	if x != nil {
+		return x.Tool
+	}
+	return ""
+}
+
+func (x *Grant) GetAllow() bool {
+	if x != nil {
+		return x.Allow
+	}
+	return false
+}
+
+func (x *Grant) GetInputJson() string {
+	if x != nil {
+		return x.InputJson
+	}
+	return ""
+}
+
+func (x *Grant) GetCommand() []string {
+	if x != nil {
+		return x.Command
+	}
+	return nil
+}
+
+func (x *Grant) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+func (x *Grant) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Grant) GetFromSessionId() string {
+	if x != nil {
+		return x.FromSessionId
+	}
+	return ""
+}
+
+func (x *Grant) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
+func (x *Grant) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+func (x *Grant) GetUses() int64 {
+	if x != nil {
+		return x.Uses
+	}
+	return 0
+}
+
+// ListPermissionRulesRequest asks for one page of rules.
+type ListPermissionRulesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// page_size is 1 to 1000; 0 means 50.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// page_token of the previous answer; empty asks for the first page.
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPermissionRulesRequest) Reset() {
+	*x = ListPermissionRulesRequest{}
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPermissionRulesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPermissionRulesRequest) ProtoMessage() {}
+
+func (x *ListPermissionRulesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPermissionRulesRequest.ProtoReflect.Descriptor instead.
+func (*ListPermissionRulesRequest) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_permission_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListPermissionRulesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListPermissionRulesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListPermissionRulesResponse carries one page of rules.
+type ListPermissionRulesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// rules of the page, with file and line.
+	Rules []*PermissionRuleMatch `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
+	// next_page_token asks for the next page; empty means that there is none.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPermissionRulesResponse) Reset() {
+	*x = ListPermissionRulesResponse{}
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPermissionRulesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPermissionRulesResponse) ProtoMessage() {}
+
+func (x *ListPermissionRulesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPermissionRulesResponse.ProtoReflect.Descriptor instead.
+func (*ListPermissionRulesResponse) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_permission_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ListPermissionRulesResponse) GetRules() []*PermissionRuleMatch {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *ListPermissionRulesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// CreatePermissionRuleRequest names a call and what is to be remembered for it.
+type CreatePermissionRuleRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// tool is the tool's name.
+	Tool string `protobuf:"bytes,1,opt,name=tool,proto3" json:"tool,omitempty"`
+	// input of the call.
+	Input *structpb.Struct `protobuf:"bytes,2,opt,name=input,proto3" json:"input,omitempty"`
+	// reject remembers that such calls are never to run; else they are allowed.
+	Reject bool `protobuf:"varint,3,opt,name=reject,proto3" json:"reject,omitempty"`
+	// session_id limits it to one session; empty means the whole project.
+	SessionId string `protobuf:"bytes,4,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// lifetime is how long it holds: 30m, 12h, 7d, 2w; empty means for ever.
+	Lifetime string `protobuf:"bytes,5,opt,name=lifetime,proto3" json:"lifetime,omitempty"`
+	// validate_only answers with what would be stored, and stores nothing.
+	ValidateOnly  bool `protobuf:"varint,6,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreatePermissionRuleRequest) Reset() {
+	*x = CreatePermissionRuleRequest{}
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreatePermissionRuleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreatePermissionRuleRequest) ProtoMessage() {}
+
+func (x *CreatePermissionRuleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreatePermissionRuleRequest.ProtoReflect.Descriptor instead.
+func (*CreatePermissionRuleRequest) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_permission_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *CreatePermissionRuleRequest) GetTool() string {
+	if x != nil {
+		return x.Tool
+	}
+	return ""
+}
+
+func (x *CreatePermissionRuleRequest) GetInput() *structpb.Struct {
+	if x != nil {
+		return x.Input
+	}
+	return nil
+}
+
+func (x *CreatePermissionRuleRequest) GetReject() bool {
+	if x != nil {
+		return x.Reject
+	}
+	return false
+}
+
+func (x *CreatePermissionRuleRequest) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+func (x *CreatePermissionRuleRequest) GetLifetime() string {
+	if x != nil {
+		return x.Lifetime
+	}
+	return ""
+}
+
+func (x *CreatePermissionRuleRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+// CreatePermissionRuleResponse carries what was remembered.
+type CreatePermissionRuleResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// grant as it was stored; without an id for validate_only.
+	Grant         *Grant `protobuf:"bytes,1,opt,name=grant,proto3" json:"grant,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreatePermissionRuleResponse) Reset() {
+	*x = CreatePermissionRuleResponse{}
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreatePermissionRuleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreatePermissionRuleResponse) ProtoMessage() {}
+
+func (x *CreatePermissionRuleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreatePermissionRuleResponse.ProtoReflect.Descriptor instead.
+func (*CreatePermissionRuleResponse) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_permission_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *CreatePermissionRuleResponse) GetGrant() *Grant {
+	if x != nil {
+		return x.Grant
+	}
+	return nil
+}
+
+// DeletePermissionRuleRequest names a remembered rule.
+type DeletePermissionRuleRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// grant_id of the rule.
+	GrantId       string `protobuf:"bytes,1,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeletePermissionRuleRequest) Reset() {
+	*x = DeletePermissionRuleRequest{}
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeletePermissionRuleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeletePermissionRuleRequest) ProtoMessage() {}
+
+func (x *DeletePermissionRuleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeletePermissionRuleRequest.ProtoReflect.Descriptor instead.
+func (*DeletePermissionRuleRequest) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_permission_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *DeletePermissionRuleRequest) GetGrantId() string {
+	if x != nil {
+		return x.GrantId
+	}
+	return ""
+}
+
+// DeletePermissionRuleResponse says that it is gone.
+type DeletePermissionRuleResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeletePermissionRuleResponse) Reset() {
+	*x = DeletePermissionRuleResponse{}
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeletePermissionRuleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeletePermissionRuleResponse) ProtoMessage() {}
+
+func (x *DeletePermissionRuleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeletePermissionRuleResponse.ProtoReflect.Descriptor instead.
+func (*DeletePermissionRuleResponse) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_permission_service_proto_rawDescGZIP(), []int{17}
+}
+
+// ListGrantsRequest asks for one page of grants.
+type ListGrantsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// page_size is 1 to 1000; 0 means 50.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// page_token of the previous answer; empty asks for the first page.
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListGrantsRequest) Reset() {
+	*x = ListGrantsRequest{}
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListGrantsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListGrantsRequest) ProtoMessage() {}
+
+func (x *ListGrantsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListGrantsRequest.ProtoReflect.Descriptor instead.
+func (*ListGrantsRequest) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_permission_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ListGrantsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListGrantsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListGrantsResponse carries one page of grants.
+type ListGrantsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// grants of the page.
+	Grants []*Grant `protobuf:"bytes,1,rep,name=grants,proto3" json:"grants,omitempty"`
+	// next_page_token asks for the next page; empty means that there is none.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListGrantsResponse) Reset() {
+	*x = ListGrantsResponse{}
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListGrantsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListGrantsResponse) ProtoMessage() {}
+
+func (x *ListGrantsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListGrantsResponse.ProtoReflect.Descriptor instead.
+func (*ListGrantsResponse) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_permission_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ListGrantsResponse) GetGrants() []*Grant {
+	if x != nil {
+		return x.Grants
+	}
+	return nil
+}
+
+func (x *ListGrantsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// DeleteGrantRequest names a grant.
+type DeleteGrantRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// grant_id of the grant.
+	GrantId       string `protobuf:"bytes,1,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteGrantRequest) Reset() {
+	*x = DeleteGrantRequest{}
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteGrantRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteGrantRequest) ProtoMessage() {}
+
+func (x *DeleteGrantRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteGrantRequest.ProtoReflect.Descriptor instead.
+func (*DeleteGrantRequest) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_permission_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *DeleteGrantRequest) GetGrantId() string {
+	if x != nil {
+		return x.GrantId
+	}
+	return ""
+}
+
+// DeleteGrantResponse says that it is gone.
+type DeleteGrantResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteGrantResponse) Reset() {
+	*x = DeleteGrantResponse{}
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteGrantResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteGrantResponse) ProtoMessage() {}
+
+func (x *DeleteGrantResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteGrantResponse.ProtoReflect.Descriptor instead.
+func (*DeleteGrantResponse) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_permission_service_proto_rawDescGZIP(), []int{21}
+}
+
 // Attach opens the stream.
 type PromptRequest_Attach struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1157,7 +1825,7 @@ type PromptRequest_Attach struct {
 
 func (x *PromptRequest_Attach) Reset() {
 	*x = PromptRequest_Attach{}
-	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[11]
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1169,7 +1837,7 @@ func (x *PromptRequest_Attach) String() string {
 func (*PromptRequest_Attach) ProtoMessage() {}
 
 func (x *PromptRequest_Attach) ProtoReflect() protoreflect.Message {
-	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[11]
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1223,7 +1891,7 @@ type PromptRequest_AnswerRequest struct {
 
 func (x *PromptRequest_AnswerRequest) Reset() {
 	*x = PromptRequest_AnswerRequest{}
-	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[12]
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1235,7 +1903,7 @@ func (x *PromptRequest_AnswerRequest) String() string {
 func (*PromptRequest_AnswerRequest) ProtoMessage() {}
 
 func (x *PromptRequest_AnswerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[12]
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1288,7 +1956,7 @@ type PromptResponse_Attached struct {
 
 func (x *PromptResponse_Attached) Reset() {
 	*x = PromptResponse_Attached{}
-	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[13]
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1300,7 +1968,7 @@ func (x *PromptResponse_Attached) String() string {
 func (*PromptResponse_Attached) ProtoMessage() {}
 
 func (x *PromptResponse_Attached) ProtoReflect() protoreflect.Message {
-	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[13]
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1331,7 +1999,7 @@ type PromptResponse_Settled struct {
 
 func (x *PromptResponse_Settled) Reset() {
 	*x = PromptResponse_Settled{}
-	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[14]
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1343,7 +2011,7 @@ func (x *PromptResponse_Settled) String() string {
 func (*PromptResponse_Settled) ProtoMessage() {}
 
 func (x *PromptResponse_Settled) ProtoReflect() protoreflect.Message {
-	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[14]
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1395,7 +2063,7 @@ type PromptResponse_AnswerRefused struct {
 
 func (x *PromptResponse_AnswerRefused) Reset() {
 	*x = PromptResponse_AnswerRefused{}
-	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[15]
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1407,7 +2075,7 @@ func (x *PromptResponse_AnswerRefused) String() string {
 func (*PromptResponse_AnswerRefused) ProtoMessage() {}
 
 func (x *PromptResponse_AnswerRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[15]
+	mi := &file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1539,7 +2207,55 @@ const file_atmos_ai_sidecar_v1_permission_service_proto_rawDesc = "" +
 	"\bdecision\x18\x01 \x01(\x0e2!.atmos_ai_sidecar.v1.DecisionKindR\bdecision\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12<\n" +
 	"\x04rule\x18\x03 \x01(\v2(.atmos_ai_sidecar.v1.PermissionRuleMatchR\x04rule\x12<\n" +
-	"\x04lost\x18\x04 \x03(\v2(.atmos_ai_sidecar.v1.PermissionRuleMatchR\x04lost*k\n" +
+	"\x04lost\x18\x04 \x03(\v2(.atmos_ai_sidecar.v1.PermissionRuleMatchR\x04lost\"\x82\x03\n" +
+	"\x05Grant\x12\x19\n" +
+	"\bgrant_id\x18\x01 \x01(\tR\agrantId\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x12\n" +
+	"\x04tool\x18\x03 \x01(\tR\x04tool\x12\x14\n" +
+	"\x05allow\x18\x04 \x01(\bR\x05allow\x12\x1d\n" +
+	"\n" +
+	"input_json\x18\x05 \x01(\tR\tinputJson\x12\x18\n" +
+	"\acommand\x18\x06 \x03(\tR\acommand\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\a \x01(\tR\tsessionId\x12\x12\n" +
+	"\x04user\x18\b \x01(\tR\x04user\x12&\n" +
+	"\x0ffrom_session_id\x18\t \x01(\tR\rfromSessionId\x12;\n" +
+	"\vcreate_time\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime\x12;\n" +
+	"\vexpire_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\x12\x12\n" +
+	"\x04uses\x18\f \x01(\x03R\x04uses\"X\n" +
+	"\x1aListPermissionRulesRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"\x85\x01\n" +
+	"\x1bListPermissionRulesResponse\x12>\n" +
+	"\x05rules\x18\x01 \x03(\v2(.atmos_ai_sidecar.v1.PermissionRuleMatchR\x05rules\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd8\x01\n" +
+	"\x1bCreatePermissionRuleRequest\x12\x12\n" +
+	"\x04tool\x18\x01 \x01(\tR\x04tool\x12-\n" +
+	"\x05input\x18\x02 \x01(\v2\x17.google.protobuf.StructR\x05input\x12\x16\n" +
+	"\x06reject\x18\x03 \x01(\bR\x06reject\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x04 \x01(\tR\tsessionId\x12\x1a\n" +
+	"\blifetime\x18\x05 \x01(\tR\blifetime\x12#\n" +
+	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\"P\n" +
+	"\x1cCreatePermissionRuleResponse\x120\n" +
+	"\x05grant\x18\x01 \x01(\v2\x1a.atmos_ai_sidecar.v1.GrantR\x05grant\"8\n" +
+	"\x1bDeletePermissionRuleRequest\x12\x19\n" +
+	"\bgrant_id\x18\x01 \x01(\tR\agrantId\"\x1e\n" +
+	"\x1cDeletePermissionRuleResponse\"O\n" +
+	"\x11ListGrantsRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"p\n" +
+	"\x12ListGrantsResponse\x122\n" +
+	"\x06grants\x18\x01 \x03(\v2\x1a.atmos_ai_sidecar.v1.GrantR\x06grants\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"/\n" +
+	"\x12DeleteGrantRequest\x12\x19\n" +
+	"\bgrant_id\x18\x01 \x01(\tR\agrantId\"\x15\n" +
+	"\x13DeleteGrantResponse*k\n" +
 	"\x06Effect\x12\x16\n" +
 	"\x12EFFECT_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vEFFECT_READ\x10\x01\x12\x10\n" +
@@ -1559,12 +2275,18 @@ const file_atmos_ai_sidecar_v1_permission_service_proto_rawDesc = "" +
 	"\x19DECISION_KIND_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13DECISION_KIND_ALLOW\x10\x01\x12\x15\n" +
 	"\x11DECISION_KIND_ASK\x10\x02\x12\x16\n" +
-	"\x12DECISION_KIND_DENY\x10\x032\xfb\x03\n" +
+	"\x12DECISION_KIND_DENY\x10\x032\xc5\b\n" +
 	"\x11PermissionService\x12U\n" +
 	"\x06Prompt\x12\".atmos_ai_sidecar.v1.PromptRequest\x1a#.atmos_ai_sidecar.v1.PromptResponse(\x010\x01\x12\x86\x01\n" +
 	"\x16ListPermissionRequests\x122.atmos_ai_sidecar.v1.ListPermissionRequestsRequest\x1a3.atmos_ai_sidecar.v1.ListPermissionRequestsResponse\"\x03\x90\x02\x01\x12\x8c\x01\n" +
 	"\x18ResolvePermissionRequest\x124.atmos_ai_sidecar.v1.ResolvePermissionRequestRequest\x1a5.atmos_ai_sidecar.v1.ResolvePermissionRequestResponse\"\x03\x90\x02\x02\x12w\n" +
-	"\x11ExplainPermission\x12-.atmos_ai_sidecar.v1.ExplainPermissionRequest\x1a..atmos_ai_sidecar.v1.ExplainPermissionResponse\"\x03\x90\x02\x01BaZ_github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3"
+	"\x11ExplainPermission\x12-.atmos_ai_sidecar.v1.ExplainPermissionRequest\x1a..atmos_ai_sidecar.v1.ExplainPermissionResponse\"\x03\x90\x02\x01\x12}\n" +
+	"\x13ListPermissionRules\x12/.atmos_ai_sidecar.v1.ListPermissionRulesRequest\x1a0.atmos_ai_sidecar.v1.ListPermissionRulesResponse\"\x03\x90\x02\x01\x12{\n" +
+	"\x14CreatePermissionRule\x120.atmos_ai_sidecar.v1.CreatePermissionRuleRequest\x1a1.atmos_ai_sidecar.v1.CreatePermissionRuleResponse\x12\x80\x01\n" +
+	"\x14DeletePermissionRule\x120.atmos_ai_sidecar.v1.DeletePermissionRuleRequest\x1a1.atmos_ai_sidecar.v1.DeletePermissionRuleResponse\"\x03\x90\x02\x02\x12b\n" +
+	"\n" +
+	"ListGrants\x12&.atmos_ai_sidecar.v1.ListGrantsRequest\x1a'.atmos_ai_sidecar.v1.ListGrantsResponse\"\x03\x90\x02\x01\x12e\n" +
+	"\vDeleteGrant\x12'.atmos_ai_sidecar.v1.DeleteGrantRequest\x1a(.atmos_ai_sidecar.v1.DeleteGrantResponse\"\x03\x90\x02\x02BaZ_github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3"
 
 var (
 	file_atmos_ai_sidecar_v1_permission_service_proto_rawDescOnce sync.Once
@@ -1579,7 +2301,7 @@ func file_atmos_ai_sidecar_v1_permission_service_proto_rawDescGZIP() []byte {
 }
 
 var file_atmos_ai_sidecar_v1_permission_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_atmos_ai_sidecar_v1_permission_service_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_atmos_ai_sidecar_v1_permission_service_proto_goTypes = []any{
 	(Effect)(0),                              // 0: atmos_ai_sidecar.v1.Effect
 	(Answer)(0),                              // 1: atmos_ai_sidecar.v1.Answer
@@ -1595,48 +2317,75 @@ var file_atmos_ai_sidecar_v1_permission_service_proto_goTypes = []any{
 	(*ExplainPermissionRequest)(nil),         // 11: atmos_ai_sidecar.v1.ExplainPermissionRequest
 	(*PermissionRuleMatch)(nil),              // 12: atmos_ai_sidecar.v1.PermissionRuleMatch
 	(*ExplainPermissionResponse)(nil),        // 13: atmos_ai_sidecar.v1.ExplainPermissionResponse
-	(*PromptRequest_Attach)(nil),             // 14: atmos_ai_sidecar.v1.PromptRequest.Attach
-	(*PromptRequest_AnswerRequest)(nil),      // 15: atmos_ai_sidecar.v1.PromptRequest.AnswerRequest
-	(*PromptResponse_Attached)(nil),          // 16: atmos_ai_sidecar.v1.PromptResponse.Attached
-	(*PromptResponse_Settled)(nil),           // 17: atmos_ai_sidecar.v1.PromptResponse.Settled
-	(*PromptResponse_AnswerRefused)(nil),     // 18: atmos_ai_sidecar.v1.PromptResponse.AnswerRefused
-	(*timestamppb.Timestamp)(nil),            // 19: google.protobuf.Timestamp
-	(*structpb.Struct)(nil),                  // 20: google.protobuf.Struct
+	(*Grant)(nil),                            // 14: atmos_ai_sidecar.v1.Grant
+	(*ListPermissionRulesRequest)(nil),       // 15: atmos_ai_sidecar.v1.ListPermissionRulesRequest
+	(*ListPermissionRulesResponse)(nil),      // 16: atmos_ai_sidecar.v1.ListPermissionRulesResponse
+	(*CreatePermissionRuleRequest)(nil),      // 17: atmos_ai_sidecar.v1.CreatePermissionRuleRequest
+	(*CreatePermissionRuleResponse)(nil),     // 18: atmos_ai_sidecar.v1.CreatePermissionRuleResponse
+	(*DeletePermissionRuleRequest)(nil),      // 19: atmos_ai_sidecar.v1.DeletePermissionRuleRequest
+	(*DeletePermissionRuleResponse)(nil),     // 20: atmos_ai_sidecar.v1.DeletePermissionRuleResponse
+	(*ListGrantsRequest)(nil),                // 21: atmos_ai_sidecar.v1.ListGrantsRequest
+	(*ListGrantsResponse)(nil),               // 22: atmos_ai_sidecar.v1.ListGrantsResponse
+	(*DeleteGrantRequest)(nil),               // 23: atmos_ai_sidecar.v1.DeleteGrantRequest
+	(*DeleteGrantResponse)(nil),              // 24: atmos_ai_sidecar.v1.DeleteGrantResponse
+	(*PromptRequest_Attach)(nil),             // 25: atmos_ai_sidecar.v1.PromptRequest.Attach
+	(*PromptRequest_AnswerRequest)(nil),      // 26: atmos_ai_sidecar.v1.PromptRequest.AnswerRequest
+	(*PromptResponse_Attached)(nil),          // 27: atmos_ai_sidecar.v1.PromptResponse.Attached
+	(*PromptResponse_Settled)(nil),           // 28: atmos_ai_sidecar.v1.PromptResponse.Settled
+	(*PromptResponse_AnswerRefused)(nil),     // 29: atmos_ai_sidecar.v1.PromptResponse.AnswerRefused
+	(*timestamppb.Timestamp)(nil),            // 30: google.protobuf.Timestamp
+	(*structpb.Struct)(nil),                  // 31: google.protobuf.Struct
 }
 var file_atmos_ai_sidecar_v1_permission_service_proto_depIdxs = []int32{
 	1,  // 0: atmos_ai_sidecar.v1.PermissionOption.answer:type_name -> atmos_ai_sidecar.v1.Answer
 	0,  // 1: atmos_ai_sidecar.v1.PermissionRequest.effect:type_name -> atmos_ai_sidecar.v1.Effect
 	3,  // 2: atmos_ai_sidecar.v1.PermissionRequest.options:type_name -> atmos_ai_sidecar.v1.PermissionOption
-	19, // 3: atmos_ai_sidecar.v1.PermissionRequest.create_time:type_name -> google.protobuf.Timestamp
-	19, // 4: atmos_ai_sidecar.v1.PermissionRequest.expire_time:type_name -> google.protobuf.Timestamp
+	30, // 3: atmos_ai_sidecar.v1.PermissionRequest.create_time:type_name -> google.protobuf.Timestamp
+	30, // 4: atmos_ai_sidecar.v1.PermissionRequest.expire_time:type_name -> google.protobuf.Timestamp
 	1,  // 5: atmos_ai_sidecar.v1.PermissionRequest.outcome:type_name -> atmos_ai_sidecar.v1.Answer
-	19, // 6: atmos_ai_sidecar.v1.PermissionRequest.resolve_time:type_name -> google.protobuf.Timestamp
-	14, // 7: atmos_ai_sidecar.v1.PromptRequest.attach:type_name -> atmos_ai_sidecar.v1.PromptRequest.Attach
-	15, // 8: atmos_ai_sidecar.v1.PromptRequest.answer:type_name -> atmos_ai_sidecar.v1.PromptRequest.AnswerRequest
-	16, // 9: atmos_ai_sidecar.v1.PromptResponse.attached:type_name -> atmos_ai_sidecar.v1.PromptResponse.Attached
+	30, // 6: atmos_ai_sidecar.v1.PermissionRequest.resolve_time:type_name -> google.protobuf.Timestamp
+	25, // 7: atmos_ai_sidecar.v1.PromptRequest.attach:type_name -> atmos_ai_sidecar.v1.PromptRequest.Attach
+	26, // 8: atmos_ai_sidecar.v1.PromptRequest.answer:type_name -> atmos_ai_sidecar.v1.PromptRequest.AnswerRequest
+	27, // 9: atmos_ai_sidecar.v1.PromptResponse.attached:type_name -> atmos_ai_sidecar.v1.PromptResponse.Attached
 	4,  // 10: atmos_ai_sidecar.v1.PromptResponse.question:type_name -> atmos_ai_sidecar.v1.PermissionRequest
-	17, // 11: atmos_ai_sidecar.v1.PromptResponse.settled:type_name -> atmos_ai_sidecar.v1.PromptResponse.Settled
-	18, // 12: atmos_ai_sidecar.v1.PromptResponse.answer_refused:type_name -> atmos_ai_sidecar.v1.PromptResponse.AnswerRefused
+	28, // 11: atmos_ai_sidecar.v1.PromptResponse.settled:type_name -> atmos_ai_sidecar.v1.PromptResponse.Settled
+	29, // 12: atmos_ai_sidecar.v1.PromptResponse.answer_refused:type_name -> atmos_ai_sidecar.v1.PromptResponse.AnswerRefused
 	4,  // 13: atmos_ai_sidecar.v1.ListPermissionRequestsResponse.permission_requests:type_name -> atmos_ai_sidecar.v1.PermissionRequest
 	4,  // 14: atmos_ai_sidecar.v1.ResolvePermissionRequestResponse.permission_request:type_name -> atmos_ai_sidecar.v1.PermissionRequest
-	20, // 15: atmos_ai_sidecar.v1.ExplainPermissionRequest.input:type_name -> google.protobuf.Struct
+	31, // 15: atmos_ai_sidecar.v1.ExplainPermissionRequest.input:type_name -> google.protobuf.Struct
 	2,  // 16: atmos_ai_sidecar.v1.ExplainPermissionResponse.decision:type_name -> atmos_ai_sidecar.v1.DecisionKind
 	12, // 17: atmos_ai_sidecar.v1.ExplainPermissionResponse.rule:type_name -> atmos_ai_sidecar.v1.PermissionRuleMatch
 	12, // 18: atmos_ai_sidecar.v1.ExplainPermissionResponse.lost:type_name -> atmos_ai_sidecar.v1.PermissionRuleMatch
-	1,  // 19: atmos_ai_sidecar.v1.PromptResponse.Settled.outcome:type_name -> atmos_ai_sidecar.v1.Answer
-	5,  // 20: atmos_ai_sidecar.v1.PermissionService.Prompt:input_type -> atmos_ai_sidecar.v1.PromptRequest
-	7,  // 21: atmos_ai_sidecar.v1.PermissionService.ListPermissionRequests:input_type -> atmos_ai_sidecar.v1.ListPermissionRequestsRequest
-	9,  // 22: atmos_ai_sidecar.v1.PermissionService.ResolvePermissionRequest:input_type -> atmos_ai_sidecar.v1.ResolvePermissionRequestRequest
-	11, // 23: atmos_ai_sidecar.v1.PermissionService.ExplainPermission:input_type -> atmos_ai_sidecar.v1.ExplainPermissionRequest
-	6,  // 24: atmos_ai_sidecar.v1.PermissionService.Prompt:output_type -> atmos_ai_sidecar.v1.PromptResponse
-	8,  // 25: atmos_ai_sidecar.v1.PermissionService.ListPermissionRequests:output_type -> atmos_ai_sidecar.v1.ListPermissionRequestsResponse
-	10, // 26: atmos_ai_sidecar.v1.PermissionService.ResolvePermissionRequest:output_type -> atmos_ai_sidecar.v1.ResolvePermissionRequestResponse
-	13, // 27: atmos_ai_sidecar.v1.PermissionService.ExplainPermission:output_type -> atmos_ai_sidecar.v1.ExplainPermissionResponse
-	24, // [24:28] is the sub-list for method output_type
-	20, // [20:24] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	30, // 19: atmos_ai_sidecar.v1.Grant.create_time:type_name -> google.protobuf.Timestamp
+	30, // 20: atmos_ai_sidecar.v1.Grant.expire_time:type_name -> google.protobuf.Timestamp
+	12, // 21: atmos_ai_sidecar.v1.ListPermissionRulesResponse.rules:type_name -> atmos_ai_sidecar.v1.PermissionRuleMatch
+	31, // 22: atmos_ai_sidecar.v1.CreatePermissionRuleRequest.input:type_name -> google.protobuf.Struct
+	14, // 23: atmos_ai_sidecar.v1.CreatePermissionRuleResponse.grant:type_name -> atmos_ai_sidecar.v1.Grant
+	14, // 24: atmos_ai_sidecar.v1.ListGrantsResponse.grants:type_name -> atmos_ai_sidecar.v1.Grant
+	1,  // 25: atmos_ai_sidecar.v1.PromptResponse.Settled.outcome:type_name -> atmos_ai_sidecar.v1.Answer
+	5,  // 26: atmos_ai_sidecar.v1.PermissionService.Prompt:input_type -> atmos_ai_sidecar.v1.PromptRequest
+	7,  // 27: atmos_ai_sidecar.v1.PermissionService.ListPermissionRequests:input_type -> atmos_ai_sidecar.v1.ListPermissionRequestsRequest
+	9,  // 28: atmos_ai_sidecar.v1.PermissionService.ResolvePermissionRequest:input_type -> atmos_ai_sidecar.v1.ResolvePermissionRequestRequest
+	11, // 29: atmos_ai_sidecar.v1.PermissionService.ExplainPermission:input_type -> atmos_ai_sidecar.v1.ExplainPermissionRequest
+	15, // 30: atmos_ai_sidecar.v1.PermissionService.ListPermissionRules:input_type -> atmos_ai_sidecar.v1.ListPermissionRulesRequest
+	17, // 31: atmos_ai_sidecar.v1.PermissionService.CreatePermissionRule:input_type -> atmos_ai_sidecar.v1.CreatePermissionRuleRequest
+	19, // 32: atmos_ai_sidecar.v1.PermissionService.DeletePermissionRule:input_type -> atmos_ai_sidecar.v1.DeletePermissionRuleRequest
+	21, // 33: atmos_ai_sidecar.v1.PermissionService.ListGrants:input_type -> atmos_ai_sidecar.v1.ListGrantsRequest
+	23, // 34: atmos_ai_sidecar.v1.PermissionService.DeleteGrant:input_type -> atmos_ai_sidecar.v1.DeleteGrantRequest
+	6,  // 35: atmos_ai_sidecar.v1.PermissionService.Prompt:output_type -> atmos_ai_sidecar.v1.PromptResponse
+	8,  // 36: atmos_ai_sidecar.v1.PermissionService.ListPermissionRequests:output_type -> atmos_ai_sidecar.v1.ListPermissionRequestsResponse
+	10, // 37: atmos_ai_sidecar.v1.PermissionService.ResolvePermissionRequest:output_type -> atmos_ai_sidecar.v1.ResolvePermissionRequestResponse
+	13, // 38: atmos_ai_sidecar.v1.PermissionService.ExplainPermission:output_type -> atmos_ai_sidecar.v1.ExplainPermissionResponse
+	16, // 39: atmos_ai_sidecar.v1.PermissionService.ListPermissionRules:output_type -> atmos_ai_sidecar.v1.ListPermissionRulesResponse
+	18, // 40: atmos_ai_sidecar.v1.PermissionService.CreatePermissionRule:output_type -> atmos_ai_sidecar.v1.CreatePermissionRuleResponse
+	20, // 41: atmos_ai_sidecar.v1.PermissionService.DeletePermissionRule:output_type -> atmos_ai_sidecar.v1.DeletePermissionRuleResponse
+	22, // 42: atmos_ai_sidecar.v1.PermissionService.ListGrants:output_type -> atmos_ai_sidecar.v1.ListGrantsResponse
+	24, // 43: atmos_ai_sidecar.v1.PermissionService.DeleteGrant:output_type -> atmos_ai_sidecar.v1.DeleteGrantResponse
+	35, // [35:44] is the sub-list for method output_type
+	26, // [26:35] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_atmos_ai_sidecar_v1_permission_service_proto_init() }
@@ -1660,7 +2409,7 @@ func file_atmos_ai_sidecar_v1_permission_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_atmos_ai_sidecar_v1_permission_service_proto_rawDesc), len(file_atmos_ai_sidecar_v1_permission_service_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   16,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

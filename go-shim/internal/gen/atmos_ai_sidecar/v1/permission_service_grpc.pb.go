@@ -23,13 +23,19 @@ const (
 	PermissionService_ListPermissionRequests_FullMethodName   = "/atmos_ai_sidecar.v1.PermissionService/ListPermissionRequests"
 	PermissionService_ResolvePermissionRequest_FullMethodName = "/atmos_ai_sidecar.v1.PermissionService/ResolvePermissionRequest"
 	PermissionService_ExplainPermission_FullMethodName        = "/atmos_ai_sidecar.v1.PermissionService/ExplainPermission"
+	PermissionService_ListPermissionRules_FullMethodName      = "/atmos_ai_sidecar.v1.PermissionService/ListPermissionRules"
+	PermissionService_CreatePermissionRule_FullMethodName     = "/atmos_ai_sidecar.v1.PermissionService/CreatePermissionRule"
+	PermissionService_DeletePermissionRule_FullMethodName     = "/atmos_ai_sidecar.v1.PermissionService/DeletePermissionRule"
+	PermissionService_ListGrants_FullMethodName               = "/atmos_ai_sidecar.v1.PermissionService/ListGrants"
+	PermissionService_DeleteGrant_FullMethodName              = "/atmos_ai_sidecar.v1.PermissionService/DeleteGrant"
 )
 
 // PermissionServiceClient is the client API for PermissionService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// PermissionService asks people whether a tool may run, and explains decisions. Prompt and ResolvePermissionRequest are for owners only.
+// PermissionService asks people whether a tool may run, remembers what they say, and explains decisions. What answers
+// or remembers is for owners only.
 type PermissionServiceClient interface {
 	// Prompt offers permission requests to a person and takes the answers. The first message must be attach.
 	// The stream ends with the end of the client's messages: who cannot answer any more is no prompter.
@@ -46,6 +52,25 @@ type PermissionServiceClient interface {
 	// ExplainPermission decides about a call without running it.
 	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD), NOT_FOUND (TOOL_NOT_FOUND).
 	ExplainPermission(ctx context.Context, in *ExplainPermissionRequest, opts ...grpc.CallOption) (*ExplainPermissionResponse, error)
+	// ListPermissionRules lists the rules and list entries of the configuration, in the order in which they are asked.
+	// What is remembered stands in ListGrants.
+	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN).
+	ListPermissionRules(ctx context.Context, in *ListPermissionRulesRequest, opts ...grpc.CallOption) (*ListPermissionRulesResponse, error)
+	// CreatePermissionRule remembers an answer for a call: the smallest grant that covers it, tested against the call
+	// before it is stored. Configuration files are never written.
+	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD), NOT_FOUND (TOOL_NOT_FOUND), DATA_LOSS (STORAGE_CORRUPT),
+	// PERMISSION_DENIED (ROLE_FORBIDDEN).
+	CreatePermissionRule(ctx context.Context, in *CreatePermissionRuleRequest, opts ...grpc.CallOption) (*CreatePermissionRuleResponse, error)
+	// DeletePermissionRule forgets what CreatePermissionRule or an answer remembered. Rules of the configuration cannot be
+	// deleted.
+	// Status: OK, NOT_FOUND (RULE_NOT_FOUND), DATA_LOSS (STORAGE_CORRUPT), PERMISSION_DENIED (ROLE_FORBIDDEN).
+	DeletePermissionRule(ctx context.Context, in *DeletePermissionRuleRequest, opts ...grpc.CallOption) (*DeletePermissionRuleResponse, error)
+	// ListGrants lists what is remembered for the project, oldest first, also what has expired.
+	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN), DATA_LOSS (STORAGE_CORRUPT).
+	ListGrants(ctx context.Context, in *ListGrantsRequest, opts ...grpc.CallOption) (*ListGrantsResponse, error)
+	// DeleteGrant forgets a remembered answer.
+	// Status: OK, NOT_FOUND (RULE_NOT_FOUND), DATA_LOSS (STORAGE_CORRUPT), PERMISSION_DENIED (ROLE_FORBIDDEN).
+	DeleteGrant(ctx context.Context, in *DeleteGrantRequest, opts ...grpc.CallOption) (*DeleteGrantResponse, error)
 }
 
 type permissionServiceClient struct {
@@ -99,11 +124,62 @@ func (c *permissionServiceClient) ExplainPermission(ctx context.Context, in *Exp
 	return out, nil
 }
 
+func (c *permissionServiceClient) ListPermissionRules(ctx context.Context, in *ListPermissionRulesRequest, opts ...grpc.CallOption) (*ListPermissionRulesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListPermissionRulesResponse)
+	err := c.cc.Invoke(ctx, PermissionService_ListPermissionRules_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *permissionServiceClient) CreatePermissionRule(ctx context.Context, in *CreatePermissionRuleRequest, opts ...grpc.CallOption) (*CreatePermissionRuleResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CreatePermissionRuleResponse)
+	err := c.cc.Invoke(ctx, PermissionService_CreatePermissionRule_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *permissionServiceClient) DeletePermissionRule(ctx context.Context, in *DeletePermissionRuleRequest, opts ...grpc.CallOption) (*DeletePermissionRuleResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeletePermissionRuleResponse)
+	err := c.cc.Invoke(ctx, PermissionService_DeletePermissionRule_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *permissionServiceClient) ListGrants(ctx context.Context, in *ListGrantsRequest, opts ...grpc.CallOption) (*ListGrantsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListGrantsResponse)
+	err := c.cc.Invoke(ctx, PermissionService_ListGrants_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *permissionServiceClient) DeleteGrant(ctx context.Context, in *DeleteGrantRequest, opts ...grpc.CallOption) (*DeleteGrantResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteGrantResponse)
+	err := c.cc.Invoke(ctx, PermissionService_DeleteGrant_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PermissionServiceServer is the server API for PermissionService service.
 // All implementations must embed UnimplementedPermissionServiceServer
 // for forward compatibility.
 //
-// PermissionService asks people whether a tool may run, and explains decisions. Prompt and ResolvePermissionRequest are for owners only.
+// PermissionService asks people whether a tool may run, remembers what they say, and explains decisions. What answers
+// or remembers is for owners only.
 type PermissionServiceServer interface {
 	// Prompt offers permission requests to a person and takes the answers. The first message must be attach.
 	// The stream ends with the end of the client's messages: who cannot answer any more is no prompter.
@@ -120,6 +196,25 @@ type PermissionServiceServer interface {
 	// ExplainPermission decides about a call without running it.
 	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD), NOT_FOUND (TOOL_NOT_FOUND).
 	ExplainPermission(context.Context, *ExplainPermissionRequest) (*ExplainPermissionResponse, error)
+	// ListPermissionRules lists the rules and list entries of the configuration, in the order in which they are asked.
+	// What is remembered stands in ListGrants.
+	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN).
+	ListPermissionRules(context.Context, *ListPermissionRulesRequest) (*ListPermissionRulesResponse, error)
+	// CreatePermissionRule remembers an answer for a call: the smallest grant that covers it, tested against the call
+	// before it is stored. Configuration files are never written.
+	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD), NOT_FOUND (TOOL_NOT_FOUND), DATA_LOSS (STORAGE_CORRUPT),
+	// PERMISSION_DENIED (ROLE_FORBIDDEN).
+	CreatePermissionRule(context.Context, *CreatePermissionRuleRequest) (*CreatePermissionRuleResponse, error)
+	// DeletePermissionRule forgets what CreatePermissionRule or an answer remembered. Rules of the configuration cannot be
+	// deleted.
+	// Status: OK, NOT_FOUND (RULE_NOT_FOUND), DATA_LOSS (STORAGE_CORRUPT), PERMISSION_DENIED (ROLE_FORBIDDEN).
+	DeletePermissionRule(context.Context, *DeletePermissionRuleRequest) (*DeletePermissionRuleResponse, error)
+	// ListGrants lists what is remembered for the project, oldest first, also what has expired.
+	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN), DATA_LOSS (STORAGE_CORRUPT).
+	ListGrants(context.Context, *ListGrantsRequest) (*ListGrantsResponse, error)
+	// DeleteGrant forgets a remembered answer.
+	// Status: OK, NOT_FOUND (RULE_NOT_FOUND), DATA_LOSS (STORAGE_CORRUPT), PERMISSION_DENIED (ROLE_FORBIDDEN).
+	DeleteGrant(context.Context, *DeleteGrantRequest) (*DeleteGrantResponse, error)
 	mustEmbedUnimplementedPermissionServiceServer()
 }
 
@@ -141,6 +236,21 @@ func (UnimplementedPermissionServiceServer) ResolvePermissionRequest(context.Con
 }
 func (UnimplementedPermissionServiceServer) ExplainPermission(context.Context, *ExplainPermissionRequest) (*ExplainPermissionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ExplainPermission not implemented")
+}
+func (UnimplementedPermissionServiceServer) ListPermissionRules(context.Context, *ListPermissionRulesRequest) (*ListPermissionRulesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListPermissionRules not implemented")
+}
+func (UnimplementedPermissionServiceServer) CreatePermissionRule(context.Context, *CreatePermissionRuleRequest) (*CreatePermissionRuleResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreatePermissionRule not implemented")
+}
+func (UnimplementedPermissionServiceServer) DeletePermissionRule(context.Context, *DeletePermissionRuleRequest) (*DeletePermissionRuleResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeletePermissionRule not implemented")
+}
+func (UnimplementedPermissionServiceServer) ListGrants(context.Context, *ListGrantsRequest) (*ListGrantsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListGrants not implemented")
+}
+func (UnimplementedPermissionServiceServer) DeleteGrant(context.Context, *DeleteGrantRequest) (*DeleteGrantResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteGrant not implemented")
 }
 func (UnimplementedPermissionServiceServer) mustEmbedUnimplementedPermissionServiceServer() {}
 func (UnimplementedPermissionServiceServer) testEmbeddedByValue()                           {}
@@ -224,6 +334,96 @@ func _PermissionService_ExplainPermission_Handler(srv interface{}, ctx context.C
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PermissionService_ListPermissionRules_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListPermissionRulesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PermissionServiceServer).ListPermissionRules(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PermissionService_ListPermissionRules_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PermissionServiceServer).ListPermissionRules(ctx, req.(*ListPermissionRulesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PermissionService_CreatePermissionRule_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreatePermissionRuleRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PermissionServiceServer).CreatePermissionRule(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PermissionService_CreatePermissionRule_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PermissionServiceServer).CreatePermissionRule(ctx, req.(*CreatePermissionRuleRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PermissionService_DeletePermissionRule_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeletePermissionRuleRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PermissionServiceServer).DeletePermissionRule(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PermissionService_DeletePermissionRule_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PermissionServiceServer).DeletePermissionRule(ctx, req.(*DeletePermissionRuleRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PermissionService_ListGrants_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListGrantsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PermissionServiceServer).ListGrants(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PermissionService_ListGrants_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PermissionServiceServer).ListGrants(ctx, req.(*ListGrantsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PermissionService_DeleteGrant_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteGrantRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PermissionServiceServer).DeleteGrant(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PermissionService_DeleteGrant_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PermissionServiceServer).DeleteGrant(ctx, req.(*DeleteGrantRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // PermissionService_ServiceDesc is the grpc.ServiceDesc for PermissionService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -242,6 +442,26 @@ var PermissionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ExplainPermission",
 			Handler:    _PermissionService_ExplainPermission_Handler,
+		},
+		{
+			MethodName: "ListPermissionRules",
+			Handler:    _PermissionService_ListPermissionRules_Handler,
+		},
+		{
+			MethodName: "CreatePermissionRule",
+			Handler:    _PermissionService_CreatePermissionRule_Handler,
+		},
+		{
+			MethodName: "DeletePermissionRule",
+			Handler:    _PermissionService_DeletePermissionRule_Handler,
+		},
+		{
+			MethodName: "ListGrants",
+			Handler:    _PermissionService_ListGrants_Handler,
+		},
+		{
+			MethodName: "DeleteGrant",
+			Handler:    _PermissionService_DeleteGrant_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

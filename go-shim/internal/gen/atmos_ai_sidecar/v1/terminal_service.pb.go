@@ -340,7 +340,10 @@ type RunResponse struct {
 	// exit_code ends the run; it is set on the last message only.
 	ExitCode *int32 `protobuf:"varint,8,opt,name=exit_code,json=exitCode,proto3,oneof" json:"exit_code,omitempty"`
 	// run_id names this run; it is set on the first message only.
-	RunId         string `protobuf:"bytes,9,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	RunId string `protobuf:"bytes,9,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	// farewell is to be written to standard output when the run ends without an exit code, because the sidecar was lost or
+	// did not answer in time. It replaces an earlier one; an empty one takes it back.
+	Farewell      []byte `protobuf:"bytes,10,opt,name=farewell,proto3,oneof" json:"farewell,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -436,6 +439,13 @@ func (x *RunResponse) GetRunId() string {
 		return x.RunId
 	}
 	return ""
+}
+
+func (x *RunResponse) GetFarewell() []byte {
+	if x != nil {
+		return x.Farewell
+	}
+	return nil
 }
 
 // Start describes the run.
@@ -794,7 +804,7 @@ const file_atmos_ai_sidecar_v1_terminal_service_proto_rawDesc = "" +
 	"\bStdinEof\x1a\x1c\n" +
 	"\x06Signal\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04nameB\a\n" +
-	"\x05event\"\xce\x03\n" +
+	"\x05event\"\xfc\x03\n" +
 	"\vRunResponse\x12\x16\n" +
 	"\x06stdout\x18\x01 \x01(\fR\x06stdout\x12\x16\n" +
 	"\x06stderr\x18\x02 \x01(\fR\x06stderr\x125\n" +
@@ -805,14 +815,17 @@ const file_atmos_ai_sidecar_v1_terminal_service_proto_rawDesc = "" +
 	"read_stdin\x18\x06 \x01(\v2*.atmos_ai_sidecar.v1.RunResponse.ReadStdinR\treadStdin\x12!\n" +
 	"\fresume_token\x18\a \x01(\tR\vresumeToken\x12 \n" +
 	"\texit_code\x18\b \x01(\x05H\x00R\bexitCode\x88\x01\x01\x12\x15\n" +
-	"\x06run_id\x18\t \x01(\tR\x05runId\x1aH\n" +
+	"\x06run_id\x18\t \x01(\tR\x05runId\x12\x1f\n" +
+	"\bfarewell\x18\n" +
+	" \x01(\fH\x01R\bfarewell\x88\x01\x01\x1aH\n" +
 	"\tReadStdin\x12\x1b\n" +
 	"\tmax_bytes\x18\x01 \x01(\rR\bmaxBytes\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x02 \x01(\x04R\n" +
 	"generationB\f\n" +
 	"\n" +
-	"_exit_code*^\n" +
+	"_exit_codeB\v\n" +
+	"\t_farewell*^\n" +
 	"\fTerminalMode\x12\x1d\n" +
 	"\x19TERMINAL_MODE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14TERMINAL_MODE_COOKED\x10\x01\x12\x15\n" +

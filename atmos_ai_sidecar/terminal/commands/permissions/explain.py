@@ -1,24 +1,21 @@
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from atmos_ai_sidecar.application.validation import validate_input
 from atmos_ai_sidecar.application.workspace import Workspace
-from atmos_ai_sidecar.domain.permissions import Decision, Rule
+from atmos_ai_sidecar.domain.permissions import Decision
+from atmos_ai_sidecar.errors import InvalidFieldError
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
-from atmos_ai_sidecar.terminal.commands.tree import Command, Group
+from atmos_ai_sidecar.terminal.commands.permissions.documents import json_object, pair, rule_document, where
+from atmos_ai_sidecar.terminal.commands.tree import Command
 from atmos_ai_sidecar.terminal.render.palette import visible
 
 
-@click.group("permissions", cls=Group, no_args_is_help=False)
-def permissions() -> None:
-    """See what may run, and why."""
-
-
-@permissions.command("explain", cls=Command)
+@click.command("explain", cls=Command)
 @click.argument("tool")
 @click.argument("values", metavar="[NAME=VALUE]...", nargs=-1)
 @click.option(
@@ -40,28 +37,46 @@ async def explain(
       atmos-ai permissions explain atmos_terraform_plan component=vpc stack=ue1-prod
       atmos-ai permissions explain execute_bash_command command='terraform apply' --format json
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    named = dict(_pair(value) for value in values)
+    named = dict(pair(value) for value in values)
     is_many = input_json == "-"
-    first = {} if is_many else {**_object(input_json, "--input"), **named}
+    first = {} if is_many else {**json_object(input_json, "--input"), **named}
+    as_json = output_format == "json"
     async with context.open_workspace() as workspace:
+        if not workspace.permissions.is_switched_off(tool):
+            await workspace.tools.load_for(tool)
+        for warning in workspace.permissions.warnings:
+            context.writer.say(warning)
         if workspace.permissions.is_switched_off(tool):
             context.writer.say(f"{tool} is switched off; this is what would be decided if it were on.")
         if not is_many:
-            _print(context, *_explained(workspace, tool, first), as_json=output_format == "json", in_one_line=False)
+            _print(context, *_explained(workspace, tool, first), as_json=as_json, in_one_line=False)
             return exit_codes.DONE
-        async for one in _inputs(context):
-            explained = _explained(workspace, tool, {**one, **named})
-            _print(context, *explained, as_json=output_format == "json", in_one_line=True)
-    return exit_codes.DONE
+        workspace.permissions.find(tool)
+        return await _explain_lines(context, workspace, tool, named, as_json=as_json)
 
 
-async def _inputs(context: CommandContext) -> AsyncIterator[dict[str, Any]]:
-    """The inputs on standard input, one a line; empty lines are skipped."""
-    number = 0
+async def _explain_lines(
+    context: CommandContext, workspace: Workspace, tool: str, named: Mapping[str, str], *, as_json: bool
+) -> int:
+    """One decision for each line of standard input; empty lines are skipped, and a wrong one gets an error instead.
+
+    Returns:
+        The exit code: a failure when a line was wrong.
+    """
+    number, code = 0, exit_codes.DONE
     while (line := await context.reader.line()) is not None:
         number += 1
-        if line.strip():
-            yield _object(line, f"Line {number} of standard input")
+        if not line.strip():
+            continue
+        try:
+            explained = _explained(workspace, tool, {**json_object(line, f"Line {number}"), **named})
+        except (click.UsageError, InvalidFieldError) as error:
+            message = error.message
+            code = exit_codes.ERROR
+            context.writer.line(json.dumps({"error": message, "line": number}) if as_json else f"error: {message}")
+        else:
+            _print(context, *explained, as_json=as_json, in_one_line=True)
+    return code
 
 
 def _explained(workspace: Workspace, tool: str, values: Mapping[str, Any]) -> tuple[Decision, str]:
@@ -84,9 +99,9 @@ def _print(
         return
     if command_class:
         writer.line(f"class: {command_class}")
-    writer.line(f"rule: {_where(decision.rule)}")
+    writer.line(f"rule: {where(decision.rule)}")
     for rule in decision.lost:
-        writer.line(f"lost: {_where(rule)}")
+        writer.line(f"lost: {where(rule)}")
 
 
 def _document(decision: Decision, command_class: str) -> dict[str, Any]:
@@ -94,31 +109,6 @@ def _document(decision: Decision, command_class: str) -> dict[str, Any]:
         "decision": decision.kind.value,
         "reason": decision.reason,
         "class": command_class or None,
-        "rule": _rule(decision.rule),
-        "lost": [_rule(rule) for rule in decision.lost],
+        "rule": rule_document(decision.rule),
+        "lost": [rule_document(rule) for rule in decision.lost],
     }
-
-
-def _rule(rule: Rule) -> dict[str, Any]:
-    return {"text": rule.text, "file": rule.file or None, "line": rule.line or None}
-
-
-def _object(text: str, where: str) -> dict[str, Any]:
-    try:
-        values = json.loads(text)
-    except ValueError as error:
-        raise click.UsageError(f"{where} is no JSON: {error}.") from error
-    if not isinstance(values, dict):
-        raise click.UsageError(f"{where} must be a JSON object.")
-    return values
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not separator:
-        raise click.UsageError(f"{text!r} is not NAME=VALUE.")
-    return name, value
-
-
-def _where(rule: Rule) -> str:
-    return f"{rule.text} ({rule.file}:{rule.line})" if rule.file else rule.text

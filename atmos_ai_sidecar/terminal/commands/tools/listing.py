@@ -1,5 +1,6 @@
 import json
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
+from typing import Any
 
 import click
 
@@ -8,6 +9,7 @@ from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
 from atmos_ai_sidecar.terminal.commands.tree import Command, Group
 from atmos_ai_sidecar.terminal.render.cards import cut
+from atmos_ai_sidecar.terminal.render.palette import visible
 from atmos_ai_sidecar.terminal.render.tables import table
 
 _DESCRIPTION_COLUMNS = 60
@@ -16,7 +18,7 @@ _DESCRIPTION_COLUMNS = 60
 @click.group("tools", cls=Group, invoke_without_command=True)
 @click.pass_context
 def tools(click_context: click.Context) -> Awaitable[int] | None:
-    """See what the model can ask for."""
+    """See what the model can ask for, and run it yourself."""
     return print_tools(click_context.obj, "table") if click_context.invoked_subcommand is None else None
 
 
@@ -30,11 +32,54 @@ async def list_tools(context: CommandContext, output_format: str) -> int:
     return await print_tools(context, output_format)
 
 
+@click.command("show", cls=Command)
+@click.argument("name")
+@click.option("-f", "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_obj
+async def show_tool(context: CommandContext, name: str, output_format: str) -> int:
+    """Show a tool: what it does, what it takes, whether it asks."""
+    async with context.open_workspace() as workspace:
+        await workspace.tools.load()
+        tool = workspace.permissions.find(name)
+    if output_format == "json":
+        context.writer.line(json.dumps(_fields(tool), ensure_ascii=False, indent=2))
+        return exit_codes.DONE
+    writer = context.writer
+    writer.line(writer.out.bold(tool.name))
+    writer.line(visible(tool.description))
+    writer.line()
+    limit = "none" if tool.timeout_seconds is None else f"{tool.timeout_seconds:g} s"
+    for label, value in (
+        ("effect", tool.effect.value),
+        ("asks", _asks(tool)),
+        ("time limit", limit),
+        ("source", tool.source),
+    ):
+        writer.line(f"{label + ':':12} {visible(value)}")
+    rows = [_row(parameter, tool.input_schema) for parameter in tool.input_schema.get("properties", {})]
+    if rows:
+        writer.line()
+    for line in table(("PARAMETER", "TYPE", "DEFAULT", "DESCRIPTION"), rows, writer.out):
+        writer.line(line)
+    return exit_codes.DONE
+
+
+def _row(name: str, schema: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    field = schema["properties"][name]
+    kind = " | ".join(map(str, field["enum"])) if field.get("enum") else str(field.get("type", "any"))
+    default = json.dumps(field["default"]) if "default" in field else ""
+    if name in schema.get("required", ()):
+        default = "required"
+    return visible(name), visible(kind), visible(default), visible(field.get("description", ""))
+
+
 async def print_tools(context: CommandContext, output_format: str) -> int:
     """Prints the tools of this project by name."""
     async with context.open_workspace() as workspace:
         await workspace.tools.load()
         found = workspace.tools.registry.list()
+        for problem in workspace.tools.problems:
+            context.writer.say(f"{context.writer.talk.yellow('Warning:')} {visible(problem)}")
     if output_format == "json":
         context.writer.line(json.dumps([_fields(tool) for tool in found], ensure_ascii=False, indent=2))
         return exit_codes.DONE
