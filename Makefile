@@ -86,8 +86,8 @@ cross-compile: $(VENV)/.go ## the shim compiles for every platform
 proto: $(VENV)/.dev $(VENV)/.go ## generate the Python and Go code of the contract
 	$(BIN)/python scripts/generate_proto.py .
 
-bench: setup $(VENV)/.dev ## measure against the budgets; writes bench-results.json
-	$(BIN)/python -m tests.bench
+bench: setup $(VENV)/.dev ## measure against the budgets; writes bench-results.json; ROWS="1 3" for some of them
+	$(BIN)/python -m tests.bench $(ROWS)
 
 dist: $(VENV)/.dev $(VENV)/.go ## build dist/: a wheel per platform with the shim, the source distribution, checksums
 	$(BIN)/python scripts/dist.py --go $(CURDIR)/$(BIN)/go-for-shim
