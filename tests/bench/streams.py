@@ -24,8 +24,6 @@ from tests.sidecar_process import SidecarProcess, sidecar_process
 COALESCING_MS = 16
 _DELTAS = 60
 _EVENTS = 3000
-_LONG = "x" * 2100
-"""Longer than what is put together to one event."""
 
 
 def delta_rows(place: Place) -> list[Row]:
@@ -49,7 +47,7 @@ def event_rows(place: Place) -> list[Row]:
         live, replayed = zip(*(_turn_rate(place, sidecar, channel, _EVENTS) for _ in range(5)), strict=True)
     with echo_server() as address, grpc.insecure_channel(address) as bare:
         echo = bare.unary_stream("/bench.Echo/Stream")
-        rates = [_rate(STREAMED, lambda: sum(1 for _ in echo(_LONG.encode()))) for _ in range(3)]
+        rates = [_rate(STREAMED, lambda: sum(1 for _ in echo(b"x" * 100))) for _ in range(3)]
     return [
         row("8", "events of a turn through Chat, journal on", live, 2000, unit="/s", is_least=True),
         row("8", "events replayed from the journal through Chat", replayed, 2000, unit="/s", is_least=True),
@@ -80,11 +78,13 @@ def _cancelled(place: Place, sidecar: SidecarProcess, channel: grpc.Channel) -> 
 
 def _turn_rate(place: Place, sidecar: SidecarProcess, channel: grpc.Channel, events: int) -> tuple[float, float]:
     """Events a second, live and replayed."""
-    place.model.add_answers({"steps": [" ".join([_LONG] * events)]})
+    # Thought and text in turns are never put together, so that every one of them is an event of its own.
+    steps = [step for _ in range(events // 2) for step in ({"thinking": "Let me think."}, "This is said.")]
+    place.model.add_answers({"steps": steps})
     session, seqs = f"bench-{uuid.uuid4()}", []
     with conversation(channel, sidecar.metadata, session) as talk:
         talk.say("Say much.")
-        talk.until("text_delta")
+        talk.until("thinking_delta")
         begin = time.perf_counter()
         talk.until("turn_finished", lambda event: seqs.append(event.seq))
         live = len(seqs) / (time.perf_counter() - begin)
