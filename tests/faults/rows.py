@@ -226,8 +226,8 @@ ROWS: Mapping[int, Row] = {
         fault="dead proxies",
         tests=(
             f"{LAUNCH}TestADeadProxyDoesNotMatter",
-            "tests/adapters/model/test_stream.py::test_a_dead_proxy_is_an_error_that_names_proxies",
-            "tests/adapters/model/test_stream.py::test_a_server_on_this_machine_is_reached_past_a_dead_proxy",
+            "tests/adapters/model/test_client.py::test_a_dead_proxy_is_an_error_that_names_proxies",
+            "tests/adapters/model/test_client.py::test_a_server_on_this_machine_is_reached_past_a_dead_proxy",
         ),
     ),
     31: Row(

@@ -5,7 +5,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent.parent / "atmos_ai_sidecar"
 CLOCKS = {("time", "time"), ("time", "time_ns"), ("datetime", "now"), ("datetime", "utcnow"), ("date", "today")}
-ALLOWED = {"adapters/clock.py"}
+ALLOWED = {"adapters/clock.py", "adapters/local_tools/warden.py"}
+"""The warden has no port: it writes down when a program began and ended, and waits by nothing of it."""
 
 
 def readings(path: Path) -> list[int]:

@@ -335,43 +335,6 @@ class TestTrust:
         assert "--trust-project" in console.err
 
 
-class TestInit:
-    async def test_the_command_and_a_section_are_shown_and_written(self, tmp_path: Path) -> None:
-        office, console = Office(), FakeConsole()
-        (tmp_path / "atmos.yaml").write_text("base_path: .\n")
-        office.project_file = str(tmp_path / "atmos.yaml")
-        console.type("y\n")
-        assert await office.run(console, "init") == 0
-        assert "+ai:" in console.text
-        assert "atmos-ai {{ .TrailingArgs }}" in (tmp_path / ".atmos.d" / "ai-sidecar.yaml").read_text()
-        assert (tmp_path / "atmos.yaml").read_text().startswith("base_path: .\n\nai:\n  enabled: true\n")
-        assert "atmos ai sidecar -- chat" in console.err
-
-    async def test_nothing_is_written_without_consent(self, tmp_path: Path) -> None:
-        office = Office()
-        (tmp_path / "atmos.yaml").write_text("ai: {enabled: true}\n")
-        office.project_file = str(tmp_path / "atmos.yaml")
-        console = FakeConsole()
-        console.type("n\n")
-        assert await office.run(console, "init") == 1
-        assert await office.run(piped(), "init") == 1
-        assert not (tmp_path / ".atmos.d").exists()
-
-    async def test_a_second_time_there_is_nothing_to_write(self, tmp_path: Path) -> None:
-        office, console = Office(), piped()
-        (tmp_path / "atmos.yaml").write_text("settings:\n  ai:\n    enabled: true")
-        office.project_file = str(tmp_path / "atmos.yaml")
-        assert await office.run(console, "init", "--yes") == 0
-        assert await office.run(console, "init") == 0
-        assert "set up already" in console.err
-        assert (tmp_path / "atmos.yaml").read_text() == "settings:\n  ai:\n    enabled: true"
-
-    async def test_without_a_project_it_says_so(self) -> None:
-        console = piped()
-        assert await Office().run(console, "init") == 1
-        assert "no atmos.yaml in /project" in console.err
-
-
 class TestTheRest:
     async def test_the_demo_asks_its_questions_without_a_terminal(self) -> None:
         console, office = piped(), Office()

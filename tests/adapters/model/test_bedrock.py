@@ -17,7 +17,7 @@ from atmos_ai_sidecar.adapters.model import AnthropicModel, ModelSettings
 from atmos_ai_sidecar.application.ports.model import Answered, ModelRequest, Retrying
 from atmos_ai_sidecar.domain.messages import Message, Role, Text
 from atmos_ai_sidecar.errors import ModelFailedError, ModelNotConfiguredError, ModelUnavailableError, SidecarError
-from tests.adapters.model.test_stream import ask, pieces
+from tests.adapters.model.asking import ask, pieces
 from tests.fakes import amazon
 from tests.fakes import messages_api as api
 from tests.fakes.messages_api import MessagesApi, Reply

@@ -7,7 +7,7 @@ import pytest
 from atmos_ai_sidecar.adapters.model import AnthropicModel
 from atmos_ai_sidecar.application.ports.model import TextPiece
 from atmos_ai_sidecar.errors import ModelTimeoutError
-from tests.adapters.model.test_stream import REQUEST, settings_for
+from tests.adapters.model.asking import REQUEST, settings_for
 from tests.fakes import messages_api as api
 from tests.fakes.clock import FakeClock
 from tests.fakes.messages_api import Reply

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from atmos_ai_sidecar.adapters.clock import SystemClock
 from atmos_ai_sidecar.adapters.model import AnthropicModel, ModelSettings
 from atmos_ai_sidecar.errors import ModelNotConfiguredError
-from tests.adapters.model.test_stream import REQUEST, ask, pieces
+from tests.adapters.model.asking import REQUEST, ask, pieces
 from tests.fakes import messages_api as api
 from tests.fakes.messages_api import MessagesApi, Reply
 
