@@ -44,7 +44,9 @@ def _unary_rows(sidecar: SidecarProcess, channel: grpc.Channel) -> list[Row]:
     stub = sidecar_service_pb2_grpc.SidecarServiceStub(channel)
     call = partial(stub.GetServerInfo, sidecar_service_pb2.GetServerInfoRequest(), metadata=sidecar.metadata)
     with echo_server() as address, grpc.insecure_channel(address) as bare:
-        echo = partial(bare.unary_unary("/bench.Echo/Unary"), b"x" * 100)
+        echo = partial(
+            bare.unary_unary("/bench.Echo/Unary", request_serializer=None, response_deserializer=None), b"x" * 100
+        )
         for _ in range(50):
             call()
             echo()

@@ -58,7 +58,7 @@ def chat_rows(place: Place) -> list[Row]:
 
 def exec_rows(place: Place) -> list[Row]:
     """Row 3: one `exec` with a model that answers at once."""
-    command = [SHIM, "exec", "hello"]
+    command: Sequence[str | Path] = [SHIM, "exec", "hello"]
     cold = repeat(9, lambda: _run(place, command))
     with _warm(place) as environment:
         warm = repeat(15, lambda: _run(place, command, environment))

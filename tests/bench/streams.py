@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import grpc
 import pexpect
@@ -46,7 +47,7 @@ def event_rows(place: Place) -> list[Row]:
         _turn_rate(place, sidecar, channel, 200)
         live, replayed = zip(*(_turn_rate(place, sidecar, channel, _EVENTS) for _ in range(5)), strict=True)
     with echo_server() as address, grpc.insecure_channel(address) as bare:
-        echo = bare.unary_stream("/bench.Echo/Stream")
+        echo = bare.unary_stream("/bench.Echo/Stream", request_serializer=None, response_deserializer=None)
         rates = [_rate(STREAMED, lambda: sum(1 for _ in echo(b"x" * 100))) for _ in range(3)]
     return [
         row("8", "events of a turn through Chat, journal on", live, 2000, unit="/s", is_least=True),
@@ -113,7 +114,7 @@ def _delta(screen: Screen, model: OfflineModel, loop: asyncio.AbstractEventLoop,
             break
     begin = time.perf_counter()
     loop.call_soon_threadsafe(model.gate(_gate(number)).set)
-    drawn = b""
+    drawn: Any = b""
     while not re.search(_word(number).encode(), drawn):
         drawn += screen.process.read_nonblocking(65536, timeout=20)
     return milliseconds_since(begin)

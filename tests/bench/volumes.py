@@ -6,8 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import grpc
-
 from atmos_ai_sidecar.adapters.clock import SystemClock
 from atmos_ai_sidecar.adapters.sqlite import open_sqlite_store
 from atmos_ai_sidecar.application.ports.session_store import SessionDraft
@@ -26,15 +24,16 @@ _FLAT = 2.0
 
 def volume_rows(place: Place) -> list[Row]:
     """Row 6, over rpc: the newest hundred messages, and the first page of sessions."""
-    with sidecar_process(directory=place.project, environment=place.environment) as sidecar:
-        with sidecar.channel() as channel:
-            stub, metadata = SessionServiceStub(channel), sidecar.metadata
-            small = stub.CreateSession(pb.CreateSessionRequest(name="small"), metadata=metadata).session
-            project_path = small.project_path
-            asyncio.run(_fill(place, project_path, "little", sessions=100, messages=100))
-            few = _reads(stub, metadata, "little")
-            asyncio.run(_fill(place, project_path, "much", sessions=_SESSIONS, messages=_MESSAGES))
-            many = _reads(stub, metadata, "much")
+    with (
+        sidecar_process(directory=place.project, environment=place.environment) as sidecar,
+        sidecar.channel() as channel,
+    ):
+        stub, metadata = SessionServiceStub(channel), sidecar.metadata
+        small = stub.CreateSession(pb.CreateSessionRequest(name="small"), metadata=metadata).session
+        asyncio.run(_fill(place, small.project_path, "little", sessions=100, messages=100))
+        few = _reads(stub, metadata, "little")
+        asyncio.run(_fill(place, small.project_path, "much", sessions=_SESSIONS, messages=_MESSAGES))
+        many = _reads(stub, metadata, "much")
     rows = []
     for what, samples in many.items():
         growth = percentile(samples, 0.5) / percentile(few[what], 0.5)

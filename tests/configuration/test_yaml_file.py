@@ -168,5 +168,7 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("line", [r'base_path: "a\ud800"', r'base_path: "a\0"', r'"a\0": 1', r'a: ["\udfff"]'])
 def test_characters_that_no_path_and_no_text_can_hold_are_refused_with_their_line(line: str) -> None:
-    with pytest.raises(ConfigurationInvalidError, match=r"atmos.yaml:2: The character \\u[0d][0-9a-f]{3} cannot be used"):
+    with pytest.raises(
+        ConfigurationInvalidError, match=r"atmos.yaml:2: The character \\u[0d][0-9a-f]{3} cannot be used"
+    ):
         parse(f"\n{line}\n", "atmos.yaml")

@@ -39,6 +39,8 @@ SERVICES: Sequence[Any] = [
     )
     for service in module.DESCRIPTOR.services_by_name.values()
 ]
+RAW: dict[str, Any] = {"request_serializer": None, "response_deserializer": None}
+"""Bytes as they are."""
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 STARTS = (b"", PREFACE, PREFACE + b"\0\0\0\4\0\0\0\0\0", b"GET / HTTP/1.1\r\n\r\n")
 
@@ -72,7 +74,7 @@ def test_garbage_in_place_of_messages_gets_a_status_from_every_rpc(sidecar: Side
     with sidecar.channel() as channel:
         for service in SERVICES:
             for method in service.methods:
-                call = channel.stream_stream(f"/{service.full_name}/{method.name}")
+                call = channel.stream_stream(f"/{service.full_name}/{method.name}", **RAW)
                 for _ in range(ROUNDS):
                     # 0xff is no tag of protobuf, so that no garbage happens to be a message.
                     garbage = b"\xff" + chance.randbytes(chance.choice([0, 1, 7, 300]))
@@ -88,7 +90,7 @@ def test_changed_messages_get_an_answer_or_a_status_with_a_reason(sidecar: Sidec
             for method in service.methods:
                 if method.client_streaming or method.server_streaming or method.name == "Shutdown":
                     continue
-                call = channel.unary_unary(f"/{service.full_name}/{method.name}")
+                call = channel.unary_unary(f"/{service.full_name}/{method.name}", **RAW)
                 for _ in range(ROUNDS):
                     # Fields 1 to 5, each a short text or a number: many of them are messages, with values nobody means.
                     fields = b"".join(_field(chance) for _ in range(chance.randint(0, 4)))
@@ -102,7 +104,7 @@ def test_changed_messages_get_an_answer_or_a_status_with_a_reason(sidecar: Sidec
 
 def test_struct_nested_ten_thousand_levels_is_refused(sidecar: SidecarProcess) -> None:
     with sidecar.channel() as channel:
-        call = channel.unary_stream("/atmos_ai_sidecar.v1.ToolRegistryService/ExecuteTool")
+        call = channel.unary_stream("/atmos_ai_sidecar.v1.ToolRegistryService/ExecuteTool", **RAW)
         with pytest.raises(grpc.RpcError) as raised:
             list(call(deep_struct(10_000), metadata=sidecar.metadata, timeout=SECONDS))
     assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT

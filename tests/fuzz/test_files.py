@@ -2,6 +2,7 @@
 
 import os
 import random
+from datetime import UTC, datetime
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +12,7 @@ from atmos_ai_sidecar.adapters.checkpoint_files import CheckpointFiles
 from atmos_ai_sidecar.adapters.command_parser import TreeSitterCommandParser
 from atmos_ai_sidecar.configuration import load_configuration
 from atmos_ai_sidecar.demo.demo import DEMO
-from atmos_ai_sidecar.domain.checkpoints import checkpoint_from_values
+from atmos_ai_sidecar.domain.checkpoints import checkpoint_from_values, checkpoint_values
 from atmos_ai_sidecar.domain.commands import assess
 from atmos_ai_sidecar.errors import AIDisabledError, ConfigurationInvalidError, InvalidFieldError
 from tests.corpus import read_commands
@@ -24,6 +25,7 @@ FUZZ = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
 )
 FILES = CheckpointFiles()
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PARSE = TreeSitterCommandParser().parse
 COMMANDS = [row.command for row in read_commands()]
 PIECES = [
@@ -54,10 +56,9 @@ TEXTS = st.one_of(st.binary(max_size=400), st.builds(changed, st.sampled_from(CH
 def test_checkpoint_of_any_bytes_is_a_checkpoint_or_an_invalid_field(text: bytes) -> None:
     try:
         checkpoint = checkpoint_from_values(FILES.from_text(text))
-    except InvalidFieldError as error:
-        assert len(str(error)) < 2000
-    else:
-        assert checkpoint.messages is not None
+    except InvalidFieldError:
+        return
+    assert FILES.from_text(FILES.to_json(checkpoint_values(checkpoint, NOW)).encode())
 
 
 @FUZZ
@@ -69,8 +70,8 @@ def test_configuration_of_any_bytes_is_read_or_refused_with_a_reason(data: st.Da
     )
     try:
         load_configuration(str(tmp_path), {"HOME": str(tmp_path)}, allow_unevaluated=True)
-    except (ConfigurationInvalidError, AIDisabledError) as error:
-        assert str(error)
+    except (ConfigurationInvalidError, AIDisabledError):
+        return
 
 
 @FUZZ

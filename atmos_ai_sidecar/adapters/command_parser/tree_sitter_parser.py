@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 _BEYOND_LATIN: Final = re.compile("[^\x00-\xff]")
 _ANY_LETTER: Final = "\xfe"
 """The scanner of the grammar looks characters up in C's tables, which have 256 places: a character beyond them reads
-memory that may not be there, and ends the process. To bash they are parts of words, as this letter is to the grammar."""
+memory that may not be there, and ends the process. To bash they are parts of words, as this letter is to
+the grammar."""
 
 
 class TreeSitterCommandParser:
