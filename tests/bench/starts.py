@@ -17,7 +17,7 @@ from tests.sidecar_process import sidecar_process
 _MEGABYTE = 1_000_000
 _PLAIN_COMPOSER = """
 from prompt_toolkit import PromptSession
-PromptSession(bottom_toolbar="ready").prompt("> ")
+PromptSession().prompt("ready> ")
 """
 
 
@@ -41,7 +41,7 @@ def handshake_rows(place: Place) -> list[Row]:
 def chat_rows(place: Place) -> list[Row]:
     """Row 2: from the shim's start to the composer on the screen."""
     cold = repeat(9, lambda: _until_drawn(place, [SHIM, "chat"], "Enter sends|/help"))
-    plain = repeat(7, lambda: _until_drawn(place, [sys.executable, "-I", "-c", _PLAIN_COMPOSER], "ready"))
+    plain = repeat(7, lambda: _until_drawn(place, [sys.executable, "-I", "-c", _PLAIN_COMPOSER], "ready>"))
     with _warm(place) as environment:
         warm = repeat(9, lambda: _until_drawn(place, [SHIM, "chat"], "Enter sends|/help", environment))
     rows = [
