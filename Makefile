@@ -7,7 +7,7 @@ GO_SOURCES := $(shell find go-shim -name '*.go') go-shim/go.mod go-shim/go.sum
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format typecheck proto bench fuzz soak screenshots lock dist clean go-test cross-compile
+.PHONY: help setup demo test lint format typecheck proto faults faults-long bench fuzz soak screenshots lock dist clean go-test cross-compile
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -85,6 +85,12 @@ cross-compile: $(VENV)/.go ## the shim compiles for every platform
 
 proto: $(VENV)/.dev $(VENV)/.go ## generate the Python and Go code of the contract
 	$(BIN)/python scripts/generate_proto.py .
+
+faults: setup $(VENV)/.dev ## inject faults into real processes; `make test` does it too
+	$(BIN)/python -m tests.faults
+
+faults-long: setup $(VENV)/.dev ## the same faults with their real times and loads: minutes
+	$(BIN)/python -m tests.faults --long
 
 bench: setup $(VENV)/.dev ## measure against the budgets; writes bench-results.json; ROWS="1 3" for some of them
 	$(BIN)/python -m tests.bench $(ROWS)

@@ -95,6 +95,7 @@ class Sidecar:
             staying_sidecars=OwnStayingSidecars(),
             clock=self.clock,
             version=__version__,
+            log_path=lambda: self._workspaces.log_path if self._workspaces is not None else "",
         )
 
     async def _examine(self, run: "Run", options: "RunOptions") -> "Sequence[CheckedFinding]":
@@ -194,6 +195,8 @@ def main(arguments: Sequence[str]) -> int:
     reserve_standard_streams()
     hide_process()
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.setLevel(logging.ERROR)  # the project's log has a level of its own
     return asyncio.run(_run_here(arguments))
 
 
@@ -234,7 +237,7 @@ def _resume_command(token: str) -> Sequence[str]:
 @asynccontextmanager
 async def start_demo(console: "Console") -> "AsyncIterator[DemoSetup]":
     """A copy of the demo project in a temporary folder, and an offline model that answers about it."""
-    from atmos_ai_sidecar.demo.demo import FIRST_QUESTIONS, NOTICE, PIECE_DELAY_SECONDS, prepare_demo
+    from atmos_ai_sidecar.demo.demo import FIRST_PROMPTS, FIRST_QUESTIONS, NOTICE, PIECE_DELAY_SECONDS, prepare_demo
     from atmos_ai_sidecar.demo.offline_model.server import offline_model
     from atmos_ai_sidecar.terminal.services import DemoSetup
 
@@ -245,5 +248,6 @@ async def start_demo(console: "Console") -> "AsyncIterator[DemoSetup]":
                 directory=str(demo.project),
                 environment=demo.over(console.environment),
                 questions=FIRST_QUESTIONS,
+                prompts=FIRST_PROMPTS,
                 notice=NOTICE,
             )

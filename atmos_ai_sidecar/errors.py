@@ -23,7 +23,10 @@ class SidecarError(Exception):
         self.metadata = metadata
 
     def __str__(self) -> str:
-        return f"{self.message} {self.remedy}".rstrip()
+        if not self.remedy:
+            return self.message
+        stop = "" if self.message.endswith((".", "!", "?", ":", "\n")) else "."
+        return f"{self.message}{stop} {self.remedy}"
 
 
 class InvalidRequestError(SidecarError):

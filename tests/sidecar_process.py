@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,14 +50,21 @@ class SidecarProcess:
 
 @contextmanager
 def sidecar_process(
-    *, directory: Path, environment: Mapping[str, str], runtime: Path | None = None
+    *,
+    directory: Path,
+    environment: Mapping[str, str],
+    runtime: Path | None = None,
+    prefix: Sequence[str] = (),
 ) -> Iterator[SidecarProcess]:
-    """Starts a sidecar in ``directory``, yields it after its handshake, and ends it."""
+    """Starts a sidecar in ``directory``, yields it after its handshake, and ends it.
+
+    ``prefix`` is a command that runs the command after it, such as `unshare`.
+    """
     with tempfile.TemporaryDirectory(dir=runtime, prefix="s") as folder:
         socket_directory = Path(folder, secrets.token_hex(4))
         socket_directory.mkdir(mode=0o700)
         process = subprocess.Popen(
-            COMMAND,
+            (*prefix, *COMMAND),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
 from atmos_ai_sidecar.application.compaction import CompactionOrder, ContextUse
+from atmos_ai_sidecar.application.neighbours import Neighbours
 from atmos_ai_sidecar.application.ports.approver import Attendance, CallContext
 from atmos_ai_sidecar.application.ports.journal import Journal
 from atmos_ai_sidecar.application.sessions import Sessions, checked_model, checked_text
@@ -46,8 +47,10 @@ class Chat:
         check_model: Callable[[], Awaitable[None]],
         limits: TurnLimits,
         budgets: Mapping[Scope, Limits] | None = None,
+        neighbours: Neighbours | None = None,
     ) -> None:
         self._parts = parts
+        self._neighbours = neighbours
         self._sessions = sessions
         self._journal = journal
         self._turns = turns
@@ -95,26 +98,37 @@ class Chat:
         model = checked_model(model) if model else self._sessions.model_of(session)
         budgets = await self._checked_budgets(session, model, max_cost_usd)
         turn_id = str(uuid.uuid4())
-        clock = self._parts.clock
-        await patiently(clock, lambda: self._journal.begin_turn(session_id, turn_id, self._owner))
-        try:
-            left = await asyncio.to_thread(self._parts.left_calls.of_session, session_id)
-            await self._record_question(session, turn_id, text, model, left)
-        except BaseException:
-            await asyncio.shield(self._journal.finish_turn(session_id, turn_id))
-            raise
-        order = TurnOrder(
-            session_id=session_id,
-            turn_id=turn_id,
-            model=model,
-            context=CallContext(session_id=session_id, turn_id=turn_id, run_id=run_id, attendance=attendance),
-            limits=TurnLimits(max_steps=max_steps) if max_steps is not None else self._limits,
-            with_tools=with_tools,
-            budgets=budgets,
-            notices=tuple(map(self._parts.left_calls.notice, left)),
-        )
-        self._tasks[session_id] = self._turns.start(self._parts, order)
+        with self._turns.claiming(turn_id):
+            await self._claim(session_id, turn_id)
+            try:
+                left = await asyncio.to_thread(self._parts.left_calls.of_session, session_id)
+                await self._record_question(session, turn_id, text, model, left)
+            except BaseException:
+                await asyncio.shield(self._journal.finish_turn(session_id, turn_id))
+                raise
+            order = TurnOrder(
+                session_id=session_id,
+                turn_id=turn_id,
+                model=model,
+                context=CallContext(session_id=session_id, turn_id=turn_id, run_id=run_id, attendance=attendance),
+                limits=TurnLimits(max_steps=max_steps) if max_steps is not None else self._limits,
+                with_tools=with_tools,
+                budgets=budgets,
+                notices=tuple(map(self._parts.left_calls.notice, left)),
+            )
+            self._tasks[session_id] = self._turns.start(self._parts, order)
         return turn_id
+
+    async def _claim(self, session_id: SessionId, turn_id: str) -> None:
+        """Claims the session for a turn. A claim that nobody stands behind any more is ended first.
+
+        Raises:
+            TurnInProgressError: Another process runs a turn in it.
+        """
+        clock, neighbours = self._parts.clock, self._neighbours
+        if neighbours is not None:
+            await patiently(clock, lambda: neighbours.is_running(session_id))
+        await patiently(clock, lambda: self._journal.begin_turn(session_id, turn_id, self._owner))
 
     async def _checked_budgets(self, session: Session, model: str, max_cost_usd: float | None) -> Sequence[Budget]:
         """The budgets of a turn, none of them used up.
@@ -208,20 +222,21 @@ class Chat:
         if self._turns.is_running(session_id):
             raise TurnInProgressError(session.name)
         parts, claim, notices = self._parts, str(uuid.uuid4()), list[Notice]()
-        await patiently(parts.clock, lambda: self._journal.begin_turn(session_id, claim, self._owner))
-        try:
-            memory = self._turns.memory(session_id)
-            conversation = await load_conversation(parts, session_id, asked, memory)
-            order = CompactionOrder(
-                count=lambda usage, request: priced(parts, usage, request.model),
-                tell=notices.append,
-                focus=self._redact(focus),
-                is_forced=True,
-            )
-            if await parts.compactor.fit(conversation, order):
-                memory.cached = None
-        finally:
-            await asyncio.shield(self._journal.finish_turn(session_id, claim))
+        with self._turns.claiming(claim):
+            await self._claim(session_id, claim)
+            try:
+                memory = self._turns.memory(session_id)
+                conversation = await load_conversation(parts, session_id, asked, memory)
+                order = CompactionOrder(
+                    count=lambda usage, request: priced(parts, usage, request.model),
+                    tell=notices.append,
+                    focus=self._redact(focus),
+                    is_forced=True,
+                )
+                if await parts.compactor.fit(conversation, order):
+                    memory.cached = None
+            finally:
+                await asyncio.shield(self._journal.finish_turn(session_id, claim))
         return notices
 
     async def context(self, session_id: SessionId) -> ContextUse:
@@ -247,18 +262,27 @@ class Chat:
     def is_running(self, session_id: SessionId) -> bool:
         return self._turns.is_running(session_id)
 
+    async def is_running_elsewhere(self, session_id: SessionId) -> bool:
+        """Whether another process runs a turn in the session. One that died in it is told as interrupted."""
+        return self._neighbours is not None and await self._neighbours.is_running(session_id)
+
     async def last_seq(self, session_id: SessionId) -> int:
         """The newest sequence number of the session's journal."""
         return await self._parts.broadcast.last_seq(session_id)
 
+    async def first_seq(self, session_id: SessionId, *, after_seq: int) -> int:
+        """The first number after ``after_seq`` that ``events`` will tell; what lies between was forgotten."""
+        return await self._parts.broadcast.first_seq(session_id, after_seq=after_seq)
+
     def events(
-        self, session_id: SessionId, *, after_seq: int | None = None
+        self, session_id: SessionId, *, after_seq: int | None = None, follows_others: bool = False
     ) -> AbstractAsyncContextManager[AsyncIterator[SessionEvent]]:
         """Events after ``after_seq`` from the journal and then live ones, without gap or duplicate; None: live only.
 
         A listener that is slow reads what it missed from the journal. Entering the context fixes the starting point.
+        ``follows_others`` tells the turns of other processes too.
         """
-        return self._parts.broadcast.events(session_id, after_seq=after_seq)
+        return self._parts.broadcast.events(session_id, after_seq=after_seq, follows_others=follows_others)
 
     async def close(self) -> None:
         """Takes no more turns, cancels those that this workspace started, and waits for their end."""

@@ -64,15 +64,16 @@ class Recovery:
                 )
                 await self._approvals.settle_request(request.id, settlement)
         # Another process may start at this moment and find the same turns.
-        mine = [turn for turn in dead if await self._take_over(turn)]
-        for turn in mine:
-            await self._interrupt(turn)
-        return len(mine)
+        return sum([await self.end(turn) for turn in dead])
 
-    async def _take_over(self, turn: OpenTurn) -> bool:
-        return await self._journal.take_over_turn(
+    async def end(self, turn: OpenTurn) -> bool:
+        """Ends a turn that nobody runs as interrupted; False when another process was faster."""
+        is_mine = await self._journal.take_over_turn(
             turn.session_id, turn.turn_id, owner=self._owner, previous_owner=turn.owner
         )
+        if is_mine:
+            await self._interrupt(turn)
+        return is_mine
 
     async def _interrupt(self, turn: OpenTurn) -> None:
         _LOG.warning("turn %s of session %s was cut off and is ended", turn.turn_id, turn.session_id)

@@ -174,7 +174,9 @@ class ToolExecutor:
                 emit=emit_redacted,
             )
             result = await _within(limit, tool, call, execution)
-        return dataclasses.replace(result, duration_seconds=self._clock.monotonic() - start)
+        seconds = self._clock.monotonic() - start
+        _LOG.info("%s %s in %.2f s", tool.name, "succeeded" if result.success else "failed", seconds)
+        return dataclasses.replace(result, duration_seconds=seconds)
 
     @contextmanager
     def _redacted(self, emit: Emit) -> "Iterator[Emit]":

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
@@ -19,8 +19,9 @@ from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.model import Answered, Model, ModelRequest, Retrying, TextPiece, ThinkingPiece
 from atmos_ai_sidecar.application.ports.session_store import SessionStore
 from atmos_ai_sidecar.application.tools import ToolExecutor
+from atmos_ai_sidecar.application.turn_reports import budget_notice, failed, failure, repair_notice
 from atmos_ai_sidecar.domain import turn as machine
-from atmos_ai_sidecar.domain.budgets import Budget, Level, Spent
+from atmos_ai_sidecar.domain.budgets import Budget, Spent
 from atmos_ai_sidecar.domain.events import (
     ModelRetrying,
     Notice,
@@ -49,8 +50,6 @@ from atmos_ai_sidecar.errors import ModelFailedError, SidecarError, StorageBusyE
 _LOG = logging.getLogger(__name__)
 BUSY_TRIES = 8
 """With the store's own busy timeout of 5 s, a store that is locked for 30 s is outlived."""
-
-_SHOWN_REPAIRS = 3
 
 _T = TypeVar("_T")
 
@@ -188,10 +187,11 @@ class RunningTurn:
             self._outbox.put(notice)
         finished = await self._drive()
         self._outbox.close()
-        (failure,) = await asyncio.gather(publisher, return_exceptions=True)
-        if failure is not None:
-            finished = _failure(failure, finished)
+        (error,) = await asyncio.gather(publisher, return_exceptions=True)
+        if error is not None:
+            finished = failure(error, finished)
         await self._finish(finished)
+        await self._parts.broadcast.prune(self.order.session_id, self._parts.clock.now())
 
     def _outbox_ended(self) -> None:
         if self._turn.phase is not machine.Phase.FINISHED:
@@ -205,7 +205,7 @@ class RunningTurn:
                 await self._save()
             except SidecarError as error:
                 self._turn.feed(machine.Cancelled(stop_reason=StopReason.ERROR))
-                return _failure(error, TurnFinished(stop_reason=StopReason.ERROR, usage=self._turn.usage))
+                return failure(error, TurnFinished(stop_reason=StopReason.ERROR, usage=self._turn.usage))
         return action.event
 
     async def _next(self, action: machine.Action) -> machine.Action:
@@ -218,7 +218,7 @@ class RunningTurn:
                 error = step.exception()
                 if error is None:
                     return step.result()
-                return self._turn.feed(_failed(error))
+                return self._turn.feed(failed(error))
         return self._turn.feed(machine.Cancelled(stop_reason=self._stop or StopReason.CANCELLED))
 
     async def _perform(self, action: machine.Action) -> machine.Action:
@@ -281,7 +281,7 @@ class RunningTurn:
             if repairs and not self._memory.is_mended:
                 self._memory.is_mended = True
                 _LOG.warning("the history of session %s was repaired: %s", order.session_id, " ".join(repairs))
-                self._outbox.put(_repair_notice(repairs))
+                self._outbox.put(repair_notice(repairs))
         await parts.tools.load()
         if order.with_tools:
             self._tell_problems(parts.tools.problems)
@@ -336,7 +336,7 @@ class RunningTurn:
         """Stores what the turn has said and done since the last time, and reports it."""
         messages = self._turn.take_unsaved()
         for level in self._turn.take_warnings():
-            self._outbox.put(_budget_notice(level))
+            self._outbox.put(budget_notice(level))
         if not messages:
             return
         order, store = self.order, self._parts.store
@@ -372,6 +372,7 @@ class RunningTurn:
         )
 
     async def _finish(self, finished: TurnFinished) -> None:
+        _LOG.info("turn %s ended: %s %s", self.order.turn_id, finished.stop_reason.value, finished.reason)
         order, parts = self.order, self._parts
         try:
             await patiently(
@@ -385,7 +386,7 @@ class RunningTurn:
             self._release()
             last_seq = await _last_seq(parts.broadcast, order.session_id)
             event = SessionEvent(
-                seq=last_seq + 1, turn_id=order.turn_id, time=parts.clock.now(), event=_failure(error, finished)
+                seq=last_seq + 1, turn_id=order.turn_id, time=parts.clock.now(), event=failure(error, finished)
             )
             parts.broadcast.announce(event, order.session_id)
 
@@ -397,54 +398,9 @@ async def _last_seq(broadcast: Broadcast, session_id: SessionId) -> int:
         return 0
 
 
-def _budget_notice(level: Level) -> Notice:
-    return Notice(
-        kind=NoticeKind.BUDGET_WARNING,
-        message=f"{level.share:.0%} of a budget are used: {level}. The turn stops when it is used up ({level.key}).",
-        metadata={"setting": level.key, "used": f"{level.used:g}", "limit": f"{level.limit:g}"},
-    )
-
-
-def _repair_notice(repairs: Sequence[str]) -> Notice:
-    shown = " ".join(repairs[:_SHOWN_REPAIRS])
-    more = f" And {len(repairs) - _SHOWN_REPAIRS} more." if len(repairs) > _SHOWN_REPAIRS else ""
-    return Notice(
-        kind=NoticeKind.HISTORY_REPAIRED,
-        message="The stored conversation was damaged; the model gets it mended, and what is stored stays as it is. "
-        f"{shown}{more}",
-        metadata={"repairs": str(len(repairs))},
-    )
-
-
 def _last_action(tasks: Sequence[asyncio.Task[machine.Action]]) -> machine.Action:
     """Of calls that ran together, only the one that finished last was answered with something to do."""
     return next((task.result() for task in tasks if not isinstance(task.result(), machine.Wait)), machine.Wait())
-
-
-def _failed(error: BaseException) -> machine.Failed:
-    while isinstance(error, BaseExceptionGroup):  # of calls that ran together, the first that failed speaks
-        error = error.exceptions[0]
-    if isinstance(error, SidecarError):
-        return machine.Failed(reason=error.reason, message=str(error), metadata=error.metadata)
-    error_id = secrets.token_hex(8)
-    _LOG.error("internal error %s", error_id, exc_info=error)
-    return machine.Failed(
-        reason="INTERNAL_ERROR",
-        message=f"Something in the assistant broke (error {error_id}). The log has the details.",
-        metadata={"error_id": error_id},
-    )
-
-
-def _failure(error: BaseException, finished: TurnFinished) -> TurnFinished:
-    failed = _failed(error)
-    return TurnFinished(
-        stop_reason=StopReason.ERROR,
-        reason=failed.reason,
-        message=failed.message,
-        metadata=failed.metadata,
-        usage=finished.usage,
-        steps=finished.steps,
-    )
 
 
 class Turns:
@@ -453,10 +409,25 @@ class Turns:
     def __init__(self) -> None:
         self._running: dict[SessionId, tuple[RunningTurn, asyncio.Task[None]]] = {}
         self._memories: dict[SessionId, SessionMemory] = {}
+        self._claims: set[str] = set()
+
+    @contextmanager
+    def claiming(self, turn_id: str) -> Iterator[None]:
+        """Counts a turn as one of this process while the context lasts; one that ``start`` took, until its end."""
+        self._claims.add(turn_id)
+        try:
+            yield
+        finally:
+            if not any(turn.order.turn_id == turn_id for turn, _ in self._running.values()):
+                self._claims.discard(turn_id)
+
+    def is_claimed(self, turn_id: str) -> bool:
+        """Whether this process still has something to do for that turn."""
+        return turn_id in self._claims
 
     def start(self, parts: TurnParts, order: TurnOrder) -> asyncio.Task[None]:
         """Starts a turn as a task that this object owns."""
-        release = partial(self._release, order.session_id)
+        release = partial(self._release, order)
         turn = RunningTurn(parts, order, release=release, memory=self.memory(order.session_id))
         task = asyncio.create_task(turn.run(), name=f"turn {order.turn_id}")
         self._running[order.session_id] = (turn, task)
@@ -496,5 +467,6 @@ class Turns:
                 )
             )
 
-    def _release(self, session_id: SessionId) -> None:
-        self._running.pop(session_id, None)
+    def _release(self, order: TurnOrder) -> None:
+        self._running.pop(order.session_id, None)
+        self._claims.discard(order.turn_id)

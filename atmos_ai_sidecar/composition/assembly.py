@@ -210,6 +210,7 @@ class Assembly:
             check_model=self.model.check,
             limits=TurnLimits(max_steps=self.config.budget.max_steps),
             budgets=self.config.budget.by_scope,
+            neighbours=self.engine.neighbours,
         )
 
     @property

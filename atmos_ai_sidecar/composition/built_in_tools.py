@@ -26,6 +26,7 @@ from atmos_ai_sidecar.composition.own_settings import own_settings
 from atmos_ai_sidecar.configuration import Config
 from atmos_ai_sidecar.domain.paths import Territory
 from atmos_ai_sidecar.domain.tools import Tool
+from atmos_ai_sidecar.sidecar.warm_places import warm_folders
 
 _POLICY = "ATMOS_AI_POLICY"
 
@@ -98,7 +99,7 @@ def territory_of(run: Run, config: Config) -> Territory:
             for path in (config.sessions.path, f"{settings}/atmos-ai", "/etc/atmos-ai", policy)
             if path
         ),
-        hidden=(state,),
+        hidden=(state, *(os.path.realpath(folder) for folder in warm_folders(run.environment))),
         configuration=tuple(os.path.realpath(config.directory / file) for file in config.files),
     )
 

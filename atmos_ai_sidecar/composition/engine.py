@@ -9,6 +9,7 @@ from atmos_ai_sidecar.adapters.sqlite import open_memory_store
 from atmos_ai_sidecar.application.approvals import Approvals
 from atmos_ai_sidecar.application.broadcast import Broadcast
 from atmos_ai_sidecar.application.left_calls import LeftCalls
+from atmos_ai_sidecar.application.neighbours import Neighbours
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.store import Store
 from atmos_ai_sidecar.application.recovery import Recovery
@@ -24,6 +25,8 @@ class Engine:
     store: Store
     broadcast: Broadcast
     turns: Turns
+    neighbours: Neighbours | None = None
+    """Who shares the store; a store in memory is nobody else's."""
 
 
 class Engines:
@@ -54,24 +57,30 @@ class Engines:
             if place not in self._engines:
                 opened = await open_store(config, self._clock, self._owner)
                 self._opened.append(opened)
-                engine = self._engines[place] = self._on(opened.store)
-                await Recovery(
+                broadcast = Broadcast(opened.store, self._clock)
+                recovery = Recovery(
                     store=opened.store,
                     journal=opened.store,
                     approvals=opened.store,
-                    broadcast=engine.broadcast,
+                    broadcast=broadcast,
                     owners=opened.owners,
                     owner=self._owner,
                     clock=self._clock,
                     left_calls=left_calls,
-                ).recover()
+                )
+                turns = Turns()
+                neighbours = Neighbours(
+                    opened.store, opened.owners, recovery, owner=self._owner, is_claimed=turns.is_claimed
+                )
+                self._engines[place] = self._on(opened.store, broadcast, turns, neighbours)
+                await recovery.recover()
             return self._engines[place]
 
     @asynccontextmanager
     async def in_memory(self) -> AsyncIterator[Engine]:
         """An engine that forgets everything at the end of the context."""
         store = await open_memory_store(self._clock)
-        engine = self._on(store)
+        engine = self._on(store, Broadcast(store), Turns())
         try:
             yield engine
         finally:
@@ -87,8 +96,8 @@ class Engines:
                 opened.locks.release()
         self._opened.clear()
 
-    def _on(self, store: Store) -> Engine:
-        engine = Engine(store=store, broadcast=Broadcast(store), turns=Turns())
+    def _on(self, store: Store, broadcast: Broadcast, turns: Turns, neighbours: Neighbours | None = None) -> Engine:
+        engine = Engine(store=store, broadcast=broadcast, turns=turns, neighbours=neighbours)
         self._approvals.add_store(store)
         self._approvals.add_listener(engine.turns.hear)
         return engine

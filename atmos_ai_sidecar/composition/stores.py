@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from atmos_ai_sidecar.adapters.json_files import open_json_store
 from atmos_ai_sidecar.adapters.owner_locks import OwnerLocks
-from atmos_ai_sidecar.adapters.sqlite import open_sqlite_store
+from atmos_ai_sidecar.adapters.sqlite import BUSY_TIMEOUT_SECONDS, open_sqlite_store
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.owners import Owners
 from atmos_ai_sidecar.application.ports.store import Store
@@ -45,11 +45,12 @@ async def open_store(config: Config, clock: Clock, owner: str) -> OpenedStore:
     if config.sessions.storage is Storage.POSTGRES:
         return await _open_postgres(config, clock)
     directory = config.sessions.path
+    busy_timeout = config.sessions.busy_timeout_seconds or BUSY_TIMEOUT_SECONDS
     store: Store
     if config.sessions.storage is Storage.JSON:
-        store = await open_json_store(directory, clock)
+        store = await open_json_store(directory, clock, busy_timeout_seconds=busy_timeout)
     else:
-        store = await open_sqlite_store(directory / DATABASE, clock)
+        store = await open_sqlite_store(directory / DATABASE, clock, busy_timeout_seconds=busy_timeout)
     locks = OwnerLocks(directory / "owners")
     locks.hold(owner)
     return OpenedStore(store=store, owners=locks, locks=locks)
@@ -64,6 +65,7 @@ async def _open_postgres(config: Config, clock: Clock) -> OpenedStore:
         )
     try:
         from atmos_ai_sidecar.adapters.postgres import (  # noqa: PLC0415 - its driver is an optional extra
+            LEASE_SECONDS,
             ProjectKeys,
             open_postgres_store,
         )
@@ -74,5 +76,11 @@ async def _open_postgres(config: Config, clock: Clock) -> OpenedStore:
         ) from error
     projects = ProjectKeys({str(config.directory): project_key(config)})
     author = f"{getpass.getuser()}@{socket.gethostname()}"
-    store = await open_postgres_store(config.sessions.url, clock, projects=projects, author=author)
+    store = await open_postgres_store(
+        config.sessions.url,
+        clock,
+        projects=projects,
+        author=author,
+        lease_seconds=config.sessions.lease_seconds or LEASE_SECONDS,
+    )
     return OpenedStore(store=store, owners=store, locks=None)

@@ -15,6 +15,7 @@ from atmos_ai_sidecar.composition.configurations import configuration_of
 from atmos_ai_sidecar.composition.engine import Engines
 from atmos_ai_sidecar.composition.evaluation import evaluated
 from atmos_ai_sidecar.composition.left_calls import left_calls
+from atmos_ai_sidecar.composition.project_log import ProjectLog, ignore_in_git
 from atmos_ai_sidecar.composition.run_options import check_servers
 from atmos_ai_sidecar.configuration import Config, Storage
 from atmos_ai_sidecar.domain.trust import TrustSubject
@@ -28,6 +29,7 @@ class Workspaces:
         self._clock = clock
         self._approvals = approvals
         self._instance_id = instance_id
+        self._log = ProjectLog()
         self._engines = Engines(clock=clock, approvals=approvals, owner=instance_id)
 
     @property
@@ -35,9 +37,15 @@ class Workspaces:
         """Whether a turn runs in a store of this process."""
         return self._engines.is_busy
 
+    @property
+    def log_path(self) -> str:
+        """The log of the project that was opened last; empty when there is none."""
+        return self._log.path
+
     async def close(self) -> None:
         """Closes the stores; every workspace must have been closed before."""
         await self._engines.close()
+        self._log.close()
 
     @asynccontextmanager
     async def open(
@@ -59,9 +67,11 @@ class Workspaces:
         if config.unevaluated and not is_trusted:
             raise config.unevaluated[0].error()
         config = await evaluated(config, run, options, self._clock)
+        self._log.open(config, run, options)
         async with AsyncExitStack() as stack:
             left = left_calls(run, "", self._clock)
             kept = await self._engines.at(config, left) if config.sessions.enabled else None
+            ignore_in_git(config.directory)
             # Commands that run nothing work on what is stored.
             has_drafts = not config.sessions.auto_save and needs_trust and not options.stores_all
             engine = kept

@@ -40,7 +40,10 @@ _TOOLS = (
     "enabled", "require_confirmation", "allowed", "restricted", "blocked", "yolo_mode", "mode", "timeouts", "shell",
 )  # fmt: skip
 _PROVIDER = ("model", "api_key", "base_url", "max_tokens", "region", "project_id")
-_SESSIONS = ("enabled", "storage", "path", "max_sessions", "auto_save", "retention_days", "url", "project")
+_SESSIONS = (
+    "enabled", "storage", "path", "max_sessions", "auto_save", "retention_days", "url", "project", "busy_timeout",
+    "lease",
+)  # fmt: skip
 
 
 def load_configuration(
@@ -176,6 +179,8 @@ def _sessions(section: Section, directory: Path) -> SessionSettings:
         retention_days=days or None,
         url=section.text("url"),
         project=section.text("project"),
+        busy_timeout_seconds=section.seconds("busy_timeout"),
+        lease_seconds=section.seconds("lease"),
     )
 
 

@@ -37,6 +37,10 @@ class SessionSettings:
     url: str = field(repr=False)
     project: str = ""
     """What the project is called on every machine that shares its sessions; empty: made from the git remote."""
+    busy_timeout_seconds: float | None = None
+    """How long one try to write waits for another process, sqlite and json; None: the store's own time."""
+    lease_seconds: float | None = None
+    """How long a turn on PostgreSQL holds its session without being heard of; None: the store's own time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

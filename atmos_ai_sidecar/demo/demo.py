@@ -21,6 +21,16 @@ FIRST_QUESTIONS = (
 )
 """What the demo asks where there is no terminal to ask on. None of them needs an approval."""
 
+FIRST_PROMPTS = (
+    *FIRST_QUESTIONS,
+    "Compare the database in ue1-dev and ue1-prod.",
+    "What depends on the vpc in ue1-prod?",
+    "Plan the database in ue1-prod.",
+    "Write a report about the project.",
+    "Set replicas of the storefront in ue1-prod to 8.",
+)
+"""What the chat of the demo offers. The plan and the change ask first."""
+
 NOTICE = (
     "Demo: the model is offline and rule-based (no language model), Atmos is a replay of 1.226.1; "
     "nothing leaves this machine."

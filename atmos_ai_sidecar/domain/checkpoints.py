@@ -117,7 +117,9 @@ def checkpoint_markdown(checkpoint: Checkpoint) -> str:
         said = [message.text] if message.text else []
         said += [f"> called `{call.name}`" for call in message.tool_calls]
         if said:
-            lines += ["", f"## {'You' if message.role is Role.USER else 'Assistant'}", "", "\n\n".join(said)]
+            speaker = "You" if message.role is Role.USER else "Assistant"
+            who = f"{speaker} ({message.author})" if message.author else speaker
+            lines += ["", f"## {who}", "", "\n\n".join(said)]
     return "\n".join(lines) + "\n"
 
 

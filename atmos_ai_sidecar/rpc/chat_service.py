@@ -14,6 +14,7 @@ from typing import Any
 
 from grpc import aio
 
+from atmos_ai_sidecar.application.broadcast import LOOK_SECONDS
 from atmos_ai_sidecar.application.workspace import Workspace
 from atmos_ai_sidecar.domain.events import SessionEvent, TurnFinished
 from atmos_ai_sidecar.domain.sessions import Session, SessionId
@@ -35,6 +36,7 @@ from atmos_ai_sidecar.rpc.sending import Sender
 from atmos_ai_sidecar.rpc.shared_workspace import SharedWorkspace
 from atmos_ai_sidecar.rpc.streams import first_event, next_event
 from atmos_ai_sidecar.rpc.values import proto_text, proto_time
+from atmos_ai_sidecar.rpc.waiting import within
 from atmos_ai_sidecar.v1 import chat_service_pb2 as pb
 
 
@@ -114,10 +116,11 @@ class _ChatStream:
         attach = request.attach
         last_seq = await self._chat.last_seq(self._session.id)
         self._sent_seq = _starting_point(attach, last_seq)
-        async with self._chat.events(self._session.id, after_seq=self._sent_seq) as events:
+        async with self._chat.events(self._session.id, after_seq=self._sent_seq, follows_others=True) as events:
             self._attached[self._session.id] += 1
             try:
                 await self._greet(last_seq, is_created=is_created)
+                await self._tell_gap(last_seq)
                 await self._exchange(request, events, departure)
             except BaseException as error:
                 if isinstance(unwrapped(error), (asyncio.CancelledError, aio.BaseError)):
@@ -131,10 +134,20 @@ class _ChatStream:
             session_id=self._session.id,
             session_name=proto_text(self._session.name),
             last_seq=last_seq,
-            turn_in_progress=self._chat.is_running(self._session.id),
+            turn_in_progress=self._chat.is_running(self._session.id)
+            or await self._chat.is_running_elsewhere(self._session.id),
             created=is_created,
         )
         await self._send_own(attached=attached)
+
+    async def _tell_gap(self, last_seq: int) -> None:
+        """Says at once that the journal has forgotten what the client missed, though nothing may follow."""
+        if self._sent_seq == last_seq:
+            return
+        first_seq = await self._chat.first_seq(self._session.id, after_seq=self._sent_seq)
+        if first_seq > self._sent_seq + 1:
+            await self._send_own(replay_gap=pb.ChatResponse.ReplayGap(first_seq=first_seq))
+            self._sent_seq = first_seq - 1
 
     async def _exchange(self, request: Any, events: AsyncIterator[SessionEvent], departure: Departure) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -205,6 +218,9 @@ class _ChatStream:
         """Returns when no turn runs and everything that the journal holds is sent."""
         while self._chat.is_running(self._session.id):
             await self._wait_progress()
+        while await self._chat.is_running_elsewhere(self._session.id):
+            with suppress(TimeoutError):
+                await within(self._clock, LOOK_SECONDS, self._wait_progress())
         last_seq = await self._chat.last_seq(self._session.id)
         while self._sent_seq < last_seq:
             await self._wait_progress()

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
+from atmos_ai_sidecar.application.ports.message_search import SearchHit
 from atmos_ai_sidecar.application.ports.session_store import SessionChange
 from atmos_ai_sidecar.domain.grants import Grant
 from atmos_ai_sidecar.domain.messages import (
@@ -26,6 +27,8 @@ from atmos_ai_sidecar.rpc.values import proto_text, proto_time, struct_from_json
 from atmos_ai_sidecar.v1 import message_pb2, permission_service_pb2, session_service_pb2, tool_registry_service_pb2
 
 MAX_INT32: Final = 2**31 - 1
+MAX_CONTENT_CHARACTERS: Final = 1024 * 1024
+"""Of a message's plain text beside its blocks."""
 
 _ROLES: Final = {Role.USER: message_pb2.ROLE_USER, Role.ASSISTANT: message_pb2.ROLE_ASSISTANT}
 _EFFECTS: Final = {
@@ -112,6 +115,7 @@ def proto_session(session: Session) -> Any:
         etag=session.etag,
         message_count=session.message_count,
         archived=session.archived,
+        author=proto_text(session.author),
     )
 
 
@@ -124,15 +128,29 @@ def proto_context_item(item: ContextItem) -> Any:
 
 
 def proto_message(message: Message) -> Any:
+    content = proto_text(message.text)
     return message_pb2.Message(
         message_id=message.id,
         session_id=message.session_id,
         role=_ROLES[message.role],
-        content=proto_text(message.text),
+        # Twice a text of 10 MiB, the longest that there is, would be more than a message may have.
+        content=content if len(content) <= MAX_CONTENT_CHARACTERS else "",
         blocks=[proto_block(block) for block in message.blocks],
         create_time=proto_time(message.create_time),
         turn_id=message.turn_id,
         usage=proto_usage(message.usage) if message.usage is not None else None,
+        author=proto_text(message.author),
+    )
+
+
+def proto_search_hit(hit: SearchHit) -> Any:
+    return session_service_pb2.SearchHit(
+        session_id=hit.session_id,
+        session_name=proto_text(hit.session_name),
+        message_id=hit.message_id,
+        role=_ROLES[hit.role],
+        create_time=proto_time(hit.create_time),
+        snippet=proto_text(hit.snippet),
     )
 
 

@@ -134,7 +134,7 @@ def _services(
 ) -> Mapping[ServiceDescriptor, Any]:
     """Every service of the contract and who answers for it."""
     return {
-        _service(session_service_pb2, "SessionService"): SessionService(workspace),
+        _service(session_service_pb2, "SessionService"): SessionService(parts.clock, workspace),
         _service(sidecar_service_pb2, "SidecarService"): SidecarService(parts, tokens, workspace, departure),
         _service(chat_service_pb2, "ChatService"): ChatService(parts, workspace, departure),
         _service(tool_registry_service_pb2, "ToolRegistryService"): ToolRegistryService(parts, workspace),

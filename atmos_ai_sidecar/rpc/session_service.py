@@ -15,18 +15,15 @@ from atmos_ai_sidecar.rpc.convert import (
     session_change,
 )
 from atmos_ai_sidecar.rpc.paging import MAX_PAGE_BYTES, MAX_PAGE_SIZE, page_cursor, page_limit, page_token
-from atmos_ai_sidecar.rpc.shared_workspace import SharedWorkspace
+from atmos_ai_sidecar.rpc.whole_sessions import WholeSessions
 from atmos_ai_sidecar.v1 import session_service_pb2 as pb
 
 _BETWEEN: Final = "\x1f"
 """Between type and key of a context item in a cursor."""
 
 
-class SessionService:
+class SessionService(WholeSessions):
     """Keeps conversations; see the contract for every method."""
-
-    def __init__(self, workspace: SharedWorkspace) -> None:
-        self._workspace = workspace
 
     async def create_session(self, request: Any, _context: object) -> Any:
         workspace = await self._workspace.get()

@@ -246,6 +246,8 @@ def _configure_log(level: str) -> None:
     logging.basicConfig(
         stream=sys.stderr, level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
+    for handler in logging.getLogger().handlers:
+        handler.setLevel(level.upper())  # the project's log has a level of its own
 
 
 def _refused(reason: str, message: str, exit_code: int, **metadata: str) -> _StartError:

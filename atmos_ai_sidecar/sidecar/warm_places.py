@@ -63,14 +63,18 @@ async def stop_warm_sidecar(sidecar: WarmSidecar, *, force: bool) -> bool:
     return True
 
 
-def _folders(environment: Mapping[str, str]) -> Iterator[Path]:
+def warm_folders(environment: Mapping[str, str]) -> Sequence[Path]:
+    """Where a user's warm sidecars may leave word of themselves, the token among it; none of them need exist."""
     runtime = environment.get("XDG_RUNTIME_DIR", "")
     name = f"atmos-ai-{os.geteuid()}"
     bases = [Path(environment.get("TMPDIR", "") or tempfile.gettempdir(), name), Path("/tmp", name)]  # noqa: S108 - it is proven
     if runtime.startswith("/"):
         bases.insert(0, Path(runtime, "atmos-ai"))
-    for base in dict.fromkeys(bases):
-        folder = base / "warm"
+    return [base / "warm" for base in dict.fromkeys(bases)]
+
+
+def _folders(environment: Mapping[str, str]) -> Iterator[Path]:
+    for folder in warm_folders(environment):
         with suppress(OSError):
             status = folder.lstat()
             if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o077:

@@ -4,11 +4,9 @@ import os
 import secrets
 from pathlib import Path
 
+from atmos_ai_sidecar.application.ports.checkpoint_text import MAX_FILE_BYTES
 from atmos_ai_sidecar.errors import InvalidFieldError
 from atmos_ai_sidecar.terminal.render.palette import visible
-
-MAX_BYTES = 64 * 1024 * 1024
-"""What is read of a file at most, and one byte, by which the reader of checkpoints sees that it is too long."""
 
 
 def write_private(path: Path, text: str, *, overwrite: bool = False) -> None:
@@ -39,7 +37,7 @@ def write_private(path: Path, text: str, *, overwrite: bool = False) -> None:
 
 
 def read_limited(path: Path) -> bytes:
-    """The content of a regular file, of which no more than ``MAX_BYTES`` and one byte is read.
+    """The content of a regular file; of one over the limit no more than one byte too many, by which a reader sees it.
 
     Raises:
         InvalidFieldError: There is none, or it cannot be read.
@@ -50,7 +48,7 @@ def read_limited(path: Path) -> bytes:
                 "file", f"{visible(str(path))} is not a regular file.", remedy="Name a file that an export wrote."
             )
         with path.open("rb") as stream:
-            return stream.read(MAX_BYTES + 1)
+            return stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise InvalidFieldError(
             "file",

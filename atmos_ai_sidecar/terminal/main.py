@@ -30,6 +30,7 @@ from atmos_ai_sidecar.terminal.commands.sidecar import sidecar
 from atmos_ai_sidecar.terminal.commands.tools import tools
 from atmos_ai_sidecar.terminal.commands.tree import Group, HelpRequestedError
 from atmos_ai_sidecar.terminal.commands.version import version
+from atmos_ai_sidecar.terminal.debugging import say_log, say_where
 from atmos_ai_sidecar.terminal.line_reader import LineReader
 from atmos_ai_sidecar.terminal.services import CommandServices
 from atmos_ai_sidecar.terminal.writer import Writer
@@ -53,7 +54,7 @@ def root(click_context: click.Context) -> Awaitable[int] | None:
       --trust-project     trust this project's configuration for this run
       --plain             no cursor movement, for screen readers
       --no-color          no colours
-      --debug             say more about errors
+      --debug             say more about errors, and where the log is
       --chdir, --base-path, --config, --config-path, --profile, --identity, …  as in Atmos
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     if click_context.invoked_subcommand is not None:
@@ -92,10 +93,11 @@ async def run_command(arguments: Sequence[str], console: Console, services: Comm
         console: Where the command runs.
         services: What the composition root gives the commands.
     """
-    writer = Writer.of(console, RunOptions())
+    writer, options = Writer.of(console, RunOptions()), RunOptions()
     crash_listeners: list[Callable[[str], None]] = []
     try:
         line = normalised(arguments, console.environment)
+        options = line.options
         writer = Writer.of(console, line.options, force_color=line.force_color)
         code = await _run(line, console, services, writer, crash_listeners)
     except HelpRequestedError as help_requested:
@@ -106,15 +108,22 @@ async def run_command(arguments: Sequence[str], console: Console, services: Comm
         code = exit_codes.USAGE
     except SidecarError as error:
         writer.error(error)
+        _LOG.info("A command failed: %s", error.reason, exc_info=error if options.debug else None)
+        if options.debug:
+            say_where(writer, error)
         code = exit_codes.of_error(error)
-    except Exception:  # noqa: BLE001 - the outermost frame of a command
+    except Exception as error:  # noqa: BLE001 - the outermost frame of a command
         error_id = secrets.token_hex(4)
         _LOG.exception("A command failed unexpectedly (error %s).", error_id)
         writer.say(f"{writer.talk.alarm('Error:')} Something went wrong inside the assistant (error {error_id}).")
         writer.say("What was said is stored. Run it again with --debug, and report the id if it stays.")
+        if options.debug:
+            say_where(writer, error)
         for listener in crash_listeners:
             listener(error_id)
         code = exit_codes.ERROR
+    if options.debug:
+        say_log(writer, services.log_path())
     await console.drain()
     return code
 
@@ -156,7 +165,15 @@ async def _run(
         command = _parse(line.arguments, context)
     except Exit as end:
         return end.exit_code
-    return await command
+    code = await command
+    _LOG.info("%s ended with %s", _name_of(line), code)
+    return code
+
+
+def _name_of(line: CommandLine) -> str:
+    """The command, without arguments: they are the user's own words."""
+    name = line.arguments[0] if line.arguments else ""
+    return name if name in root.commands else "chat"
 
 
 def _parse(arguments: Sequence[str], context: CommandContext) -> Awaitable[int]:

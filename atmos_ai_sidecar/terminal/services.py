@@ -22,7 +22,9 @@ class DemoSetup:
     environment: Mapping[str, str]
     """The caller's environment, with what the demo needs and without what would lead away from it."""
     questions: Sequence[str]
-    """First prompts that work."""
+    """First prompts that work and need no approval."""
+    prompts: Sequence[str]
+    """First prompts for a chat, where somebody can approve."""
     notice: str
     """One line that says what is real and what is not."""
 
@@ -106,3 +108,5 @@ class CommandServices:
     staying_sidecars: StayingSidecars
     clock: Clock
     version: str
+    log_path: Callable[[], str]
+    """The log that this process writes; empty when it writes none."""

@@ -97,7 +97,7 @@ class Usage(_message.Message):
     def __init__(self, input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., cache_read_input_tokens: _Optional[int] = ..., cache_creation_input_tokens: _Optional[int] = ..., cache_misses: _Optional[int] = ..., cost_usd: _Optional[float] = ...) -> None: ...
 
 class Message(_message.Message):
-    __slots__ = ("message_id", "session_id", "role", "content", "blocks", "create_time", "turn_id", "usage")
+    __slots__ = ("message_id", "session_id", "role", "content", "blocks", "create_time", "turn_id", "usage", "author")
     MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
@@ -106,6 +106,7 @@ class Message(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     TURN_ID_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
     message_id: int
     session_id: str
     role: Role
@@ -114,4 +115,5 @@ class Message(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     turn_id: str
     usage: Usage
-    def __init__(self, message_id: _Optional[int] = ..., session_id: _Optional[str] = ..., role: _Optional[_Union[Role, str]] = ..., content: _Optional[str] = ..., blocks: _Optional[_Iterable[_Union[ContentBlock, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., turn_id: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ...) -> None: ...
+    author: str
+    def __init__(self, message_id: _Optional[int] = ..., session_id: _Optional[str] = ..., role: _Optional[_Union[Role, str]] = ..., content: _Optional[str] = ..., blocks: _Optional[_Iterable[_Union[ContentBlock, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., turn_id: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., author: _Optional[str] = ...) -> None: ...

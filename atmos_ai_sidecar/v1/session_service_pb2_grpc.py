@@ -85,6 +85,26 @@ class SessionServiceStub:
                 request_serializer=atmos__ai__sidecar_dot_v1_dot_session__service__pb2.ListContextItemsRequest.SerializeToString,
                 response_deserializer=atmos__ai__sidecar_dot_v1_dot_session__service__pb2.ListContextItemsResponse.FromString,
                 _registered_method=True)
+        self.CleanSessions = channel.unary_unary(
+                '/atmos_ai_sidecar.v1.SessionService/CleanSessions',
+                request_serializer=atmos__ai__sidecar_dot_v1_dot_session__service__pb2.CleanSessionsRequest.SerializeToString,
+                response_deserializer=atmos__ai__sidecar_dot_v1_dot_session__service__pb2.CleanSessionsResponse.FromString,
+                _registered_method=True)
+        self.SearchMessages = channel.unary_unary(
+                '/atmos_ai_sidecar.v1.SessionService/SearchMessages',
+                request_serializer=atmos__ai__sidecar_dot_v1_dot_session__service__pb2.SearchMessagesRequest.SerializeToString,
+                response_deserializer=atmos__ai__sidecar_dot_v1_dot_session__service__pb2.SearchMessagesResponse.FromString,
+                _registered_method=True)
+        self.ExportSession = channel.unary_stream(
+                '/atmos_ai_sidecar.v1.SessionService/ExportSession',
+                request_serializer=atmos__ai__sidecar_dot_v1_dot_session__service__pb2.ExportSessionRequest.SerializeToString,
+                response_deserializer=atmos__ai__sidecar_dot_v1_dot_session__service__pb2.ExportSessionResponse.FromString,
+                _registered_method=True)
+        self.ImportSession = channel.stream_unary(
+                '/atmos_ai_sidecar.v1.SessionService/ImportSession',
+                request_serializer=atmos__ai__sidecar_dot_v1_dot_session__service__pb2.ImportSessionRequest.SerializeToString,
+                response_deserializer=atmos__ai__sidecar_dot_v1_dot_session__service__pb2.ImportSessionResponse.FromString,
+                _registered_method=True)
 
 
 class SessionServiceServicer:
@@ -171,6 +191,40 @@ class SessionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CleanSessions(self, request, context):
+        """CleanSessions deletes sessions of the sidecar's project that did not change for a time. The newest session stays, and so do
+        those with a running turn and those of other authors.
+        Status: OK, INVALID_ARGUMENT (INVALID_FIELD), UNAVAILABLE (STORAGE_BUSY).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SearchMessages(self, request, context):
+        """SearchMessages finds messages of the sidecar's project that have all the words of a query, newest first.
+        Status: OK, INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportSession(self, request, context):
+        """ExportSession sends a whole session as the content of a file, in pieces: a file may be larger than a message.
+        Status: OK, INVALID_ARGUMENT (INVALID_FIELD), NOT_FOUND (SESSION_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportSession(self, request_iterator, context):
+        """ImportSession stores the session that the content of a file describes, entirely or not at all. The first message says how, the
+        others carry the content in pieces, at most 64 MiB together.
+        Status: OK, INVALID_ARGUMENT (INVALID_FIELD, ATTACH_REQUIRED, UNSUPPORTED_EVENT), ALREADY_EXISTS (SESSION_EXISTS), FAILED_PRECONDITION (TURN_IN_PROGRESS), RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE), UNAVAILABLE (STORAGE_BUSY).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SessionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -223,6 +277,26 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.ListContextItems,
                     request_deserializer=atmos__ai__sidecar_dot_v1_dot_session__service__pb2.ListContextItemsRequest.FromString,
                     response_serializer=atmos__ai__sidecar_dot_v1_dot_session__service__pb2.ListContextItemsResponse.SerializeToString,
+            ),
+            'CleanSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.CleanSessions,
+                    request_deserializer=atmos__ai__sidecar_dot_v1_dot_session__service__pb2.CleanSessionsRequest.FromString,
+                    response_serializer=atmos__ai__sidecar_dot_v1_dot_session__service__pb2.CleanSessionsResponse.SerializeToString,
+            ),
+            'SearchMessages': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchMessages,
+                    request_deserializer=atmos__ai__sidecar_dot_v1_dot_session__service__pb2.SearchMessagesRequest.FromString,
+                    response_serializer=atmos__ai__sidecar_dot_v1_dot_session__service__pb2.SearchMessagesResponse.SerializeToString,
+            ),
+            'ExportSession': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportSession,
+                    request_deserializer=atmos__ai__sidecar_dot_v1_dot_session__service__pb2.ExportSessionRequest.FromString,
+                    response_serializer=atmos__ai__sidecar_dot_v1_dot_session__service__pb2.ExportSessionResponse.SerializeToString,
+            ),
+            'ImportSession': grpc.stream_unary_rpc_method_handler(
+                    servicer.ImportSession,
+                    request_deserializer=atmos__ai__sidecar_dot_v1_dot_session__service__pb2.ImportSessionRequest.FromString,
+                    response_serializer=atmos__ai__sidecar_dot_v1_dot_session__service__pb2.ImportSessionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -496,6 +570,114 @@ class SessionService:
             '/atmos_ai_sidecar.v1.SessionService/ListContextItems',
             atmos__ai__sidecar_dot_v1_dot_session__service__pb2.ListContextItemsRequest.SerializeToString,
             atmos__ai__sidecar_dot_v1_dot_session__service__pb2.ListContextItemsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CleanSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/atmos_ai_sidecar.v1.SessionService/CleanSessions',
+            atmos__ai__sidecar_dot_v1_dot_session__service__pb2.CleanSessionsRequest.SerializeToString,
+            atmos__ai__sidecar_dot_v1_dot_session__service__pb2.CleanSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchMessages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/atmos_ai_sidecar.v1.SessionService/SearchMessages',
+            atmos__ai__sidecar_dot_v1_dot_session__service__pb2.SearchMessagesRequest.SerializeToString,
+            atmos__ai__sidecar_dot_v1_dot_session__service__pb2.SearchMessagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/atmos_ai_sidecar.v1.SessionService/ExportSession',
+            atmos__ai__sidecar_dot_v1_dot_session__service__pb2.ExportSessionRequest.SerializeToString,
+            atmos__ai__sidecar_dot_v1_dot_session__service__pb2.ExportSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportSession(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/atmos_ai_sidecar.v1.SessionService/ImportSession',
+            atmos__ai__sidecar_dot_v1_dot_session__service__pb2.ImportSessionRequest.SerializeToString,
+            atmos__ai__sidecar_dot_v1_dot_session__service__pb2.ImportSessionResponse.FromString,
             options,
             channel_credentials,
             insecure,

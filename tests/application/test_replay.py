@@ -15,7 +15,7 @@ from atmos_ai_sidecar.application.broadcast import Broadcast
 from atmos_ai_sidecar.domain.events import SessionEvent, TextDelta
 from atmos_ai_sidecar.domain.sessions import SessionId
 from tests.contracts.drafts import draft
-from tests.fakes.clock import FakeClock
+from tests.fakes.clock import START, FakeClock
 
 
 class Listener:
@@ -52,6 +52,7 @@ class Replay(RuleBasedStateMachine):
         self.directory = tempfile.TemporaryDirectory()
         self.attached: list[Listener] = []
         self.written: list[str] = []
+        self.forgotten = 0
         self.run(self._open())
         self.session_id = self.run(self.store.create_session(draft())).id
 
@@ -76,7 +77,8 @@ class Replay(RuleBasedStateMachine):
 
     @rule(target=listeners, share=st.floats(0, 1))
     def attach(self, share: float) -> Listener:
-        listener = Listener(self.broadcast, self.session_id, int(share * len(self.written)))
+        place = self.forgotten + int(share * (len(self.written) - self.forgotten))
+        listener = Listener(self.broadcast, self.session_id, place)
         self.run(listener.attach())
         self.attached.append(listener)
         return listener
@@ -98,6 +100,15 @@ class Replay(RuleBasedStateMachine):
             self.run(again.attach())
             self.attached[place] = again
 
+    @rule(share=st.floats(0, 1))
+    def forget(self, share: float) -> None:
+        """What the slowest listener has seen may go; nobody misses it."""
+        last = len(self.written)
+        slowest = min([listener.seen for listener in self.attached] or [last])
+        keep = last - int(share * slowest)
+        self.run(self.store.prune_events(self.session_id, before=START, keep=keep))
+        self.forgotten = max(self.forgotten, last - keep)
+
     @rule(text=st.text(max_size=3))
     def everybody_catches_up(self, text: str) -> None:
         """A live event reaches every listener, after all that it had missed."""
@@ -115,8 +126,8 @@ class Replay(RuleBasedStateMachine):
         if not hasattr(self, "loop"):
             return
         events = self.run(self.store.read_events(self.session_id, after_seq=0, limit=1_000_000))
-        assert [event.event.text for event in events] == self.written
-        assert [event.seq for event in events] == list(range(1, len(self.written) + 1))
+        assert [event.event.text for event in events] == self.written[self.forgotten :]
+        assert [event.seq for event in events] == list(range(self.forgotten + 1, len(self.written) + 1))
         self.run(self.store.close())
         self.run(self.other.close())
         self.loop.close()

@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 
 from tests.bench.calls import call_rows
 from tests.bench.decisions import decision_rows
+from tests.bench.long_lists import long_list_rows
 from tests.bench.markdown import markdown_rows
 from tests.bench.memory import memory_rows
-from tests.bench.place import ROOT, Place, place
+from tests.bench.place import ROOT, Place, place, timed
 from tests.bench.starts import chat_rows, exec_rows, handshake_rows, program_rows
 from tests.bench.streams import cancel_rows, delta_rows, event_rows
 from tests.bench.table import Row, table
-from tests.bench.volumes import volume_rows
 
 RESULTS = ROOT / "bench-results.json"
 AREAS: Sequence[tuple[frozenset[str], Callable[[Place], Sequence[Row]]]] = (
@@ -25,7 +25,7 @@ AREAS: Sequence[tuple[frozenset[str], Callable[[Place], Sequence[Row]]]] = (
     (frozenset({"2"}), chat_rows),
     (frozenset({"3"}), exec_rows),
     (frozenset({"4", "5", "12"}), call_rows),
-    (frozenset({"6"}), volume_rows),
+    (frozenset({"6"}), lambda here: long_list_rows(here.project, here.environment, timed)),
     (frozenset({"7"}), delta_rows),
     (frozenset({"8"}), event_rows),
     (frozenset({"9"}), lambda _: decision_rows()),

@@ -14,12 +14,7 @@ from tests.configuration.test_load import FULL
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "configuration.md").read_text(encoding="utf-8")
-BLOCKS = [
-    (page.name, block)
-    for page in sorted(DOCS.glob("*.md"))
-    for block in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    if re.match(r"(ai|mcp|settings):", block)
-]
+EXAMPLE = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +35,8 @@ DOCUMENTED = {row.key for row in ROWS}
 NAMES = {"NAME": "anthropic", "TOOL": "file_read", "MODEL": "my-model"}
 NOT_A_VALUE = {
     "none",
+    "5 seconds",
+    "30 seconds",
     "the provider's",
     "of the environment",
     "the git remote",
@@ -136,15 +133,8 @@ def test_every_row_of_the_table_is_understood() -> None:
     assert len(ROWS) == len(DOCUMENTED)
 
 
-@pytest.mark.parametrize(("page", "block"), BLOCKS)
-def test_every_example_of_the_pages_is_read_without_a_warning(project: ProjectFolder, page: str, block: str) -> None:
-    project.write(block)
-    assert project.load().warnings == ()
-
-
 def test_first_example_shows_documented_keys_only(project: ProjectFolder) -> None:
-    example = next(block for page, block in BLOCKS if page == "configuration.md")
-    project.write(example)
+    project.write(EXAMPLE)
     assert values_of(project.load()) <= DOCUMENTED
 
 
@@ -202,6 +192,9 @@ def test_messages_that_are_explained_are_those_of_the_code() -> None:
         "is not a setting",
         "means nothing here, perhaps",
         "The AI assistant is switched off",
+        "is not trusted yet",
+        "or a folder above it",
+        "Something went wrong inside the assistant",
     ):
         assert quoted in (DOCS / "troubleshooting.md").read_text(encoding="utf-8"), quoted
         assert quoted in code, quoted

@@ -274,3 +274,11 @@ def test_claims_hold_no_password(project: ProjectFolder) -> None:
     claims = " ".join(claim.text for claim in project.load().claims)
     assert "sesame" not in claims
     assert "https://proxy/" in claims
+
+
+def test_times_of_the_stores_are_read(project: ProjectFolder) -> None:
+    project.write("ai: {enabled: true}")
+    assert project.load().sessions.busy_timeout_seconds is None
+    project.write("ai:\n  enabled: true\n  sessions: {project: acme, busy_timeout: 0.5, lease: 1m}\n")
+    sessions = project.load().sessions
+    assert (sessions.project, sessions.busy_timeout_seconds, sessions.lease_seconds) == ("acme", 0.5, 60)

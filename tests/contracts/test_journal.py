@@ -1,6 +1,7 @@
 """The contract of Journal, as numbered behaviours that every journal must keep."""
 
 import asyncio
+from datetime import timedelta
 from typing import Protocol
 
 import pytest
@@ -153,3 +154,79 @@ async def test_14_a_finished_turn_is_not_taken_over(store: JournalledStore, sess
     await store.begin_turn(session.id, "turn-1", "owner-1")
     await store.finish_turn(session.id, "turn-1")
     assert not await store.take_over_turn(session.id, "turn-1", owner="heir", previous_owner="owner-1")
+
+
+# 3. Retention.
+
+FINISHED = TurnFinished(stop_reason=StopReason.END_TURN)
+LONG_AGO = START - timedelta(days=1)
+
+
+async def numbers(store: JournalledStore, session: Session) -> list[int]:
+    return [item.seq for item in await store.read_events(session.id, after_seq=0, limit=1000)]
+
+
+async def run_turn(store: JournalledStore, session: Session, turn_id: str) -> None:
+    await store.begin_turn(session.id, turn_id, "owner-1")
+    await store.append_events(session.id, turn_id, [TextDelta(text=turn_id), FINISHED])
+
+
+async def test_15_turns_that_ended_long_ago_are_forgotten_in_every_session(
+    store: JournalledStore, session: Session, clock: FakeClock
+) -> None:
+    other = await store.create_session(draft("other"))
+    for each in (session, other):
+        await run_turn(store, each, "turn-1")
+        clock.advance(60)
+        await run_turn(store, each, "turn-2")
+    await store.prune_events(session.id, before=LONG_AGO, keep=1000)
+    assert await numbers(store, session) == [1, 2, 3, 4]
+    await store.prune_events(session.id, before=START + timedelta(seconds=60), keep=1000)
+    assert await numbers(store, session) == [3, 4]
+    assert await numbers(store, other) == [1, 2, 3, 4]
+    await store.prune_events(session.id, before=clock.now() + timedelta(seconds=1), keep=1000)
+    assert await numbers(store, session) == await numbers(store, other) == []
+
+
+async def test_16_of_one_session_only_the_newest_are_kept(store: JournalledStore, session: Session) -> None:
+    other = await store.create_session(draft("other"))
+    for each in (session, other):
+        for number in range(5):
+            await run_turn(store, each, f"turn-{number}")
+    await store.prune_events(session.id, before=LONG_AGO, keep=3)
+    assert await numbers(store, session) == [8, 9, 10]
+    assert await numbers(store, other) == list(range(1, 11))
+    await store.prune_events(session.id, before=LONG_AGO, keep=0)
+    assert await numbers(store, session) == []
+
+
+async def test_17_an_open_turn_keeps_all_of_its_events(
+    store: JournalledStore, session: Session, clock: FakeClock
+) -> None:
+    await run_turn(store, session, "turn-1")
+    await store.begin_turn(session.id, "turn-2", "owner-1")
+    await store.append_events(session.id, "turn-2", [TextDelta(text=str(number)) for number in range(5)])
+    clock.advance(60)
+    await store.prune_events(session.id, before=clock.now(), keep=1)
+    assert await numbers(store, session) == [3, 4, 5, 6, 7]
+    assert [turn.turn_id for turn in await store.open_turns()] == ["turn-2"]
+
+
+async def test_18_numbers_go_on_after_what_was_forgotten(store: JournalledStore, session: Session) -> None:
+    await run_turn(store, session, "turn-1")
+    await store.prune_events(session.id, before=LONG_AGO, keep=0)
+    assert await store.last_seq(session.id) == 2
+    (stored,) = await store.append_events(session.id, "turn-2", [TextDelta(text="a")])
+    assert stored.seq == 3
+    assert await store.read_events(session.id, after_seq=0, limit=10) == (stored,)
+    await store.prune_events(NOBODY, before=LONG_AGO, keep=0)
+
+
+async def test_19_a_long_past_is_forgotten_in_several_calls(store: JournalledStore, session: Session) -> None:
+    for number in range(30):
+        await run_turn(store, session, f"turn-{number}")
+    before = START + timedelta(seconds=1)
+    await store.prune_events(session.id, before=before, keep=1000)
+    assert 0 < len(await numbers(store, session)) < 60
+    await store.prune_events(session.id, before=before, keep=1000)
+    assert await numbers(store, session) == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from atmos_ai_sidecar.adapters.storage import outputs
+from atmos_ai_sidecar.adapters.storage import amounts
 from atmos_ai_sidecar.errors import SessionNotFoundError
 from tests.contracts.conftest import AnyStore
 from tests.contracts.drafts import draft
@@ -58,7 +58,7 @@ async def test_outputs_go_with_their_session(store: AnyStore) -> None:
 async def test_the_oldest_outputs_of_a_session_are_dropped_when_there_is_too_much(
     store: AnyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outputs, "KEPT_CHARACTERS", 10)
+    monkeypatch.setattr(amounts, "KEPT_CHARACTERS", 10)
     session, other = await store.create_session(draft()), await store.create_session(draft("other"))
     await store.save_output(other.id, "call-1", tool="t", text="x" * 9)
     for number in range(1, 5):

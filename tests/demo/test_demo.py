@@ -8,10 +8,10 @@ from pathlib import Path
 import anthropic
 import pytest
 
-from atmos_ai_sidecar.demo.demo import FIRST_QUESTIONS, NOTICE, prepare_demo
+from atmos_ai_sidecar.demo.demo import FIRST_PROMPTS, FIRST_QUESTIONS, NOTICE, prepare_demo
 from atmos_ai_sidecar.demo.offline_model import start_offline_model
-from tests.demo.agent import Agent
-from tests.demo.replay import DEMO
+from tests.demo.agent import Agent, atmos_tools, file_tools
+from tests.demo.replay import DEMO, copy_project
 
 
 def test_the_demo_gets_its_own_writable_copy_of_the_project(tmp_path: Path) -> None:
@@ -63,3 +63,12 @@ def test_the_notice_says_in_one_line_what_is_not_real() -> None:
     assert "\n" not in NOTICE
     assert "no language model" in NOTICE
     assert "replay" in NOTICE
+
+
+def test_every_first_prompt_of_the_chat_is_understood(tmp_path: Path) -> None:
+    agent = Agent(tools=atmos_tools() | file_tools(copy_project(tmp_path)))
+    for prompt in FIRST_PROMPTS:
+        answer = agent.ask(prompt)
+        assert agent.calls, prompt
+        assert not answer.startswith("I could not"), prompt
+    assert FIRST_PROMPTS[: len(FIRST_QUESTIONS)] == FIRST_QUESTIONS

@@ -273,7 +273,8 @@ def test_files_are_listed(agent: Agent) -> None:
     [
         ("Set replicas of the storefront in ue1-prod to 8.", "ue1-prod", "replicas: 8"),
         ("please change the replicas of the storefront in ue1-prod to 8", "ue1-prod", "replicas: 8"),
-        ("Scale the storefront in prod to 8 replicas", "ue1-prod", None),
+        ("Scale the storefront in prod to 8 replicas", "ue1-prod", "replicas: 8"),
+        ("Double the replicas of the storefront in ue1-prod", "ue1-prod", None),
         ("Change the CIDR of the vpc in ue1-dev to 10.12.0.0/16", "ue1-dev", "cidr_block: 10.12.0.0/16"),
         ("Disable multi-AZ for the database in ue1-prod", "ue1-prod", "multi_az: false"),
     ],

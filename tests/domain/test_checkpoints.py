@@ -178,7 +178,7 @@ def test_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_conversation_can_be_read_as_markdown() -> None:
     text = checkpoint_markdown(CHECKPOINT)
     assert text.startswith("# vpc-refactor\n")
-    assert "## You\n\ngröße 🦀" in text
+    assert "## You (ada)\n\ngröße 🦀" in text
     assert "## Assistant\n\nI look.\n\n> called `atmos_list_stacks`\n" in text
     assert text.count("## ") == 2
 

@@ -192,6 +192,15 @@ def test_sidecar_that_is_stopped_does_not_hold_up_other_runs(warm: Warm) -> None
     assert not sidecar.is_running() or sidecar.status() == psutil.STATUS_ZOMBIE
 
 
+def test_no_tool_reads_the_token_that_it_leaves(warm: Warm) -> None:
+    warm.run("sessions", "list")
+    (path,) = warm.folder.glob("*.json")
+    calls = (("file_read", f"path={path}"), ("execute_bash_command", f"command=cat {path}"))
+    for tool, value in calls:
+        explained = warm.run("--yolo", "permissions", "explain", tool, value, "--format", "json")
+        assert json.loads(explained.stdout)["decision"] == "deny", explained
+
+
 def wait_until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not holds():

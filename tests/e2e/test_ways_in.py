@@ -71,6 +71,25 @@ def test_installing_the_wrapper_again_replaces_only_our_link(demo: Project, tmp_
     assert (folder / "atmos").read_text() == "the real one"
 
 
+def test_init_makes_a_project_without_an_ai_section_ready_for_the_first_question(demo: Project) -> None:
+    file = demo.directory / "atmos.yaml"
+    before = file.read_text().split("\nai:\n")[0] + "\n"
+    file.write_text(before)
+    off = run(demo, str(SHIM), "ask", "Which stacks are there?")
+    assert "atmos-ai init" in off.stderr
+    shown = run(demo, str(SHIM), "init")
+    assert (shown.returncode, file.read_text()) == (1, before)
+    assert "+ai:" in shown.stdout
+    assert "--yes" in shown.stderr
+    written = run(demo, str(SHIM), "init", "--yes")
+    assert written.returncode == 0, written.stderr
+    assert "atmos-ai chat" in written.stderr
+    assert file.read_text().startswith(before)
+    answered = run(demo, str(SHIM), "ask", "Which stacks are there?")
+    assert "ue1-prod" in answered.stdout, answered.stderr
+    assert "nothing to write" in run(demo, str(SHIM), "init", "--yes").stderr
+
+
 def test_wrapper_behind_the_real_atmos_says_what_to_change(demo: Project, tmp_path: Path) -> None:
     folder = tmp_path / "bin"
     folder.mkdir()

@@ -57,10 +57,14 @@ class Client:
             if not token:
                 return found
 
+    def attach(self, name: str, resume_after_seq: int | None = None) -> "Attached":
+        """As ``attached``; the caller closes it."""
+        return Attached(self._chat, self.sidecar.metadata, name, resume_after_seq)
+
     @contextmanager
     def attached(self, name: str, resume_after_seq: int | None = None) -> Iterator["Attached"]:
         """A stream attached to the session of that name, which is created when it is missing."""
-        attached = Attached(self._chat, self.sidecar.metadata, name, resume_after_seq)
+        attached = self.attach(name, resume_after_seq)
         try:
             yield attached
         finally:

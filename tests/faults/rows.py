@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 LIFE = "tests/e2e/test_process_life.py::"
 CHAT = "tests/e2e/test_chat.py::"
+TOOLS = "tests/e2e/test_tool_life.py::"
 WARM = "tests/e2e/test_keep_warm.py::"
 SERVE = "tests/sidecar/test_serve.py::"
 AUTH = "tests/rpc/test_auth.py::"
@@ -20,6 +21,7 @@ RUNNER = "tests/adapters/local_tools/test_program_runner.py::"
 HERE = "tests/faults/test_row_"
 MANY = f"{HERE}16_many_sidecars_one_database.py::"
 LOCKED = f"{HERE}17_the_database_is_locked.py::"
+PAUSED = f"{HERE}45_a_paused_lease_holder.py::"
 HISTORY = "tests/application/test_history_invariant.py::"
 STREAMING = "tests/application/test_streaming_faults.py::"
 SHIM = "go:internal/shim:"
@@ -48,7 +50,10 @@ ROWS: Mapping[int, Row] = {
     ),
     2: Row(
         fault="kill -9 of the sidecar while a tool runs",
-        tests=(f"{RUNNER}test_kill_9_of_the_sidecar_ends_a_program_that_reads",),
+        tests=(
+            f"{RUNNER}test_kill_9_of_the_sidecar_ends_a_program_that_reads",
+            f"{TOOLS}test_nothing_is_left_of_a_plan_whose_shim_and_sidecar_are_killed",
+        ),
     ),
     3: Row(
         fault="kill -9 of the shim: idle, in a turn, at a question",
@@ -273,7 +278,12 @@ ROWS: Mapping[int, Row] = {
         ),
     ),
     40: Row(fault="a second sidecar in the middle of a turn", tests=(f"{HERE}40_a_second_sidecar_starts.py",)),
-    41: Row(fault="an MCP server dies in a call", tests=(f"{HERE}41",)),
+    41: Row(
+        fault="an MCP server dies in a call",
+        tests=(
+            "tests/e2e/test_mcp_servers.py::test_a_server_that_dies_in_a_call_is_told_as_unknown_and_nothing_is_sent_again",
+        ),
+    ),
     42: Row(
         fault="prompt too long, pause_turn, max_tokens in a call, refusal",
         tests=(
@@ -293,7 +303,12 @@ ROWS: Mapping[int, Row] = {
         tests=(
             f"{RUNNER}test_kill_9_of_the_sidecar_ends_a_program_that_reads",
             f"{RUNNER}test_kill_9_of_the_sidecar_leaves_a_change_to_finish_without_a_signal",
+            f"{TOOLS}test_an_apply_survives_and_its_outcome_is_told_at_the_next_start_and_it_never_runs_again",
         ),
     ),
-    45: Row(fault="a paused holder of a lease comes back", tests=(f"{HERE}45",)),
+    45: Row(
+        fault="a paused holder of a lease comes back",
+        tests=(f"{PAUSED}test_a_holder_that_was_stopped_for_longer_than_its_lease_writes_nothing",),
+        long=(f"{PAUSED}test_a_holder_that_was_stopped_for_sixty_seconds_writes_nothing",),
+    ),
 }

@@ -18,6 +18,7 @@ from atmos_ai_sidecar.v1 import chat_service_pb2 as pb
 from atmos_ai_sidecar.v1 import permission_service_pb2 as permissions_pb
 from atmos_ai_sidecar.v1.chat_service_pb2_grpc import ChatServiceStub
 from atmos_ai_sidecar.v1.permission_service_pb2_grpc import PermissionServiceStub
+from tests.fakes.clock import START
 from tests.fakes.model import Hang, calls, says
 from tests.rpc.world import OWNER, World, bearer, error_info
 
@@ -448,3 +449,33 @@ async def test_server_that_goes_away_says_so_and_ends_the_turn(world: World, cli
     assert client.events[-1].turn_finished.stop_reason == pb.STOP_REASON_CANCELLED
     async with asyncio.timeout(5):
         await stopping
+
+
+async def test_client_that_comes_back_too_late_is_told_what_it_missed(channel: aio.Channel, world: World) -> None:
+    world.model.answers = [(says("one"),), (says("two"),)]
+    client = Client(channel)
+    attached = await client.attach()
+    await client.say("Hello")
+    await client.finished()
+    await client.say("Again")
+    last = await client.until("turn_finished")
+    session_id = SessionId(attached.session_id)
+    await world.store.prune_events(session_id, before=START, keep=2)
+    on_time = Client(channel)
+    await on_time.attach(session_id=session_id, resume_after_seq=1)
+    assert (await on_time.next()).seq == 2  # somebody listens, so memory still has it
+    for each in (client, on_time):
+        await each.call.done_writing()
+        assert await each.end() is StatusCode.OK
+    late = Client(channel)
+    await late.attach(session_id=session_id, resume_after_seq=1)
+    assert (await late.next()).replay_gap.first_seq == last.seq - 1
+    assert [(await late.next()).seq, (await late.next()).seq] == [last.seq - 1, last.seq]
+    await late.call.done_writing()
+    assert await late.end() is StatusCode.OK
+    await world.store.prune_events(session_id, before=START, keep=0)
+    later = Client(channel)
+    await later.attach(session_id=session_id, resume_after_seq=1)
+    assert (await later.next()).replay_gap.first_seq == last.seq + 1
+    await later.call.done_writing()
+    assert await later.end() is StatusCode.OK

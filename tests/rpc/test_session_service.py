@@ -142,10 +142,10 @@ async def test_large_messages_are_spread_over_pages(sessions: Sessions) -> None:
         text = letter * (3000 * 1024)
         await sessions.call("AddMessage", pb.AddMessageRequest(session_id=session_id, role="ROLE_USER", content=text))
     first = await sessions.call("ListMessages", pb.ListMessagesRequest(session_id=session_id))
-    assert [message.content[0] for message in first.messages] == ["a"]
+    assert [message.blocks[0].text.text[0] for message in first.messages] == ["a"]
     request = pb.ListMessagesRequest(session_id=session_id, page_token=first.next_page_token)
     second = await sessions.call("ListMessages", request)
-    assert [message.content[0] for message in second.messages] == ["b"]
+    assert [message.blocks[0].text.text[0] for message in second.messages] == ["b"]
     assert second.next_page_token
 
 

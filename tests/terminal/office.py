@@ -231,6 +231,7 @@ class Office:
             staying_sidecars=self.staying_sidecars,
             clock=self.clock,
             version="1.2.3",
+            log_path=lambda: "/project/.atmos/logs/sidecar.log",
         )
 
     async def _examine(self, _run: Run, _options: RunOptions) -> Sequence[CheckedFinding]:
@@ -316,6 +317,7 @@ class Office:
             directory="/demo",
             environment={"ANTHROPIC_BASE_URL": "http://127.0.0.1:1"},
             questions=("Which stacks are there?", "Validate the stacks."),
+            prompts=("Which stacks are there?", "Validate the stacks.", "Plan the database in ue1-prod."),
             notice="This is a demo.",
         )
 

@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from atmos_ai_sidecar.adapters.checkpoint_files.yaml_reader import read_yaml
 from atmos_ai_sidecar.adapters.checkpoint_files.yaml_writer import write_yaml
+from atmos_ai_sidecar.application.ports.checkpoint_text import MAX_FILE_BYTES
 from atmos_ai_sidecar.errors import InvalidFieldError
 
-__all__ = ["MAX_FILE_BYTES", "MAX_YAML_BYTES", "CheckpointFiles"]
+__all__ = ["MAX_YAML_BYTES", "CheckpointFiles"]
 
-MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 MAX_YAML_BYTES: Final = 16 * 1024 * 1024
 """Less, because a YAML reader takes about a second a megabyte."""
 
@@ -38,7 +38,7 @@ class CheckpointFiles:
 
 def _check_size(content: bytes, limit: int) -> None:
     if len(content) > limit:
-        raise InvalidFieldError("file", f"has {len(content)} bytes, at most {limit} are allowed")
+        raise InvalidFieldError("file", f"is too large, at most {limit} bytes are allowed")
 
 
 def _read_json(text: str) -> Any:

@@ -37,7 +37,11 @@ def read_yaml(text: str) -> Any:
         events = iter(YAML(typ="safe", pure=True).parse(text))
         value = _document(events)
     except (YAMLError, RecursionError) as error:
-        raise InvalidFieldError("file", f"is no YAML: {_first_line(error)}") from error
+        raise InvalidFieldError(
+            "file",
+            f"is no YAML: {_first_line(error).rstrip(':;,.')}.",
+            remedy="Import what was exported as json or yaml; markdown is for reading.",
+        ) from error
     return value
 
 

@@ -127,6 +127,7 @@ def _message_values(message: Message) -> dict[str, Any]:
         "turn_id": message.turn_id,
         "blocks": [block_to_json(block) for block in message.blocks],
         "usage": None if message.usage is None else asdict(message.usage),
+        "author": to_text(message.author),
     }
 
 
@@ -173,4 +174,5 @@ def _message(values: Mapping[str, Any]) -> Message:
         turn_id=values["turn_id"],
         blocks=tuple(block_from_json(block) for block in values["blocks"]),
         usage=None if values["usage"] is None else Usage(**values["usage"]),
+        author=values.get("author", ""),
     )

@@ -168,6 +168,9 @@ class JsonJournal(_OnFolder):
     async def last_seq(self, session_id: SessionId) -> int:
         return await self._beside.last_seq(session_id)
 
+    async def prune_events(self, session_id: SessionId, *, before: datetime, keep: int) -> None:
+        await self._beside.prune_events(session_id, before=before, keep=keep)
+
     async def _adopted(self, session_id: SessionId) -> Session:
         session = await self._run(partial(sessions.get, session_id=session_id))
         await self._beside.adopt_session(session_id)

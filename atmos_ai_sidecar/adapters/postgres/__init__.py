@@ -9,7 +9,7 @@ from atmos_ai_sidecar.adapters.postgres.projects import ProjectKeys
 from atmos_ai_sidecar.adapters.postgres.store import PostgresStore
 from atmos_ai_sidecar.application.ports.clock import Clock
 
-__all__ = ["PostgresStore", "ProjectKeys", "open_postgres_store"]
+__all__ = ["LEASE_SECONDS", "PostgresStore", "ProjectKeys", "open_postgres_store"]
 
 
 async def open_postgres_store(

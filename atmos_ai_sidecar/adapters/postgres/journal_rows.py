@@ -8,6 +8,7 @@ from psycopg import AsyncConnection
 
 from atmos_ai_sidecar.adapters.postgres import leases
 from atmos_ai_sidecar.adapters.postgres.leases import Lease, LockedSession
+from atmos_ai_sidecar.adapters.storage.amounts import PRUNED_TURNS
 from atmos_ai_sidecar.adapters.storage.values import from_json, to_json
 from atmos_ai_sidecar.application.ports.journal import OpenTurn
 from atmos_ai_sidecar.domain.event_codec import event_from_json, event_to_json, event_type
@@ -28,6 +29,14 @@ _OPEN = """
 """
 _LAST_SEQ = "SELECT last_seq FROM sessions WHERE id = %s"
 _SET_LAST_SEQ = "UPDATE sessions SET last_seq = %s WHERE id = %s"
+_ENDED_BEFORE = "SELECT session_id, turn_id FROM turns WHERE finished_at < %s ORDER BY finished_at LIMIT %s"
+_FORGET_EVENTS = "DELETE FROM events WHERE session_id = %s AND turn_id = %s"
+_FORGET_TURN = "DELETE FROM turns WHERE session_id = %s AND turn_id = %s"
+_FORGET_BEYOND = """
+    DELETE FROM events
+    WHERE session_id = %s AND seq <= (SELECT last_seq FROM sessions WHERE id = %s) - %s
+        AND turn_id NOT IN (SELECT turn_id FROM turns WHERE session_id = %s AND finished_at IS NULL)
+"""
 _INSERT = """
     INSERT INTO events (session_id, seq, turn_id, created_at, type, event, write_id) VALUES (%s, %s, %s, %s, %s, %s, %s)
 """
@@ -131,6 +140,14 @@ async def read(connection: AsyncConnection[Any], session_id: str, after_seq: int
 async def last_seq(connection: AsyncConnection[Any], session_id: str) -> int:
     row = await (await connection.execute(_LAST_SEQ, (session_id,))).fetchone()
     return 0 if row is None else int(row[0])
+
+
+async def prune(connection: AsyncConnection[Any], session_id: str, before: datetime, keep: int) -> None:
+    ended = await (await connection.execute(_ENDED_BEFORE, (before, PRUNED_TURNS))).fetchall()
+    for turn in ended:
+        await connection.execute(_FORGET_EVENTS, turn)
+        await connection.execute(_FORGET_TURN, turn)
+    await connection.execute(_FORGET_BEYOND, (session_id, session_id, keep, session_id))
 
 
 async def _finish(

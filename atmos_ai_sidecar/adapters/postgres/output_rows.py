@@ -7,7 +7,7 @@ from psycopg import AsyncConnection
 
 from atmos_ai_sidecar.adapters.postgres import leases
 from atmos_ai_sidecar.adapters.postgres.values import column_text
-from atmos_ai_sidecar.adapters.storage import outputs
+from atmos_ai_sidecar.adapters.storage import amounts
 from atmos_ai_sidecar.application.ports.tool_outputs import OutputPage
 
 _REPLACE = "DELETE FROM tool_outputs WHERE session_id = %s AND tool_call_id = %s"
@@ -39,7 +39,7 @@ async def save(
     kept = column_text(text)
     values = (session_id, column_text(tool_call_id), column_text(tool), now, len(kept), kept)
     await connection.execute(_INSERT, values)
-    await connection.execute(_PRUNE, (session_id, outputs.KEPT_CHARACTERS))
+    await connection.execute(_PRUNE, (session_id, amounts.KEPT_CHARACTERS))
 
 
 async def page(

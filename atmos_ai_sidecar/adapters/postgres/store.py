@@ -259,6 +259,9 @@ class PostgresJournal(_OnServer):
     async def last_seq(self, session_id: SessionId) -> int:
         return await self._database.run(partial(journal_rows.last_seq, session_id=session_id))
 
+    async def prune_events(self, session_id: SessionId, *, before: datetime, keep: int) -> None:
+        await self._database.run(partial(journal_rows.prune, session_id=session_id, before=before, keep=keep))
+
     def _forget(self, session_id: str, turn_id: str) -> None:
         lease = self._leases.get(session_id)
         if lease is not None and lease.turn_id == turn_id:

@@ -6,7 +6,7 @@ from atmos_ai_sidecar.adapters.sqlite.database import BUSY_TIMEOUT_SECONDS, open
 from atmos_ai_sidecar.adapters.sqlite.store import SqliteStore
 from atmos_ai_sidecar.application.ports.clock import Clock
 
-__all__ = ["SqliteStore", "open_memory_store", "open_sqlite_store"]
+__all__ = ["BUSY_TIMEOUT_SECONDS", "SqliteStore", "open_memory_store", "open_sqlite_store"]
 
 
 async def open_sqlite_store(

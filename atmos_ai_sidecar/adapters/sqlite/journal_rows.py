@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from atmos_ai_sidecar.adapters.storage.amounts import PRUNED_TURNS
 from atmos_ai_sidecar.adapters.storage.values import from_json, from_text_time, to_json, to_text_time
 from atmos_ai_sidecar.application.ports.journal import OpenTurn
 from atmos_ai_sidecar.domain.event_codec import event_from_json, event_to_json, event_type
@@ -22,6 +23,14 @@ _OPEN = "SELECT session_id, turn_id, owner FROM turns WHERE finished_at IS NULL 
 _LAST_SEQ = "SELECT last_seq FROM sessions WHERE id = ?"
 _SET_LAST_SEQ = "UPDATE sessions SET last_seq = ? WHERE id = ?"
 _INSERT = "INSERT INTO events (session_id, seq, turn_id, created_at, type, event) VALUES (?, ?, ?, ?, ?, ?)"
+_ENDED_BEFORE = "SELECT session_id, turn_id FROM turns WHERE finished_at < ? ORDER BY finished_at LIMIT ?"
+_FORGET_EVENTS = "DELETE FROM events WHERE session_id = ? AND turn_id = ?"
+_FORGET_TURN = "DELETE FROM turns WHERE session_id = ? AND turn_id = ?"
+_FORGET_BEYOND = """
+    DELETE FROM events
+    WHERE session_id = :session_id AND seq <= (SELECT last_seq FROM sessions WHERE id = :session_id) - :keep
+        AND turn_id NOT IN (SELECT turn_id FROM turns WHERE session_id = :session_id AND finished_at IS NULL)
+"""
 _READ = "SELECT seq, turn_id, created_at, event FROM events WHERE session_id = ? AND seq > ? ORDER BY seq LIMIT ?"
 
 
@@ -82,6 +91,13 @@ def read(connection: sqlite3.Connection, session_id: str, after_seq: int, limit:
 def last_seq(connection: sqlite3.Connection, session_id: str) -> int:
     row = connection.execute(_LAST_SEQ, (session_id,)).fetchone()
     return 0 if row is None else int(row[0])
+
+
+def prune(connection: sqlite3.Connection, session_id: str, before: datetime, keep: int) -> None:
+    for turn in connection.execute(_ENDED_BEFORE, (to_text_time(before), PRUNED_TURNS)).fetchall():
+        connection.execute(_FORGET_EVENTS, turn)
+        connection.execute(_FORGET_TURN, turn)
+    connection.execute(_FORGET_BEYOND, {"session_id": session_id, "keep": keep})
 
 
 def _required_last_seq(connection: sqlite3.Connection, session_id: str) -> int:

@@ -11,12 +11,13 @@ from atmos_ai_sidecar.adapters.storage.values import from_json, from_text_time, 
 from atmos_ai_sidecar.application.ports.session_store import MessagePage
 from atmos_ai_sidecar.domain.messages import Block, Message, Role, Usage, block_from_json, block_to_json
 
-_SELECT = "SELECT id, session_id, role, turn_id, created_at, blocks, usage FROM messages"
+_SELECT = "SELECT id, session_id, role, turn_id, created_at, blocks, usage, author FROM messages"
 _NEWEST_FIRST = f"{_SELECT} WHERE session_id = ? ORDER BY id DESC LIMIT ?"
 _AFTER = f"{_SELECT} WHERE session_id = ? AND id > ? ORDER BY id LIMIT ?"
 _BETWEEN = f"{_SELECT} WHERE session_id = ? AND id BETWEEN ? AND ? ORDER BY id"
 _INSERT = """
-    INSERT INTO messages (session_id, role, content, created_at, turn_id, blocks, usage) VALUES (?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO messages (session_id, role, content, created_at, turn_id, blocks, usage, author)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 _COUNT = "UPDATE sessions SET message_count = message_count + ?, updated_at = max(updated_at, ?) WHERE id = ?"
 _REPEATED = """
@@ -71,6 +72,7 @@ def _insert(connection: sqlite3.Connection, session_id: str, message: Message, n
         message.turn_id,
         to_json([block_to_json(block) for block in message.blocks]),
         None if message.usage is None else to_json(asdict(message.usage)),
+        to_text(message.author),
     )
     number = connection.execute(_INSERT, values).lastrowid or 0
     search_rows.add(connection, number, content)
@@ -82,7 +84,7 @@ def _messages(rows: Iterable[Sequence[Any]]) -> tuple[Message, ...]:
 
 
 def _message(row: Sequence[Any]) -> Message:
-    number, session_id, role, turn_id, created_at, blocks, usage = row
+    number, session_id, role, turn_id, created_at, blocks, usage, author = row
     return Message(
         id=number,
         session_id=session_id,
@@ -91,6 +93,7 @@ def _message(row: Sequence[Any]) -> Message:
         create_time=from_text_time(created_at),
         blocks=from_json(blocks, _blocks),
         usage=None if usage is None else from_json(usage, lambda values: Usage(**values)),
+        author=author,
     )
 
 

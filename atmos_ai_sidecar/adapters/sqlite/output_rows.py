@@ -4,7 +4,7 @@ import sqlite3
 from datetime import datetime
 
 from atmos_ai_sidecar.adapters.sqlite import session_rows
-from atmos_ai_sidecar.adapters.storage import outputs
+from atmos_ai_sidecar.adapters.storage import amounts
 from atmos_ai_sidecar.adapters.storage.values import to_text, to_text_time
 from atmos_ai_sidecar.application.ports.tool_outputs import OutputPage
 
@@ -36,7 +36,7 @@ def save(
     kept = to_text(text.replace("\0", "\N{REPLACEMENT CHARACTER}"))
     values = (session_id, tool_call_id, tool, to_text_time(now), len(kept), kept)
     connection.execute(_INSERT, values)
-    connection.execute(_PRUNE, (session_id, outputs.KEPT_CHARACTERS))
+    connection.execute(_PRUNE, (session_id, amounts.KEPT_CHARACTERS))
 
 
 def page(

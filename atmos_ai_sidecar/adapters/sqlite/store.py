@@ -165,6 +165,9 @@ class SqliteJournal(_OnDatabase):
     async def last_seq(self, session_id: SessionId) -> int:
         return await self._database.read(partial(journal_rows.last_seq, session_id=session_id))
 
+    async def prune_events(self, session_id: SessionId, *, before: datetime, keep: int) -> None:
+        await self._database.write(partial(journal_rows.prune, session_id=session_id, before=before, keep=keep))
+
 
 class SqliteApprovalStore(_OnDatabase):
     """The ApprovalStore port."""

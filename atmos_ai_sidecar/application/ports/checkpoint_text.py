@@ -1,4 +1,7 @@
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+MAX_FILE_BYTES: Final = 64 * 1024 * 1024
+"""Of a file that is imported."""
 
 
 class CheckpointText(Protocol):

@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from atmos_ai_sidecar.domain.events import SessionEvent, TurnEvent
@@ -20,6 +21,7 @@ class Journal(Protocol):
 
     1. ``seq`` increases by one per event within a session, from 1. 2. An event that was returned is durable.
     3. At most one turn of a session is open. 4. Appending TurnFinished ends the turn in the same transaction.
+    5. What was forgotten leaves a gap before the events that are there; numbers are never given again.
     """
 
     async def begin_turn(self, session_id: SessionId, turn_id: str, owner: str) -> None:
@@ -52,3 +54,10 @@ class Journal(Protocol):
 
     async def last_seq(self, session_id: SessionId) -> int:
         """The newest sequence number; 0 when there is none."""
+
+    async def prune_events(self, session_id: SessionId, *, before: datetime, keep: int) -> None:
+        """Forgets events of finished turns: here those beyond the newest ``keep``, everywhere old ones.
+
+        In every session the turns go that ended before ``before``, some at a time: a long past needs several calls.
+        An open turn keeps all of its events.
+        """

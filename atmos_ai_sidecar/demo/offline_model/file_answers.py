@@ -55,6 +55,18 @@ def list_files(topic: Topic, talk: Conversation) -> Reply:
     return say(f"These files are there:\n\n{quote(tool_output.plain(outcome.output))}")
 
 
+SEARCHING_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+    search grep find set defined used mention mentions look contain contains use uses locate come comes occurrences
+    occurrence come define defines term word
+        """,
+    )
+)
+"""What people say around the text that they look for."""
+
+
 def _searched(question: str) -> str:
     """What to look for: what is quoted, else a word that looks like a key, else the last word that says something."""
     if quoted := names.quoted_in(question):
@@ -62,21 +74,7 @@ def _searched(question: str) -> str:
     keys = re.findall(r"\b\w+_\w+\b", re.sub(r"\bmulti[- ]az\b", "multi_az", question, flags=re.IGNORECASE))
     if keys:
         return str(keys[0])
-    small = names.OTHER_WORDS | {
-        "search",
-        "grep",
-        "find",
-        "set",
-        "defined",
-        "used",
-        "mention",
-        "mentions",
-        "look",
-        "contain",
-        "contains",
-        "use",
-        "uses",
-    }
+    small = names.OTHER_WORDS | SEARCHING_WORDS
     said = [word for word in re.findall(r"[\w.-]+\w", question) if word.lower() not in small]
     return said[-1] if said else ""
 
@@ -129,22 +127,32 @@ def edit(topic: Topic, talk: Conversation) -> Reply:
     return say(f"I changed `{path}`:\n\n```diff\n-{before}\n+{after}\n```\n\n`/undo` restores the file.")
 
 
+COUNT = re.compile(r"(?<![\w.-])(\d+)\s+(?!(?:in|of|for|on|at|please)\b)([a-z]\w+)", re.IGNORECASE)
+"""`4 replicas`"""
+
+VALUE = re.compile(
+    r"(?:\b(?:to|into|as|be|become|at)\s+|[=:]\s*)[`'\"]?([^\s`'\"]+?)[`'\"]?"
+    r"(?:\s+(?:in|for|of|on)\s.*|,?\s+please)?[.!?]?\s*$",
+    re.IGNORECASE,
+)
+"""`… to 4`, `… = 4 in ue1-prod`, `… should be 4`"""
+
+SWITCH = re.compile(r"\b(enable|disable|turn on|turn off|switch on|switch off)\b", re.IGNORECASE)
+
+
 def _wanted(topic: Topic) -> _Edit | None:
     quoted = names.quoted_in(topic.question)
     if topic.path and len(quoted) >= 2:  # noqa: PLR2004 - what is there and what it becomes
         old, new = [text for text in quoted if text != topic.path][:2] or ("", "")
         return _Edit(path=topic.path, old=old, new=new)
-    match = re.search(
-        r"\b(?:to|=|into|as)\s+[`'\"]?([^\s`'\"]+?)[`'\"]?(?:\s+in\s.*)?[.!?]?\s*$", topic.question, re.IGNORECASE
-    )
-    switch = re.search(r"\b(enable|disable|turn on|turn off|switch on|switch off)\b", topic.question, re.IGNORECASE)
-    if match:
-        value = match.group(1)
-    elif switch:
-        value = "true" if switch.group(1).lower() in ("enable", "turn on", "switch on") else "false"
+    if count := COUNT.search(topic.question):
+        value, text = count.group(1), count.group(2)
+    elif match := VALUE.search(topic.question):
+        value, text = match.group(1), topic.question[: match.start()]
+    elif switch := SWITCH.search(topic.question):
+        value, text = str(switch.group(1).lower() in ("enable", "turn on", "switch on")).lower(), topic.question
     else:
         return None
-    text = topic.question[: match.start()] if match else topic.question
     key = _key_in(text, topic)
     return _Edit(path=topic.path, key=key, value=value) if key and topic.component else None
 
@@ -162,6 +170,18 @@ KEYS = {
 """How people name the keys of the demo project; any other word before `of` or with an underscore is taken as it is."""
 
 
+CHANGING_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+    set change update increase raise lower reduce bump edit switch scale number count make adjust up down must has
+    have needs give use run
+        """,
+    )
+)
+"""What people say around a key."""
+
+
 def _key_in(text: str, topic: Topic) -> str:
     plain = " ".join(names.words(text))
     if match := re.search(r"\b[a-z0-9]+_[a-z0-9_]+\b", plain):
@@ -169,27 +189,10 @@ def _key_in(text: str, topic: Topic) -> str:
     for spoken, key in KEYS.items():
         if re.search(rf"\b{spoken}\b", plain):
             return key
-    small = (
-        names.OTHER_WORDS
-        | set(topic.component.split())
-        | {
-            "set",
-            "change",
-            "update",
-            "increase",
-            "raise",
-            "lower",
-            "reduce",
-            "bump",
-            "edit",
-            "switch",
-            "scale",
-            "number",
-            "count",
-            "make",
-        }
-    )
+    small = names.OTHER_WORDS | CHANGING_WORDS | set(topic.component.split())
     rest = [word for word in names.words(names.STACK.sub(" ", text.lower())) if word not in small]
+    if not rest and "scale" in text.lower():
+        return "replicas"
     return rest[0] if rest else ""
 
 

@@ -8,60 +8,80 @@ from atmos_ai_sidecar.demo.offline_model.conversation import Conversation
 
 CHANGE = (
     r"set|change|update|increase|raise|lower|reduce|bump|edit|switch|scale|turn|enable|disable|replace|make(?! an? )"
+    r"|adjust|double|halve"
 )
-LISTING = r"which|what|list|show|how many|name|are there|any|all|have|tell|give|see|count"
+LISTING = r"which|what|list|show|how many|name|are there|any|all|every|have|tell|give|see|count|enumerate|display|print"
 POLITE = r"^\s*(?:(?:please|now|ok|okay|then|and|can|could|would|will|you|i|want|to|let'?s|d|like|'d|go ahead,?)\s+)*"
 IN_FILE = r"\.(?:ya?ml|tf|md|json|rego|txt)\b"
 
 KINDS: tuple[tuple[str, ...], ...] = (
     (
         "undo",
-        r"\bundo\b|\brevert\b|take (?:that|it|this) back|roll\s?back|restore the (?:file|old)|change it back",
+        r"\bundo\b|\brevert\b|restore the (?:file|old)",
+        r"\b(?:take|change|put|roll|turn) (?:that|it|this|everything) back|roll\s?back",
     ),
-    ("edit", POLITE + rf"(?:in \S+,?\s+)?(?:{CHANGE})\b"),
+    (
+        "edit",
+        POLITE + rf"(?:in \S+,?\s+)?(?:{CHANGE})\b",
+        POLITE + r"(?:(?:give|use|run|have)\b.*\s)?\d+ (?:replicas|cpu|mib)\b",
+        r"^(?!\s*(?:what|which|why|where|who|how|is|are|do|does)\b)[^?]*\b(?:should|must|(?:has|needs) to) be\b",
+    ),
+    ("components", r"^\s*(?:which|what) components (?:can|may|could|should) (?:i|we)\b"),
     (
         "affected",
         r"\baffect|chang\w* (?:since|against|on (?:my|this|the) branch|compared)|since main|(?:my|this) branch",
+        r"what (?:did|have) (?:i|we) chang|\b(?:pull|merge) request\b|\b(?:my|this|the) pr\b",
     ),
     (
         "dependents",
-        r"depend|\bwho (?:uses|needs)|what (?:uses|needs|breaks)|relies on|rely on|downstream|blast radius",
-        r"(?:what (?:would|will) happen|what if|safe to).*\b(?:destroy|remove|delete)",
+        r"depend|\bwho (?:uses|needs)|what (?:uses|needs|breaks)|relies on|rely on|downstream|blast radius|\bimpact of",
+        r"\bcomponents? (?:that )?(?:need|use|require)s?\b",
+        r"(?:what (?:would|will|could) (?:happen|break)|what if|safe to).*\b(?:destroy|remove|delete|change)",
     ),
     (
         "compare",
         r"(?:bigger|larger|smaller|cheaper|more|fewer|less) .*\bthan\b|\bthe (?:most|fewest|biggest|largest)\b",
+        r"\bcontrast|side by side|\bdrift|\bfrom \S*(?:dev|prod|staging)\w* to \S*(?:dev|prod|staging)",
         r"\bcompar|differ|\bvs\b|\bversus\b|\bdiff\b|same as|^\s*(?:is|are|do|does)\b.*\bsame\b",
     ),
-    ("run", POLITE + r"(?:run|execute)\b(?!.*\bplan\b)"),
-    ("plan", r"\bplan(?:s|ned|ning)?\b|dry[- ]?run|what would (?:terraform|change|happen)|preview"),
+    ("run", POLITE + r"(?:run|execute)\b(?!.*\bplan\b)(?!\s+(?:(?:a|the|all)\s+)*(?:validation|checks?)\b)"),
+    ("plan", r"\bplan(?:s|ned|ning)?\b|dry[- ]?run|what (?:would|will) (?:terraform|change|happen)|preview"),
     ("apply", POLITE + r"(?:apply|deploy|destroy|tear down|provision)\b(?!/)"),
     (
         "validate",
-        r"\bvalid|\blint\b|is (?:everything|it all|the config\w*) (?:ok|fine|correct|right)",
+        r"\bvalid|\blint\b|\bverif(?:y|ication)|\brun (?:(?:a|the|all) )*checks?\b",
+        r"\b(?:is|are) (?:everything|it all|(?:(?:all|my|the|our) )+\w+) (?:ok|okay|fine|correct|right|in order)\b",
+        r"\bis (?:anything|something) (?:broken|wrong|off)\b",
         r"(?:any|find) (?:errors|problems|mistakes)",
         r"\bcheck (?:the |all |my |our |every )?(?:stack|config|project|polic|everything|schema)",
     ),
     (
         "report",
         r"\breport\b|overview|\binventory\b|\bhandbook\b|\btour\b|long answer|everything about",
-        r"(?:document|explain) (?:the|this|our) (?:project|fleet|repo)",
+        r"(?:document|explain|describe) (?:(?:the|this|our|whole|entire) )*(?:project|fleet|repo|everything)",
+        r"(?:what is|what's|documentation (?:for|of)) (?:the|this|our) (?:project|fleet|repo)",
+        r"what does (?:the|this|our) (?:project|fleet|repo\w*) (?:contain|have|do)|\b(?:long|in) markdown\b",
         r"summar\w+ (?:of )?(?:the|this|our) (?:project|fleet|stacks)",
     ),
-    ("recap", r"summar[iy]|\brecap\b|\bcompact\b|so far\b|what (?:did|have) we"),
+    ("recap", rf"summar[iy](?!.*{IN_FILE})|\brecap\b|\bcompact\b|so far\b|what (?:did|have) we"),
     ("read", r"(?:\b(?:read|open|cat|print|show|see|display)\b|contents? of|what(?: i|')s in|look at|^).*" + IN_FILE),
     (
         "search",
-        r"\bsearch|\bgrep\b|where (?:is|are|do|does|can)|(?:which|what) files? (?:mention|contain|use|set|define|ha)",
-        r"\bfind\b|look for|mention|occurrences? of",
+        r"(?:which|what) files? (?:mention|contain|use|set|define|ha|is|do)",
+        r"\bsearch|\bgrep\b|where (?:is|are|do|does|can)|\bfind\b|\blocate\b|look for|mention|occurrences? of",
     ),
     ("files", r"\bfiles\b|\bfolders?\b|\bdirector(?:y|ies)\b"),
     (
         "components",
         rf"(?:{LISTING})\b.*\bcomponents\b|\bcomponents\b.*\?|^\s*components\b",
-        r"what (?:is|runs|do we have) (?:there )?in (?:the )?\S*-?(?:prod|dev|staging)\w*\W*$",
+        r"what(?:'s| is| runs| do we have)? ?(?:(?:there|deployed) )?in (?:the )?\S*-?(?:prod|dev|staging)\w*\W*$",
     ),
-    ("stacks", rf"(?:{LISTING})\b.*\b(?:stacks|environments)\b|\b(?:stacks|environments)\b.*\?|^\s*stacks\b"),
+    (
+        "stacks",
+        rf"(?:{LISTING})\b.*\b(?:stacks|environments)\b|\b(?:stacks|environments)\b.*\?|^\s*stacks\b",
+        r"^\s*(?:show|list|name|give)(?: me)? (?:every|each) stack\b",
+        r"\bstack list\b|where can (?:i|we) deploy|what can (?:i|we) deploy to",
+    ),
     (
         "describe",
         r"\bdescribe\b|\bdetails?\b|\bsettings?\b|\bvariables?\b|\bvars\b|\bconfigur|tell me|\bshow\b",

@@ -48,7 +48,8 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
         if edited:
             return _refuse(
                 f"{os.path.join(project, edited)} is not as it was when Atmos answered, "  # noqa: PTH118
-                f"so its answer to `atmos {' '.join(argv)}` is not known. Undo the edit to get the recorded answer."
+                f"so its answer to `atmos {' '.join(argv)}` is not known. "
+                "Undo the edit (in the chat: `/undo`) to get the recorded answer."
             )
     time.sleep(_delay(environment))
     if answer.exit_code == 0 and request.words[:2] == ("terraform", "plan"):

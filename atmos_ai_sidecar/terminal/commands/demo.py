@@ -17,7 +17,12 @@ async def demo(context: CommandContext) -> int:
     """Try the assistant on a demo project, offline and without a key.
 
     Without a terminal it asks three questions and prints the answers.
-    """
+
+    \b
+    Examples:
+      atmos-ai demo
+      ATMOS_REPLAY_SCENARIO=broken-yaml atmos-ai demo < /dev/null
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
     async with context.services.start_demo(context.console) as setup:
         options = dataclasses.replace(context.options, trust_project=True)
         moved = dataclasses.replace(
@@ -27,7 +32,7 @@ async def demo(context: CommandContext) -> int:
             environment=setup.environment,
         )
         if context.console.stdin_is_terminal and context.console.stdout_is_terminal:
-            return await start_chat(moved, session="demo", notice=setup.notice, hints=setup.questions)
+            return await start_chat(moved, session="demo", notice=setup.notice, hints=setup.prompts)
         return await _ask_all(moved, setup)
 
 

@@ -59,7 +59,12 @@ async def init(context: CommandContext, *, yes: bool, wrapper: str | None) -> in
 
     With --wrapper no project is needed: in a folder that stands on PATH before the real atmos, it makes
     `atmos ai chat | ask | exec | sessions | …` start this assistant; all other commands stay Atmos' own.
-    """
+
+    \b
+    Examples:
+      atmos-ai init
+      atmos-ai init --wrapper ~/.local/atmos-ai/bin
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
     if wrapper is not None:
         return _install_wrapper(context, context.path(wrapper).absolute())
     file = context.services.find_project(context.run, context.options)

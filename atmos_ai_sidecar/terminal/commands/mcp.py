@@ -12,6 +12,10 @@ async def mcp(context: CommandContext) -> int:
     \b
     For an agent's configuration:
       {"command": "atmos-ai", "args": ["mcp", "--chdir", "/path/to/project"]}
+
+    \b
+    Example:
+      atmos-ai mcp --chdir /path/to/project
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     if context.console.stdin_is_terminal:
         context.writer.say("This speaks MCP with a program, a JSON message a line. Ctrl-D ends it.")

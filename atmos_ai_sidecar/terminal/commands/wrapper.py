@@ -37,7 +37,7 @@ def install_wrapper(directory: Path, wrapper: Path) -> Path:
     """
     link = directory / "atmos"
     if not directory.is_dir():
-        raise InvalidFieldError("--wrapper", f"{directory} is no folder")
+        raise InvalidFieldError("--wrapper", f"{directory} is no folder", remedy=f"`mkdir -p {directory}` makes it.")
     if link.is_symlink() and link.readlink().name == NAME:
         link.unlink()
     elif os.path.lexists(link):

@@ -78,3 +78,9 @@ def test_a_huge_file_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(checkpoint_files, "MAX_FILE_BYTES", 20)
     with pytest.raises(InvalidFieldError, match="at most 20"):
         FILES.from_text(b'{"a": "1234567890123"}')
+
+
+def test_markdown_is_refused_with_what_can_be_imported() -> None:
+    with pytest.raises(InvalidFieldError, match="is no YAML") as caught:
+        FILES.from_text(b"# s1\n\n* project: infra\n\n**You** said: [x\n")
+    assert "json or yaml" in caught.value.remedy

@@ -17,7 +17,7 @@ SEED_COLUMNS = {
     "messages": ["id", "session_id", "role", "content", "created_at"],
     "session_context": ["session_id", "context_type", "context_key", "context_value"],
 }
-CHECKSUMS = ["152f5a3c", "98d45da9", "760bd8a4", "8c03cfb2", "817e425b"]
+CHECKSUMS = ["152f5a3c", "98d45da9", "760bd8a4", "8c03cfb2", "817e425b", "fc00cfef"]
 
 
 def execute(path: Path, *statements: str) -> None:

@@ -3,20 +3,25 @@
 import sqlite3
 import stat
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from atmos_ai_sidecar.adapters.sqlite.migrations import MIGRATIONS
+from atmos_ai_sidecar.domain.audit import AuditRow
 from atmos_ai_sidecar.domain.events import TextDelta
 from atmos_ai_sidecar.domain.messages import ToolCall
 from atmos_ai_sidecar.domain.requests import Answer
 from tests.adapters.sqlite.conftest import Opened
-from tests.contracts.drafts import PROJECT, draft, permission_request, texts
+from tests.contracts.drafts import PROJECT, draft, permission_request, texts, user
 from tests.contracts.test_approval_store import settlement
 
 DUMPS = Path(__file__).with_name("versions")
 VERSIONS = [step.version for step in MIGRATIONS[:-1]]
+WITH_LATER_TABLES = 4
+"""From this version on the dumps hold tool outputs and a summary."""
+WITH_AUDIT = 5
 BEFORE_DATA_CHANGES = [version for version in VERSIONS if any(step.changes_data for step in MIGRATIONS[version:])]
 
 
@@ -44,6 +49,20 @@ async def test_a_database_of_an_earlier_version_keeps_its_data(opened: Opened, p
         assert (await store.settle_request("p-1", settlement(Answer.ALLOW_ONCE))).outcome is Answer.ALLOW_ONCE
         found = await store.search_messages(PROJECT, ["subnets"], limit=10)
         assert [hit.session_name for hit in found.hits] == ["vpc-refactor", "vpc-refactor"]
+        if version >= WITH_LATER_TABLES:
+            output = await store.read_output(session.id, "toolu_1", offset=0, limit=10)
+            assert output is not None
+            assert output.text == "dev\n"
+            compaction = await store.newest_compaction(session.id)
+            assert compaction is not None
+            assert compaction.summary == "They asked for subnets."
+            assert (await store.compaction_usage(session.id)).input_tokens == 7
+        if version >= WITH_AUDIT:
+            entry = AuditRow(chain="chain-1", number=1, entry='{"what":"test"}', code="c0de")
+            assert list(await store.audit_rows("chain-1", after=0, limit=10)) == [entry]
+        (added,) = await store.append_messages(session.id, [replace(user("Thanks"), author="ada")])
+        assert added.author == "ada"
+        assert (await store.newest_messages(session.id, 1))[0] == added
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []

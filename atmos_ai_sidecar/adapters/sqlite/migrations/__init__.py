@@ -11,6 +11,7 @@ from atmos_ai_sidecar.adapters.sqlite.migrations import (
     v0003_tool_outputs,
     v0004_compactions,
     v0005_audit,
+    v0006_authors,
 )
 
 
@@ -35,5 +36,6 @@ MIGRATIONS: Final[Sequence[Migration]] = (
     Migration(version=3, name="tool_outputs", statements=v0003_tool_outputs.STATEMENTS),
     Migration(version=4, name="compactions", statements=v0004_compactions.STATEMENTS),
     Migration(version=5, name="audit", statements=v0005_audit.STATEMENTS),
+    Migration(version=6, name="authors", statements=v0006_authors.STATEMENTS),
 )
 NEWEST_VERSION: Final = len(MIGRATIONS)

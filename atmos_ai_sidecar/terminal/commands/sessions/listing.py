@@ -12,6 +12,7 @@ from atmos_ai_sidecar.terminal.commands.context import CommandContext
 from atmos_ai_sidecar.terminal.commands.tree import Command
 from atmos_ai_sidecar.terminal.render.tables import age, table
 
+_FIELDS = ("id", "name", "project_path", "model", "provider", "message_count", "created_at", "updated_at", "author")
 PAGE = 1000
 
 
@@ -84,6 +85,7 @@ def session_fields(session: Session) -> dict[str, Any]:
         "message_count": session.message_count,
         "created_at": session.create_time.isoformat(),
         "updated_at": session.update_time.isoformat(),
+        "author": session.author,
     }
 
 
@@ -103,8 +105,7 @@ def _yaml(rows: Sequence[dict[str, Any]]) -> str:
 
 def _csv(rows: Sequence[dict[str, Any]]) -> str:
     text = io.StringIO()
-    names = ["id", "name", "project_path", "model", "provider", "message_count", "created_at", "updated_at"]
-    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer = csv.DictWriter(text, _FIELDS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()

@@ -134,6 +134,7 @@ def _conversation(session: Session, messages: Sequence[Message], results: Mappin
                 "role": message.role,
                 "content": message.text,
                 "created_at": _iso(message.create_time),
+                "author": message.author,
                 "tool_calls": [_call(call, results.get(call.id, _LOST)) for call in message.tool_calls],
             }
             for message in messages

@@ -23,7 +23,11 @@ async def running_tools(context: CommandContext, output_format: str) -> int:
     """Show calls that change infrastructure and were left to finish, and what became of them.
 
     One that is over and belongs to no session is shown once; a session is told with its next message.
-    """
+
+    \b
+    Example:
+      atmos-ai tools running
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
     async with context.open_workspace(needs_trust=False) as workspace:
         left = workspace.left_calls
         calls = left.list()
@@ -44,7 +48,12 @@ async def running_tools(context: CommandContext, output_format: str) -> int:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 async def stop_tool(context: CommandContext, call_id: str, *, yes: bool) -> int:
-    """End a call that was left running, with force: SIGTERM, and SIGKILL if that does not help."""
+    """End a call that was left running, with force: SIGTERM, and SIGKILL if that does not help.
+
+    \b
+    Example:
+      atmos-ai tools stop toolu_01ABC
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
     async with context.open_workspace(needs_trust=False) as workspace:
         left = workspace.left_calls
         call = next((each for each in left.list() if each.call_id == call_id), None)

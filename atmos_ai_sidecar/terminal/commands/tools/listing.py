@@ -28,7 +28,13 @@ def tools(click_context: click.Context) -> Awaitable[int] | None:
 )
 @click.pass_obj
 async def list_tools(context: CommandContext, output_format: str) -> int:
-    """List the tools, what they do, and whether they ask."""
+    """List the tools, what they do, and whether they ask.
+
+    \b
+    Examples:
+      atmos-ai tools list
+      atmos-ai tools list --format json
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
     return await print_tools(context, output_format)
 
 
@@ -37,7 +43,12 @@ async def list_tools(context: CommandContext, output_format: str) -> int:
 @click.option("-f", "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_obj
 async def show_tool(context: CommandContext, name: str, output_format: str) -> int:
-    """Show a tool: what it does, what it takes, whether it asks."""
+    """Show a tool: what it does, what it takes, whether it asks.
+
+    \b
+    Example:
+      atmos-ai tools show atmos_terraform_plan
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
     async with context.open_workspace() as workspace:
         await workspace.tools.load()
         tool = workspace.permissions.find(name)

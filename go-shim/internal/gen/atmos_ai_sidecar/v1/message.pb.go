@@ -589,7 +589,8 @@ type Message struct {
 	SessionId string `protobuf:"bytes,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
 	// role says who said it.
 	Role Role `protobuf:"varint,3,opt,name=role,proto3,enum=atmos_ai_sidecar.v1.Role" json:"role,omitempty"`
-	// content is the plain text of the message, without tool calls and results.
+	// content is the plain text of the message, without tool calls and results. It is empty when it has more than a million
+	// characters: then blocks alone hold it.
 	Content string `protobuf:"bytes,4,opt,name=content,proto3" json:"content,omitempty"`
 	// blocks are all parts of the message in order.
 	Blocks []*ContentBlock `protobuf:"bytes,5,rep,name=blocks,proto3" json:"blocks,omitempty"`
@@ -598,7 +599,9 @@ type Message struct {
 	// turn_id is the turn that the message belongs to; empty when it was added by hand.
 	TurnId string `protobuf:"bytes,7,opt,name=turn_id,json=turnId,proto3" json:"turn_id,omitempty"`
 	// usage counts the tokens of the request that made an assistant message.
-	Usage         *Usage `protobuf:"bytes,8,opt,name=usage,proto3" json:"usage,omitempty"`
+	Usage *Usage `protobuf:"bytes,8,opt,name=usage,proto3" json:"usage,omitempty"`
+	// author says whose sidecar stored the message; empty in stores of one person.
+	Author        string `protobuf:"bytes,9,opt,name=author,proto3" json:"author,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -689,6 +692,13 @@ func (x *Message) GetUsage() *Usage {
 	return nil
 }
 
+func (x *Message) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
 var File_atmos_ai_sidecar_v1_message_proto protoreflect.FileDescriptor
 
 const file_atmos_ai_sidecar_v1_message_proto_rawDesc = "" +
@@ -733,7 +743,7 @@ const file_atmos_ai_sidecar_v1_message_proto_rawDesc = "" +
 	"\x1bcache_creation_input_tokens\x18\x04 \x01(\x03R\x18cacheCreationInputTokens\x12!\n" +
 	"\fcache_misses\x18\x05 \x01(\x03R\vcacheMisses\x12\x1e\n" +
 	"\bcost_usd\x18\x06 \x01(\x01H\x00R\acostUsd\x88\x01\x01B\v\n" +
-	"\t_cost_usd\"\xd3\x02\n" +
+	"\t_cost_usd\"\xeb\x02\n" +
 	"\aMessage\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\x03R\tmessageId\x12\x1d\n" +
@@ -745,7 +755,8 @@ const file_atmos_ai_sidecar_v1_message_proto_rawDesc = "" +
 	"\vcreate_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12\x17\n" +
 	"\aturn_id\x18\a \x01(\tR\x06turnId\x120\n" +
-	"\x05usage\x18\b \x01(\v2\x1a.atmos_ai_sidecar.v1.UsageR\x05usage*?\n" +
+	"\x05usage\x18\b \x01(\v2\x1a.atmos_ai_sidecar.v1.UsageR\x05usage\x12\x16\n" +
+	"\x06author\x18\t \x01(\tR\x06author*?\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tROLE_USER\x10\x01\x12\x12\n" +

@@ -9,6 +9,7 @@ package sidecarv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
@@ -22,6 +23,63 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+// ExportFormat is the form of an exported file.
+type ExportFormat int32
+
+const (
+	// EXPORT_FORMAT_UNSPECIFIED means JSON.
+	ExportFormat_EXPORT_FORMAT_UNSPECIFIED ExportFormat = 0
+	// EXPORT_FORMAT_JSON is a checkpoint as JSON, which can be imported.
+	ExportFormat_EXPORT_FORMAT_JSON ExportFormat = 1
+	// EXPORT_FORMAT_YAML is a checkpoint as YAML, which can be imported.
+	ExportFormat_EXPORT_FORMAT_YAML ExportFormat = 2
+	// EXPORT_FORMAT_MARKDOWN is for reading and cannot be imported.
+	ExportFormat_EXPORT_FORMAT_MARKDOWN ExportFormat = 3
+)
+
+// Enum value maps for ExportFormat.
+var (
+	ExportFormat_name = map[int32]string{
+		0: "EXPORT_FORMAT_UNSPECIFIED",
+		1: "EXPORT_FORMAT_JSON",
+		2: "EXPORT_FORMAT_YAML",
+		3: "EXPORT_FORMAT_MARKDOWN",
+	}
+	ExportFormat_value = map[string]int32{
+		"EXPORT_FORMAT_UNSPECIFIED": 0,
+		"EXPORT_FORMAT_JSON":        1,
+		"EXPORT_FORMAT_YAML":        2,
+		"EXPORT_FORMAT_MARKDOWN":    3,
+	}
+)
+
+func (x ExportFormat) Enum() *ExportFormat {
+	p := new(ExportFormat)
+	*p = x
+	return p
+}
+
+func (x ExportFormat) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ExportFormat) Descriptor() protoreflect.EnumDescriptor {
+	return file_atmos_ai_sidecar_v1_session_service_proto_enumTypes[0].Descriptor()
+}
+
+func (ExportFormat) Type() protoreflect.EnumType {
+	return &file_atmos_ai_sidecar_v1_session_service_proto_enumTypes[0]
+}
+
+func (x ExportFormat) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ExportFormat.Descriptor instead.
+func (ExportFormat) EnumDescriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_session_service_proto_rawDescGZIP(), []int{0}
+}
 
 // Session is one conversation about one project.
 type Session struct {
@@ -47,7 +105,9 @@ type Session struct {
 	// message_count is the number of stored messages.
 	MessageCount int64 `protobuf:"varint,10,opt,name=message_count,json=messageCount,proto3" json:"message_count,omitempty"`
 	// archived sessions are left out of listings.
-	Archived      bool `protobuf:"varint,11,opt,name=archived,proto3" json:"archived,omitempty"`
+	Archived bool `protobuf:"varint,11,opt,name=archived,proto3" json:"archived,omitempty"`
+	// author says whose sidecar created the session; empty in stores of one person.
+	Author        string `protobuf:"bytes,12,opt,name=author,proto3" json:"author,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -157,6 +217,13 @@ func (x *Session) GetArchived() bool {
 		return x.Archived
 	}
 	return false
+}
+
+func (x *Session) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
 }
 
 // ContextItem is one fact attached to a session.
@@ -1323,11 +1390,638 @@ func (x *ListContextItemsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// CleanSessionsRequest asks to delete old sessions.
+type CleanSessionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// older_than is how long a session must not have changed; it must be positive.
+	OlderThan *durationpb.Duration `protobuf:"bytes,1,opt,name=older_than,json=olderThan,proto3" json:"older_than,omitempty"`
+	// dry_run deletes nothing and answers what would be deleted.
+	DryRun        bool `protobuf:"varint,2,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CleanSessionsRequest) Reset() {
+	*x = CleanSessionsRequest{}
+	mi := &file_atmos_ai_sidecar_v1_session_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CleanSessionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CleanSessionsRequest) ProtoMessage() {}
+
+func (x *CleanSessionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_session_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CleanSessionsRequest.ProtoReflect.Descriptor instead.
+func (*CleanSessionsRequest) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_session_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *CleanSessionsRequest) GetOlderThan() *durationpb.Duration {
+	if x != nil {
+		return x.OlderThan
+	}
+	return nil
+}
+
+func (x *CleanSessionsRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+// CleanSessionsResponse says what was deleted.
+type CleanSessionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// session_count is the number of deleted sessions.
+	SessionCount int64 `protobuf:"varint,1,opt,name=session_count,json=sessionCount,proto3" json:"session_count,omitempty"`
+	// sessions that were deleted, oldest first, as many as fit into 4 MiB.
+	Sessions      []*Session `protobuf:"bytes,2,rep,name=sessions,proto3" json:"sessions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CleanSessionsResponse) Reset() {
+	*x = CleanSessionsResponse{}
+	mi := &file_atmos_ai_sidecar_v1_session_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CleanSessionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CleanSessionsResponse) ProtoMessage() {}
+
+func (x *CleanSessionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_session_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CleanSessionsResponse.ProtoReflect.Descriptor instead.
+func (*CleanSessionsResponse) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_session_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *CleanSessionsResponse) GetSessionCount() int64 {
+	if x != nil {
+		return x.SessionCount
+	}
+	return 0
+}
+
+func (x *CleanSessionsResponse) GetSessions() []*Session {
+	if x != nil {
+		return x.Sessions
+	}
+	return nil
+}
+
+// SearchMessagesRequest asks for messages that have words.
+type SearchMessagesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// query holds the words, at most 400 characters; a message must have all of them.
+	Query string `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// page_size is 1 to 1000; 0 means 50.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// page_token of the previous answer; empty asks for the first page.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchMessagesRequest) Reset() {
+	*x = SearchMessagesRequest{}
+	mi := &file_atmos_ai_sidecar_v1_session_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchMessagesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchMessagesRequest) ProtoMessage() {}
+
+func (x *SearchMessagesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_session_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchMessagesRequest.ProtoReflect.Descriptor instead.
+func (*SearchMessagesRequest) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_session_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *SearchMessagesRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *SearchMessagesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *SearchMessagesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// SearchHit is one message that was found.
+type SearchHit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// session_id is the session that the message belongs to.
+	SessionId string `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// session_name is the name of that session.
+	SessionName string `protobuf:"bytes,2,opt,name=session_name,json=sessionName,proto3" json:"session_name,omitempty"`
+	// message_id is the id of the message in its session.
+	MessageId int64 `protobuf:"varint,3,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// role says who said it.
+	Role Role `protobuf:"varint,4,opt,name=role,proto3,enum=atmos_ai_sidecar.v1.Role" json:"role,omitempty"`
+	// create_time is when the message was stored, in UTC.
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// snippet is one line around the first word that was found.
+	Snippet       string `protobuf:"bytes,6,opt,name=snippet,proto3" json:"snippet,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchHit) Reset() {
+	*x = SearchHit{}
+	mi := &file_atmos_ai_sidecar_v1_session_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchHit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchHit) ProtoMessage() {}
+
+func (x *SearchHit) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_session_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchHit.ProtoReflect.Descriptor instead.
+func (*SearchHit) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_session_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *SearchHit) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+func (x *SearchHit) GetSessionName() string {
+	if x != nil {
+		return x.SessionName
+	}
+	return ""
+}
+
+func (x *SearchHit) GetMessageId() int64 {
+	if x != nil {
+		return x.MessageId
+	}
+	return 0
+}
+
+func (x *SearchHit) GetRole() Role {
+	if x != nil {
+		return x.Role
+	}
+	return Role_ROLE_UNSPECIFIED
+}
+
+func (x *SearchHit) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
+func (x *SearchHit) GetSnippet() string {
+	if x != nil {
+		return x.Snippet
+	}
+	return ""
+}
+
+// SearchMessagesResponse carries one page of messages that were found.
+type SearchMessagesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// hits of the page, newest first.
+	Hits []*SearchHit `protobuf:"bytes,1,rep,name=hits,proto3" json:"hits,omitempty"`
+	// next_page_token asks for the next page; empty means that there is none.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchMessagesResponse) Reset() {
+	*x = SearchMessagesResponse{}
+	mi := &file_atmos_ai_sidecar_v1_session_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchMessagesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchMessagesResponse) ProtoMessage() {}
+
+func (x *SearchMessagesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_session_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchMessagesResponse.ProtoReflect.Descriptor instead.
+func (*SearchMessagesResponse) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_session_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *SearchMessagesResponse) GetHits() []*SearchHit {
+	if x != nil {
+		return x.Hits
+	}
+	return nil
+}
+
+func (x *SearchMessagesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// ExportSessionRequest names the session to export.
+type ExportSessionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// session_id of the session.
+	SessionId string `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// format of the file.
+	Format        ExportFormat `protobuf:"varint,2,opt,name=format,proto3,enum=atmos_ai_sidecar.v1.ExportFormat" json:"format,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportSessionRequest) Reset() {
+	*x = ExportSessionRequest{}
+	mi := &file_atmos_ai_sidecar_v1_session_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportSessionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportSessionRequest) ProtoMessage() {}
+
+func (x *ExportSessionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_session_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportSessionRequest.ProtoReflect.Descriptor instead.
+func (*ExportSessionRequest) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_session_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ExportSessionRequest) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+func (x *ExportSessionRequest) GetFormat() ExportFormat {
+	if x != nil {
+		return x.Format
+	}
+	return ExportFormat_EXPORT_FORMAT_UNSPECIFIED
+}
+
+// ExportSessionResponse carries one piece of the file.
+type ExportSessionResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// content is the next piece, at most 256 KiB; the pieces together are UTF-8 text.
+	Content       []byte `protobuf:"bytes,1,opt,name=content,proto3" json:"content,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportSessionResponse) Reset() {
+	*x = ExportSessionResponse{}
+	mi := &file_atmos_ai_sidecar_v1_session_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportSessionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportSessionResponse) ProtoMessage() {}
+
+func (x *ExportSessionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_session_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportSessionResponse.ProtoReflect.Descriptor instead.
+func (*ExportSessionResponse) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_session_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ExportSessionResponse) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+// ImportSessionRequest carries how to import, and then the file in pieces.
+type ImportSessionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// event of the caller; start comes first, and once.
+	//
+	// Types that are valid to be assigned to Event:
+	//
+	//	*ImportSessionRequest_Start_
+	//	*ImportSessionRequest_Content
+	Event         isImportSessionRequest_Event `protobuf_oneof:"event"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportSessionRequest) Reset() {
+	*x = ImportSessionRequest{}
+	mi := &file_atmos_ai_sidecar_v1_session_service_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportSessionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportSessionRequest) ProtoMessage() {}
+
+func (x *ImportSessionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_session_service_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportSessionRequest.ProtoReflect.Descriptor instead.
+func (*ImportSessionRequest) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_session_service_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *ImportSessionRequest) GetEvent() isImportSessionRequest_Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *ImportSessionRequest) GetStart() *ImportSessionRequest_Start {
+	if x != nil {
+		if x, ok := x.Event.(*ImportSessionRequest_Start_); ok {
+			return x.Start
+		}
+	}
+	return nil
+}
+
+func (x *ImportSessionRequest) GetContent() []byte {
+	if x != nil {
+		if x, ok := x.Event.(*ImportSessionRequest_Content); ok {
+			return x.Content
+		}
+	}
+	return nil
+}
+
+type isImportSessionRequest_Event interface {
+	isImportSessionRequest_Event()
+}
+
+type ImportSessionRequest_Start_ struct {
+	// start says how to import.
+	Start *ImportSessionRequest_Start `protobuf:"bytes,1,opt,name=start,proto3,oneof"`
+}
+
+type ImportSessionRequest_Content struct {
+	// content is the next piece of the file.
+	Content []byte `protobuf:"bytes,2,opt,name=content,proto3,oneof"`
+}
+
+func (*ImportSessionRequest_Start_) isImportSessionRequest_Event() {}
+
+func (*ImportSessionRequest_Content) isImportSessionRequest_Event() {}
+
+// ImportSessionResponse carries the imported session.
+type ImportSessionResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// session as it was stored.
+	Session *Session `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	// skipped_message_count is the number of messages with the role "system", which are left out.
+	SkippedMessageCount int32 `protobuf:"varint,2,opt,name=skipped_message_count,json=skippedMessageCount,proto3" json:"skipped_message_count,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
+}
+
+func (x *ImportSessionResponse) Reset() {
+	*x = ImportSessionResponse{}
+	mi := &file_atmos_ai_sidecar_v1_session_service_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportSessionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportSessionResponse) ProtoMessage() {}
+
+func (x *ImportSessionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_session_service_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportSessionResponse.ProtoReflect.Descriptor instead.
+func (*ImportSessionResponse) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_session_service_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ImportSessionResponse) GetSession() *Session {
+	if x != nil {
+		return x.Session
+	}
+	return nil
+}
+
+func (x *ImportSessionResponse) GetSkippedMessageCount() int32 {
+	if x != nil {
+		return x.SkippedMessageCount
+	}
+	return 0
+}
+
+// Start says how to import.
+type ImportSessionRequest_Start struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// name of the session; empty takes the file's.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// overwrite replaces a session of that name.
+	Overwrite bool `protobuf:"varint,2,opt,name=overwrite,proto3" json:"overwrite,omitempty"`
+	// request_id is a UUID; a repeat of it returns the first answer and imports nothing.
+	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportSessionRequest_Start) Reset() {
+	*x = ImportSessionRequest_Start{}
+	mi := &file_atmos_ai_sidecar_v1_session_service_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportSessionRequest_Start) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportSessionRequest_Start) ProtoMessage() {}
+
+func (x *ImportSessionRequest_Start) ProtoReflect() protoreflect.Message {
+	mi := &file_atmos_ai_sidecar_v1_session_service_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportSessionRequest_Start.ProtoReflect.Descriptor instead.
+func (*ImportSessionRequest_Start) Descriptor() ([]byte, []int) {
+	return file_atmos_ai_sidecar_v1_session_service_proto_rawDescGZIP(), []int{29, 0}
+}
+
+func (x *ImportSessionRequest_Start) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ImportSessionRequest_Start) GetOverwrite() bool {
+	if x != nil {
+		return x.Overwrite
+	}
+	return false
+}
+
+func (x *ImportSessionRequest_Start) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
 var File_atmos_ai_sidecar_v1_session_service_proto protoreflect.FileDescriptor
 
 const file_atmos_ai_sidecar_v1_session_service_proto_rawDesc = "" +
 	"\n" +
-	")atmos_ai_sidecar/v1/session_service.proto\x12\x13atmos_ai_sidecar.v1\x1a!atmos_ai_sidecar/v1/message.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe5\x03\n" +
+	")atmos_ai_sidecar/v1/session_service.proto\x12\x13atmos_ai_sidecar.v1\x1a!atmos_ai_sidecar/v1/message.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfd\x03\n" +
 	"\aSession\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\tR\tsessionId\x12\x12\n" +
@@ -1343,7 +2037,8 @@ const file_atmos_ai_sidecar_v1_session_service_proto_rawDesc = "" +
 	"\x04etag\x18\t \x01(\tR\x04etag\x12#\n" +
 	"\rmessage_count\x18\n" +
 	" \x01(\x03R\fmessageCount\x12\x1a\n" +
-	"\barchived\x18\v \x01(\bR\barchived\x1a;\n" +
+	"\barchived\x18\v \x01(\bR\barchived\x12\x16\n" +
+	"\x06author\x18\f \x01(\tR\x06author\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"v\n" +
@@ -1426,7 +2121,55 @@ const file_atmos_ai_sidecar_v1_session_service_proto_rawDesc = "" +
 	"page_token\x18\x04 \x01(\tR\tpageToken\"z\n" +
 	"\x18ListContextItemsResponse\x126\n" +
 	"\x05items\x18\x01 \x03(\v2 .atmos_ai_sidecar.v1.ContextItemR\x05items\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xc0\b\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"i\n" +
+	"\x14CleanSessionsRequest\x128\n" +
+	"\n" +
+	"older_than\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\tolderThan\x12\x17\n" +
+	"\adry_run\x18\x02 \x01(\bR\x06dryRun\"v\n" +
+	"\x15CleanSessionsResponse\x12#\n" +
+	"\rsession_count\x18\x01 \x01(\x03R\fsessionCount\x128\n" +
+	"\bsessions\x18\x02 \x03(\v2\x1c.atmos_ai_sidecar.v1.SessionR\bsessions\"i\n" +
+	"\x15SearchMessagesRequest\x12\x14\n" +
+	"\x05query\x18\x01 \x01(\tR\x05query\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\"\xf2\x01\n" +
+	"\tSearchHit\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x01 \x01(\tR\tsessionId\x12!\n" +
+	"\fsession_name\x18\x02 \x01(\tR\vsessionName\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x03 \x01(\x03R\tmessageId\x12-\n" +
+	"\x04role\x18\x04 \x01(\x0e2\x19.atmos_ai_sidecar.v1.RoleR\x04role\x12;\n" +
+	"\vcreate_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime\x12\x18\n" +
+	"\asnippet\x18\x06 \x01(\tR\asnippet\"t\n" +
+	"\x16SearchMessagesResponse\x122\n" +
+	"\x04hits\x18\x01 \x03(\v2\x1e.atmos_ai_sidecar.v1.SearchHitR\x04hits\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"p\n" +
+	"\x14ExportSessionRequest\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x01 \x01(\tR\tsessionId\x129\n" +
+	"\x06format\x18\x02 \x01(\x0e2!.atmos_ai_sidecar.v1.ExportFormatR\x06format\"1\n" +
+	"\x15ExportSessionResponse\x12\x18\n" +
+	"\acontent\x18\x01 \x01(\fR\acontent\"\xde\x01\n" +
+	"\x14ImportSessionRequest\x12G\n" +
+	"\x05start\x18\x01 \x01(\v2/.atmos_ai_sidecar.v1.ImportSessionRequest.StartH\x00R\x05start\x12\x1a\n" +
+	"\acontent\x18\x02 \x01(\fH\x00R\acontent\x1aX\n" +
+	"\x05Start\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
+	"\toverwrite\x18\x02 \x01(\bR\toverwrite\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tR\trequestIdB\a\n" +
+	"\x05event\"\x83\x01\n" +
+	"\x15ImportSessionResponse\x126\n" +
+	"\asession\x18\x01 \x01(\v2\x1c.atmos_ai_sidecar.v1.SessionR\asession\x122\n" +
+	"\x15skipped_message_count\x18\x02 \x01(\x05R\x13skippedMessageCount*y\n" +
+	"\fExportFormat\x12\x1d\n" +
+	"\x19EXPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12EXPORT_FORMAT_JSON\x10\x01\x12\x16\n" +
+	"\x12EXPORT_FORMAT_YAML\x10\x02\x12\x1a\n" +
+	"\x16EXPORT_FORMAT_MARKDOWN\x10\x032\xf6\v\n" +
 	"\x0eSessionService\x12f\n" +
 	"\rCreateSession\x12).atmos_ai_sidecar.v1.CreateSessionRequest\x1a*.atmos_ai_sidecar.v1.CreateSessionResponse\x12b\n" +
 	"\n" +
@@ -1439,7 +2182,11 @@ const file_atmos_ai_sidecar_v1_session_service_proto_rawDesc = "" +
 	"AddMessage\x12&.atmos_ai_sidecar.v1.AddMessageRequest\x1a'.atmos_ai_sidecar.v1.AddMessageResponse\x12h\n" +
 	"\fListMessages\x12(.atmos_ai_sidecar.v1.ListMessagesRequest\x1a).atmos_ai_sidecar.v1.ListMessagesResponse\"\x03\x90\x02\x01\x12n\n" +
 	"\x0eAddContextItem\x12*.atmos_ai_sidecar.v1.AddContextItemRequest\x1a+.atmos_ai_sidecar.v1.AddContextItemResponse\"\x03\x90\x02\x02\x12t\n" +
-	"\x10ListContextItems\x12,.atmos_ai_sidecar.v1.ListContextItemsRequest\x1a-.atmos_ai_sidecar.v1.ListContextItemsResponse\"\x03\x90\x02\x01BaZ_github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3"
+	"\x10ListContextItems\x12,.atmos_ai_sidecar.v1.ListContextItemsRequest\x1a-.atmos_ai_sidecar.v1.ListContextItemsResponse\"\x03\x90\x02\x01\x12k\n" +
+	"\rCleanSessions\x12).atmos_ai_sidecar.v1.CleanSessionsRequest\x1a*.atmos_ai_sidecar.v1.CleanSessionsResponse\"\x03\x90\x02\x02\x12n\n" +
+	"\x0eSearchMessages\x12*.atmos_ai_sidecar.v1.SearchMessagesRequest\x1a+.atmos_ai_sidecar.v1.SearchMessagesResponse\"\x03\x90\x02\x01\x12m\n" +
+	"\rExportSession\x12).atmos_ai_sidecar.v1.ExportSessionRequest\x1a*.atmos_ai_sidecar.v1.ExportSessionResponse\"\x03\x90\x02\x010\x01\x12h\n" +
+	"\rImportSession\x12).atmos_ai_sidecar.v1.ImportSessionRequest\x1a*.atmos_ai_sidecar.v1.ImportSessionResponse(\x01BaZ_github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3"
 
 var (
 	file_atmos_ai_sidecar_v1_session_service_proto_rawDescOnce sync.Once
@@ -1453,80 +2200,109 @@ func file_atmos_ai_sidecar_v1_session_service_proto_rawDescGZIP() []byte {
 	return file_atmos_ai_sidecar_v1_session_service_proto_rawDescData
 }
 
-var file_atmos_ai_sidecar_v1_session_service_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_atmos_ai_sidecar_v1_session_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_atmos_ai_sidecar_v1_session_service_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_atmos_ai_sidecar_v1_session_service_proto_goTypes = []any{
-	(*Session)(nil),                  // 0: atmos_ai_sidecar.v1.Session
-	(*ContextItem)(nil),              // 1: atmos_ai_sidecar.v1.ContextItem
-	(*CreateSessionRequest)(nil),     // 2: atmos_ai_sidecar.v1.CreateSessionRequest
-	(*CreateSessionResponse)(nil),    // 3: atmos_ai_sidecar.v1.CreateSessionResponse
-	(*GetSessionRequest)(nil),        // 4: atmos_ai_sidecar.v1.GetSessionRequest
-	(*GetSessionResponse)(nil),       // 5: atmos_ai_sidecar.v1.GetSessionResponse
-	(*GetSessionByNameRequest)(nil),  // 6: atmos_ai_sidecar.v1.GetSessionByNameRequest
-	(*GetSessionByNameResponse)(nil), // 7: atmos_ai_sidecar.v1.GetSessionByNameResponse
-	(*ListSessionsRequest)(nil),      // 8: atmos_ai_sidecar.v1.ListSessionsRequest
-	(*ListSessionsResponse)(nil),     // 9: atmos_ai_sidecar.v1.ListSessionsResponse
-	(*UpdateSessionRequest)(nil),     // 10: atmos_ai_sidecar.v1.UpdateSessionRequest
-	(*UpdateSessionResponse)(nil),    // 11: atmos_ai_sidecar.v1.UpdateSessionResponse
-	(*DeleteSessionRequest)(nil),     // 12: atmos_ai_sidecar.v1.DeleteSessionRequest
-	(*DeleteSessionResponse)(nil),    // 13: atmos_ai_sidecar.v1.DeleteSessionResponse
-	(*AddMessageRequest)(nil),        // 14: atmos_ai_sidecar.v1.AddMessageRequest
-	(*AddMessageResponse)(nil),       // 15: atmos_ai_sidecar.v1.AddMessageResponse
-	(*ListMessagesRequest)(nil),      // 16: atmos_ai_sidecar.v1.ListMessagesRequest
-	(*ListMessagesResponse)(nil),     // 17: atmos_ai_sidecar.v1.ListMessagesResponse
-	(*AddContextItemRequest)(nil),    // 18: atmos_ai_sidecar.v1.AddContextItemRequest
-	(*AddContextItemResponse)(nil),   // 19: atmos_ai_sidecar.v1.AddContextItemResponse
-	(*ListContextItemsRequest)(nil),  // 20: atmos_ai_sidecar.v1.ListContextItemsRequest
-	(*ListContextItemsResponse)(nil), // 21: atmos_ai_sidecar.v1.ListContextItemsResponse
-	nil,                              // 22: atmos_ai_sidecar.v1.Session.MetadataEntry
-	nil,                              // 23: atmos_ai_sidecar.v1.CreateSessionRequest.MetadataEntry
-	(*timestamppb.Timestamp)(nil),    // 24: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),    // 25: google.protobuf.FieldMask
-	(Role)(0),                        // 26: atmos_ai_sidecar.v1.Role
-	(*Message)(nil),                  // 27: atmos_ai_sidecar.v1.Message
+	(ExportFormat)(0),                  // 0: atmos_ai_sidecar.v1.ExportFormat
+	(*Session)(nil),                    // 1: atmos_ai_sidecar.v1.Session
+	(*ContextItem)(nil),                // 2: atmos_ai_sidecar.v1.ContextItem
+	(*CreateSessionRequest)(nil),       // 3: atmos_ai_sidecar.v1.CreateSessionRequest
+	(*CreateSessionResponse)(nil),      // 4: atmos_ai_sidecar.v1.CreateSessionResponse
+	(*GetSessionRequest)(nil),          // 5: atmos_ai_sidecar.v1.GetSessionRequest
+	(*GetSessionResponse)(nil),         // 6: atmos_ai_sidecar.v1.GetSessionResponse
+	(*GetSessionByNameRequest)(nil),    // 7: atmos_ai_sidecar.v1.GetSessionByNameRequest
+	(*GetSessionByNameResponse)(nil),   // 8: atmos_ai_sidecar.v1.GetSessionByNameResponse
+	(*ListSessionsRequest)(nil),        // 9: atmos_ai_sidecar.v1.ListSessionsRequest
+	(*ListSessionsResponse)(nil),       // 10: atmos_ai_sidecar.v1.ListSessionsResponse
+	(*UpdateSessionRequest)(nil),       // 11: atmos_ai_sidecar.v1.UpdateSessionRequest
+	(*UpdateSessionResponse)(nil),      // 12: atmos_ai_sidecar.v1.UpdateSessionResponse
+	(*DeleteSessionRequest)(nil),       // 13: atmos_ai_sidecar.v1.DeleteSessionRequest
+	(*DeleteSessionResponse)(nil),      // 14: atmos_ai_sidecar.v1.DeleteSessionResponse
+	(*AddMessageRequest)(nil),          // 15: atmos_ai_sidecar.v1.AddMessageRequest
+	(*AddMessageResponse)(nil),         // 16: atmos_ai_sidecar.v1.AddMessageResponse
+	(*ListMessagesRequest)(nil),        // 17: atmos_ai_sidecar.v1.ListMessagesRequest
+	(*ListMessagesResponse)(nil),       // 18: atmos_ai_sidecar.v1.ListMessagesResponse
+	(*AddContextItemRequest)(nil),      // 19: atmos_ai_sidecar.v1.AddContextItemRequest
+	(*AddContextItemResponse)(nil),     // 20: atmos_ai_sidecar.v1.AddContextItemResponse
+	(*ListContextItemsRequest)(nil),    // 21: atmos_ai_sidecar.v1.ListContextItemsRequest
+	(*ListContextItemsResponse)(nil),   // 22: atmos_ai_sidecar.v1.ListContextItemsResponse
+	(*CleanSessionsRequest)(nil),       // 23: atmos_ai_sidecar.v1.CleanSessionsRequest
+	(*CleanSessionsResponse)(nil),      // 24: atmos_ai_sidecar.v1.CleanSessionsResponse
+	(*SearchMessagesRequest)(nil),      // 25: atmos_ai_sidecar.v1.SearchMessagesRequest
+	(*SearchHit)(nil),                  // 26: atmos_ai_sidecar.v1.SearchHit
+	(*SearchMessagesResponse)(nil),     // 27: atmos_ai_sidecar.v1.SearchMessagesResponse
+	(*ExportSessionRequest)(nil),       // 28: atmos_ai_sidecar.v1.ExportSessionRequest
+	(*ExportSessionResponse)(nil),      // 29: atmos_ai_sidecar.v1.ExportSessionResponse
+	(*ImportSessionRequest)(nil),       // 30: atmos_ai_sidecar.v1.ImportSessionRequest
+	(*ImportSessionResponse)(nil),      // 31: atmos_ai_sidecar.v1.ImportSessionResponse
+	nil,                                // 32: atmos_ai_sidecar.v1.Session.MetadataEntry
+	nil,                                // 33: atmos_ai_sidecar.v1.CreateSessionRequest.MetadataEntry
+	(*ImportSessionRequest_Start)(nil), // 34: atmos_ai_sidecar.v1.ImportSessionRequest.Start
+	(*timestamppb.Timestamp)(nil),      // 35: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),      // 36: google.protobuf.FieldMask
+	(Role)(0),                          // 37: atmos_ai_sidecar.v1.Role
+	(*Message)(nil),                    // 38: atmos_ai_sidecar.v1.Message
+	(*durationpb.Duration)(nil),        // 39: google.protobuf.Duration
 }
 var file_atmos_ai_sidecar_v1_session_service_proto_depIdxs = []int32{
-	24, // 0: atmos_ai_sidecar.v1.Session.create_time:type_name -> google.protobuf.Timestamp
-	24, // 1: atmos_ai_sidecar.v1.Session.update_time:type_name -> google.protobuf.Timestamp
-	22, // 2: atmos_ai_sidecar.v1.Session.metadata:type_name -> atmos_ai_sidecar.v1.Session.MetadataEntry
-	23, // 3: atmos_ai_sidecar.v1.CreateSessionRequest.metadata:type_name -> atmos_ai_sidecar.v1.CreateSessionRequest.MetadataEntry
-	0,  // 4: atmos_ai_sidecar.v1.CreateSessionResponse.session:type_name -> atmos_ai_sidecar.v1.Session
-	0,  // 5: atmos_ai_sidecar.v1.GetSessionResponse.session:type_name -> atmos_ai_sidecar.v1.Session
-	0,  // 6: atmos_ai_sidecar.v1.GetSessionByNameResponse.session:type_name -> atmos_ai_sidecar.v1.Session
-	0,  // 7: atmos_ai_sidecar.v1.ListSessionsResponse.sessions:type_name -> atmos_ai_sidecar.v1.Session
-	0,  // 8: atmos_ai_sidecar.v1.UpdateSessionRequest.session:type_name -> atmos_ai_sidecar.v1.Session
-	25, // 9: atmos_ai_sidecar.v1.UpdateSessionRequest.update_mask:type_name -> google.protobuf.FieldMask
-	0,  // 10: atmos_ai_sidecar.v1.UpdateSessionResponse.session:type_name -> atmos_ai_sidecar.v1.Session
-	26, // 11: atmos_ai_sidecar.v1.AddMessageRequest.role:type_name -> atmos_ai_sidecar.v1.Role
-	27, // 12: atmos_ai_sidecar.v1.AddMessageResponse.message:type_name -> atmos_ai_sidecar.v1.Message
-	27, // 13: atmos_ai_sidecar.v1.ListMessagesResponse.messages:type_name -> atmos_ai_sidecar.v1.Message
-	1,  // 14: atmos_ai_sidecar.v1.AddContextItemRequest.item:type_name -> atmos_ai_sidecar.v1.ContextItem
-	1,  // 15: atmos_ai_sidecar.v1.AddContextItemResponse.item:type_name -> atmos_ai_sidecar.v1.ContextItem
-	1,  // 16: atmos_ai_sidecar.v1.ListContextItemsResponse.items:type_name -> atmos_ai_sidecar.v1.ContextItem
-	2,  // 17: atmos_ai_sidecar.v1.SessionService.CreateSession:input_type -> atmos_ai_sidecar.v1.CreateSessionRequest
-	4,  // 18: atmos_ai_sidecar.v1.SessionService.GetSession:input_type -> atmos_ai_sidecar.v1.GetSessionRequest
-	6,  // 19: atmos_ai_sidecar.v1.SessionService.GetSessionByName:input_type -> atmos_ai_sidecar.v1.GetSessionByNameRequest
-	8,  // 20: atmos_ai_sidecar.v1.SessionService.ListSessions:input_type -> atmos_ai_sidecar.v1.ListSessionsRequest
-	10, // 21: atmos_ai_sidecar.v1.SessionService.UpdateSession:input_type -> atmos_ai_sidecar.v1.UpdateSessionRequest
-	12, // 22: atmos_ai_sidecar.v1.SessionService.DeleteSession:input_type -> atmos_ai_sidecar.v1.DeleteSessionRequest
-	14, // 23: atmos_ai_sidecar.v1.SessionService.AddMessage:input_type -> atmos_ai_sidecar.v1.AddMessageRequest
-	16, // 24: atmos_ai_sidecar.v1.SessionService.ListMessages:input_type -> atmos_ai_sidecar.v1.ListMessagesRequest
-	18, // 25: atmos_ai_sidecar.v1.SessionService.AddContextItem:input_type -> atmos_ai_sidecar.v1.AddContextItemRequest
-	20, // 26: atmos_ai_sidecar.v1.SessionService.ListContextItems:input_type -> atmos_ai_sidecar.v1.ListContextItemsRequest
-	3,  // 27: atmos_ai_sidecar.v1.SessionService.CreateSession:output_type -> atmos_ai_sidecar.v1.CreateSessionResponse
-	5,  // 28: atmos_ai_sidecar.v1.SessionService.GetSession:output_type -> atmos_ai_sidecar.v1.GetSessionResponse
-	7,  // 29: atmos_ai_sidecar.v1.SessionService.GetSessionByName:output_type -> atmos_ai_sidecar.v1.GetSessionByNameResponse
-	9,  // 30: atmos_ai_sidecar.v1.SessionService.ListSessions:output_type -> atmos_ai_sidecar.v1.ListSessionsResponse
-	11, // 31: atmos_ai_sidecar.v1.SessionService.UpdateSession:output_type -> atmos_ai_sidecar.v1.UpdateSessionResponse
-	13, // 32: atmos_ai_sidecar.v1.SessionService.DeleteSession:output_type -> atmos_ai_sidecar.v1.DeleteSessionResponse
-	15, // 33: atmos_ai_sidecar.v1.SessionService.AddMessage:output_type -> atmos_ai_sidecar.v1.AddMessageResponse
-	17, // 34: atmos_ai_sidecar.v1.SessionService.ListMessages:output_type -> atmos_ai_sidecar.v1.ListMessagesResponse
-	19, // 35: atmos_ai_sidecar.v1.SessionService.AddContextItem:output_type -> atmos_ai_sidecar.v1.AddContextItemResponse
-	21, // 36: atmos_ai_sidecar.v1.SessionService.ListContextItems:output_type -> atmos_ai_sidecar.v1.ListContextItemsResponse
-	27, // [27:37] is the sub-list for method output_type
-	17, // [17:27] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	35, // 0: atmos_ai_sidecar.v1.Session.create_time:type_name -> google.protobuf.Timestamp
+	35, // 1: atmos_ai_sidecar.v1.Session.update_time:type_name -> google.protobuf.Timestamp
+	32, // 2: atmos_ai_sidecar.v1.Session.metadata:type_name -> atmos_ai_sidecar.v1.Session.MetadataEntry
+	33, // 3: atmos_ai_sidecar.v1.CreateSessionRequest.metadata:type_name -> atmos_ai_sidecar.v1.CreateSessionRequest.MetadataEntry
+	1,  // 4: atmos_ai_sidecar.v1.CreateSessionResponse.session:type_name -> atmos_ai_sidecar.v1.Session
+	1,  // 5: atmos_ai_sidecar.v1.GetSessionResponse.session:type_name -> atmos_ai_sidecar.v1.Session
+	1,  // 6: atmos_ai_sidecar.v1.GetSessionByNameResponse.session:type_name -> atmos_ai_sidecar.v1.Session
+	1,  // 7: atmos_ai_sidecar.v1.ListSessionsResponse.sessions:type_name -> atmos_ai_sidecar.v1.Session
+	1,  // 8: atmos_ai_sidecar.v1.UpdateSessionRequest.session:type_name -> atmos_ai_sidecar.v1.Session
+	36, // 9: atmos_ai_sidecar.v1.UpdateSessionRequest.update_mask:type_name -> google.protobuf.FieldMask
+	1,  // 10: atmos_ai_sidecar.v1.UpdateSessionResponse.session:type_name -> atmos_ai_sidecar.v1.Session
+	37, // 11: atmos_ai_sidecar.v1.AddMessageRequest.role:type_name -> atmos_ai_sidecar.v1.Role
+	38, // 12: atmos_ai_sidecar.v1.AddMessageResponse.message:type_name -> atmos_ai_sidecar.v1.Message
+	38, // 13: atmos_ai_sidecar.v1.ListMessagesResponse.messages:type_name -> atmos_ai_sidecar.v1.Message
+	2,  // 14: atmos_ai_sidecar.v1.AddContextItemRequest.item:type_name -> atmos_ai_sidecar.v1.ContextItem
+	2,  // 15: atmos_ai_sidecar.v1.AddContextItemResponse.item:type_name -> atmos_ai_sidecar.v1.ContextItem
+	2,  // 16: atmos_ai_sidecar.v1.ListContextItemsResponse.items:type_name -> atmos_ai_sidecar.v1.ContextItem
+	39, // 17: atmos_ai_sidecar.v1.CleanSessionsRequest.older_than:type_name -> google.protobuf.Duration
+	1,  // 18: atmos_ai_sidecar.v1.CleanSessionsResponse.sessions:type_name -> atmos_ai_sidecar.v1.Session
+	37, // 19: atmos_ai_sidecar.v1.SearchHit.role:type_name -> atmos_ai_sidecar.v1.Role
+	35, // 20: atmos_ai_sidecar.v1.SearchHit.create_time:type_name -> google.protobuf.Timestamp
+	26, // 21: atmos_ai_sidecar.v1.SearchMessagesResponse.hits:type_name -> atmos_ai_sidecar.v1.SearchHit
+	0,  // 22: atmos_ai_sidecar.v1.ExportSessionRequest.format:type_name -> atmos_ai_sidecar.v1.ExportFormat
+	34, // 23: atmos_ai_sidecar.v1.ImportSessionRequest.start:type_name -> atmos_ai_sidecar.v1.ImportSessionRequest.Start
+	1,  // 24: atmos_ai_sidecar.v1.ImportSessionResponse.session:type_name -> atmos_ai_sidecar.v1.Session
+	3,  // 25: atmos_ai_sidecar.v1.SessionService.CreateSession:input_type -> atmos_ai_sidecar.v1.CreateSessionRequest
+	5,  // 26: atmos_ai_sidecar.v1.SessionService.GetSession:input_type -> atmos_ai_sidecar.v1.GetSessionRequest
+	7,  // 27: atmos_ai_sidecar.v1.SessionService.GetSessionByName:input_type -> atmos_ai_sidecar.v1.GetSessionByNameRequest
+	9,  // 28: atmos_ai_sidecar.v1.SessionService.ListSessions:input_type -> atmos_ai_sidecar.v1.ListSessionsRequest
+	11, // 29: atmos_ai_sidecar.v1.SessionService.UpdateSession:input_type -> atmos_ai_sidecar.v1.UpdateSessionRequest
+	13, // 30: atmos_ai_sidecar.v1.SessionService.DeleteSession:input_type -> atmos_ai_sidecar.v1.DeleteSessionRequest
+	15, // 31: atmos_ai_sidecar.v1.SessionService.AddMessage:input_type -> atmos_ai_sidecar.v1.AddMessageRequest
+	17, // 32: atmos_ai_sidecar.v1.SessionService.ListMessages:input_type -> atmos_ai_sidecar.v1.ListMessagesRequest
+	19, // 33: atmos_ai_sidecar.v1.SessionService.AddContextItem:input_type -> atmos_ai_sidecar.v1.AddContextItemRequest
+	21, // 34: atmos_ai_sidecar.v1.SessionService.ListContextItems:input_type -> atmos_ai_sidecar.v1.ListContextItemsRequest
+	23, // 35: atmos_ai_sidecar.v1.SessionService.CleanSessions:input_type -> atmos_ai_sidecar.v1.CleanSessionsRequest
+	25, // 36: atmos_ai_sidecar.v1.SessionService.SearchMessages:input_type -> atmos_ai_sidecar.v1.SearchMessagesRequest
+	28, // 37: atmos_ai_sidecar.v1.SessionService.ExportSession:input_type -> atmos_ai_sidecar.v1.ExportSessionRequest
+	30, // 38: atmos_ai_sidecar.v1.SessionService.ImportSession:input_type -> atmos_ai_sidecar.v1.ImportSessionRequest
+	4,  // 39: atmos_ai_sidecar.v1.SessionService.CreateSession:output_type -> atmos_ai_sidecar.v1.CreateSessionResponse
+	6,  // 40: atmos_ai_sidecar.v1.SessionService.GetSession:output_type -> atmos_ai_sidecar.v1.GetSessionResponse
+	8,  // 41: atmos_ai_sidecar.v1.SessionService.GetSessionByName:output_type -> atmos_ai_sidecar.v1.GetSessionByNameResponse
+	10, // 42: atmos_ai_sidecar.v1.SessionService.ListSessions:output_type -> atmos_ai_sidecar.v1.ListSessionsResponse
+	12, // 43: atmos_ai_sidecar.v1.SessionService.UpdateSession:output_type -> atmos_ai_sidecar.v1.UpdateSessionResponse
+	14, // 44: atmos_ai_sidecar.v1.SessionService.DeleteSession:output_type -> atmos_ai_sidecar.v1.DeleteSessionResponse
+	16, // 45: atmos_ai_sidecar.v1.SessionService.AddMessage:output_type -> atmos_ai_sidecar.v1.AddMessageResponse
+	18, // 46: atmos_ai_sidecar.v1.SessionService.ListMessages:output_type -> atmos_ai_sidecar.v1.ListMessagesResponse
+	20, // 47: atmos_ai_sidecar.v1.SessionService.AddContextItem:output_type -> atmos_ai_sidecar.v1.AddContextItemResponse
+	22, // 48: atmos_ai_sidecar.v1.SessionService.ListContextItems:output_type -> atmos_ai_sidecar.v1.ListContextItemsResponse
+	24, // 49: atmos_ai_sidecar.v1.SessionService.CleanSessions:output_type -> atmos_ai_sidecar.v1.CleanSessionsResponse
+	27, // 50: atmos_ai_sidecar.v1.SessionService.SearchMessages:output_type -> atmos_ai_sidecar.v1.SearchMessagesResponse
+	29, // 51: atmos_ai_sidecar.v1.SessionService.ExportSession:output_type -> atmos_ai_sidecar.v1.ExportSessionResponse
+	31, // 52: atmos_ai_sidecar.v1.SessionService.ImportSession:output_type -> atmos_ai_sidecar.v1.ImportSessionResponse
+	39, // [39:53] is the sub-list for method output_type
+	25, // [25:39] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_atmos_ai_sidecar_v1_session_service_proto_init() }
@@ -1535,18 +2311,23 @@ func file_atmos_ai_sidecar_v1_session_service_proto_init() {
 		return
 	}
 	file_atmos_ai_sidecar_v1_message_proto_init()
+	file_atmos_ai_sidecar_v1_session_service_proto_msgTypes[29].OneofWrappers = []any{
+		(*ImportSessionRequest_Start_)(nil),
+		(*ImportSessionRequest_Content)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_atmos_ai_sidecar_v1_session_service_proto_rawDesc), len(file_atmos_ai_sidecar_v1_session_service_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   24,
+			NumEnums:      1,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_atmos_ai_sidecar_v1_session_service_proto_goTypes,
 		DependencyIndexes: file_atmos_ai_sidecar_v1_session_service_proto_depIdxs,
+		EnumInfos:         file_atmos_ai_sidecar_v1_session_service_proto_enumTypes,
 		MessageInfos:      file_atmos_ai_sidecar_v1_session_service_proto_msgTypes,
 	}.Build()
 	File_atmos_ai_sidecar_v1_session_service_proto = out.File

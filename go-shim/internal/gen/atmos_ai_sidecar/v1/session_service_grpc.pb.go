@@ -29,6 +29,10 @@ const (
 	SessionService_ListMessages_FullMethodName     = "/atmos_ai_sidecar.v1.SessionService/ListMessages"
 	SessionService_AddContextItem_FullMethodName   = "/atmos_ai_sidecar.v1.SessionService/AddContextItem"
 	SessionService_ListContextItems_FullMethodName = "/atmos_ai_sidecar.v1.SessionService/ListContextItems"
+	SessionService_CleanSessions_FullMethodName    = "/atmos_ai_sidecar.v1.SessionService/CleanSessions"
+	SessionService_SearchMessages_FullMethodName   = "/atmos_ai_sidecar.v1.SessionService/SearchMessages"
+	SessionService_ExportSession_FullMethodName    = "/atmos_ai_sidecar.v1.SessionService/ExportSession"
+	SessionService_ImportSession_FullMethodName    = "/atmos_ai_sidecar.v1.SessionService/ImportSession"
 )
 
 // SessionServiceClient is the client API for SessionService service.
@@ -67,6 +71,20 @@ type SessionServiceClient interface {
 	// ListContextItems lists the facts attached to a session, sorted by type and key.
 	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN), NOT_FOUND (SESSION_NOT_FOUND).
 	ListContextItems(ctx context.Context, in *ListContextItemsRequest, opts ...grpc.CallOption) (*ListContextItemsResponse, error)
+	// CleanSessions deletes sessions of the sidecar's project that did not change for a time. The newest session stays, and so do
+	// those with a running turn and those of other authors.
+	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD), UNAVAILABLE (STORAGE_BUSY).
+	CleanSessions(ctx context.Context, in *CleanSessionsRequest, opts ...grpc.CallOption) (*CleanSessionsResponse, error)
+	// SearchMessages finds messages of the sidecar's project that have all the words of a query, newest first.
+	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN).
+	SearchMessages(ctx context.Context, in *SearchMessagesRequest, opts ...grpc.CallOption) (*SearchMessagesResponse, error)
+	// ExportSession sends a whole session as the content of a file, in pieces: a file may be larger than a message.
+	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD), NOT_FOUND (SESSION_NOT_FOUND).
+	ExportSession(ctx context.Context, in *ExportSessionRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportSessionResponse], error)
+	// ImportSession stores the session that the content of a file describes, entirely or not at all. The first message says how, the
+	// others carry the content in pieces, at most 64 MiB together.
+	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD, ATTACH_REQUIRED, UNSUPPORTED_EVENT), ALREADY_EXISTS (SESSION_EXISTS), FAILED_PRECONDITION (TURN_IN_PROGRESS), RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE), UNAVAILABLE (STORAGE_BUSY).
+	ImportSession(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ImportSessionRequest, ImportSessionResponse], error)
 }
 
 type sessionServiceClient struct {
@@ -177,6 +195,58 @@ func (c *sessionServiceClient) ListContextItems(ctx context.Context, in *ListCon
 	return out, nil
 }
 
+func (c *sessionServiceClient) CleanSessions(ctx context.Context, in *CleanSessionsRequest, opts ...grpc.CallOption) (*CleanSessionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CleanSessionsResponse)
+	err := c.cc.Invoke(ctx, SessionService_CleanSessions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *sessionServiceClient) SearchMessages(ctx context.Context, in *SearchMessagesRequest, opts ...grpc.CallOption) (*SearchMessagesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SearchMessagesResponse)
+	err := c.cc.Invoke(ctx, SessionService_SearchMessages_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *sessionServiceClient) ExportSession(ctx context.Context, in *ExportSessionRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportSessionResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &SessionService_ServiceDesc.Streams[0], SessionService_ExportSession_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ExportSessionRequest, ExportSessionResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SessionService_ExportSessionClient = grpc.ServerStreamingClient[ExportSessionResponse]
+
+func (c *sessionServiceClient) ImportSession(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ImportSessionRequest, ImportSessionResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &SessionService_ServiceDesc.Streams[1], SessionService_ImportSession_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ImportSessionRequest, ImportSessionResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SessionService_ImportSessionClient = grpc.ClientStreamingClient[ImportSessionRequest, ImportSessionResponse]
+
 // SessionServiceServer is the server API for SessionService service.
 // All implementations must embed UnimplementedSessionServiceServer
 // for forward compatibility.
@@ -213,6 +283,20 @@ type SessionServiceServer interface {
 	// ListContextItems lists the facts attached to a session, sorted by type and key.
 	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN), NOT_FOUND (SESSION_NOT_FOUND).
 	ListContextItems(context.Context, *ListContextItemsRequest) (*ListContextItemsResponse, error)
+	// CleanSessions deletes sessions of the sidecar's project that did not change for a time. The newest session stays, and so do
+	// those with a running turn and those of other authors.
+	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD), UNAVAILABLE (STORAGE_BUSY).
+	CleanSessions(context.Context, *CleanSessionsRequest) (*CleanSessionsResponse, error)
+	// SearchMessages finds messages of the sidecar's project that have all the words of a query, newest first.
+	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN).
+	SearchMessages(context.Context, *SearchMessagesRequest) (*SearchMessagesResponse, error)
+	// ExportSession sends a whole session as the content of a file, in pieces: a file may be larger than a message.
+	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD), NOT_FOUND (SESSION_NOT_FOUND).
+	ExportSession(*ExportSessionRequest, grpc.ServerStreamingServer[ExportSessionResponse]) error
+	// ImportSession stores the session that the content of a file describes, entirely or not at all. The first message says how, the
+	// others carry the content in pieces, at most 64 MiB together.
+	// Status: OK, INVALID_ARGUMENT (INVALID_FIELD, ATTACH_REQUIRED, UNSUPPORTED_EVENT), ALREADY_EXISTS (SESSION_EXISTS), FAILED_PRECONDITION (TURN_IN_PROGRESS), RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE), UNAVAILABLE (STORAGE_BUSY).
+	ImportSession(grpc.ClientStreamingServer[ImportSessionRequest, ImportSessionResponse]) error
 	mustEmbedUnimplementedSessionServiceServer()
 }
 
@@ -252,6 +336,18 @@ func (UnimplementedSessionServiceServer) AddContextItem(context.Context, *AddCon
 }
 func (UnimplementedSessionServiceServer) ListContextItems(context.Context, *ListContextItemsRequest) (*ListContextItemsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListContextItems not implemented")
+}
+func (UnimplementedSessionServiceServer) CleanSessions(context.Context, *CleanSessionsRequest) (*CleanSessionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CleanSessions not implemented")
+}
+func (UnimplementedSessionServiceServer) SearchMessages(context.Context, *SearchMessagesRequest) (*SearchMessagesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SearchMessages not implemented")
+}
+func (UnimplementedSessionServiceServer) ExportSession(*ExportSessionRequest, grpc.ServerStreamingServer[ExportSessionResponse]) error {
+	return status.Error(codes.Unimplemented, "method ExportSession not implemented")
+}
+func (UnimplementedSessionServiceServer) ImportSession(grpc.ClientStreamingServer[ImportSessionRequest, ImportSessionResponse]) error {
+	return status.Error(codes.Unimplemented, "method ImportSession not implemented")
 }
 func (UnimplementedSessionServiceServer) mustEmbedUnimplementedSessionServiceServer() {}
 func (UnimplementedSessionServiceServer) testEmbeddedByValue()                        {}
@@ -454,6 +550,60 @@ func _SessionService_ListContextItems_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SessionService_CleanSessions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CleanSessionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SessionServiceServer).CleanSessions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SessionService_CleanSessions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SessionServiceServer).CleanSessions(ctx, req.(*CleanSessionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SessionService_SearchMessages_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SearchMessagesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SessionServiceServer).SearchMessages(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SessionService_SearchMessages_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SessionServiceServer).SearchMessages(ctx, req.(*SearchMessagesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SessionService_ExportSession_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(ExportSessionRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(SessionServiceServer).ExportSession(m, &grpc.GenericServerStream[ExportSessionRequest, ExportSessionResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SessionService_ExportSessionServer = grpc.ServerStreamingServer[ExportSessionResponse]
+
+func _SessionService_ImportSession_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(SessionServiceServer).ImportSession(&grpc.GenericServerStream[ImportSessionRequest, ImportSessionResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SessionService_ImportSessionServer = grpc.ClientStreamingServer[ImportSessionRequest, ImportSessionResponse]
+
 // SessionService_ServiceDesc is the grpc.ServiceDesc for SessionService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -501,7 +651,26 @@ var SessionService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "ListContextItems",
 			Handler:    _SessionService_ListContextItems_Handler,
 		},
+		{
+			MethodName: "CleanSessions",
+			Handler:    _SessionService_CleanSessions_Handler,
+		},
+		{
+			MethodName: "SearchMessages",
+			Handler:    _SessionService_SearchMessages_Handler,
+		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "ExportSession",
+			Handler:       _SessionService_ExportSession_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "ImportSession",
+			Handler:       _SessionService_ImportSession_Handler,
+			ClientStreams: true,
+		},
+	},
 	Metadata: "atmos_ai_sidecar/v1/session_service.proto",
 }
