@@ -7,7 +7,7 @@ GO_SOURCES := $(shell find go-shim -name '*.go') go-shim/go.mod go-shim/go.sum
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format typecheck proto reference faults faults-long bench screenshots lock dist clean go-test cross-compile
+.PHONY: help setup demo test lint format typecheck proto reference faults faults-long bench fuzz soak screenshots lock dist clean go-test cross-compile
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -96,8 +96,22 @@ faults: setup $(VENV)/.dev ## inject faults into real processes; `make test` doe
 faults-long: setup $(VENV)/.dev ## the same faults with their real times and loads: minutes
 	$(BIN)/python -m tests.faults --long
 
-bench: setup $(VENV)/.dev ## measure against the budgets; writes bench-results.json
-	$(BIN)/python -m tests.bench
+bench: setup $(VENV)/.dev ## measure against the budgets; writes bench-results.json; ROWS="1 3" for some of them
+	$(BIN)/python -m tests.bench $(ROWS)
+
+# One minute a target, unless FUZZ_SECONDS says otherwise. What Go finds is kept in testdata/, what Hypothesis finds in
+# .hypothesis/; either becomes a test when it is mended.
+FUZZ_SECONDS ?= 60
+fuzz: setup $(VENV)/.dev ## look for inputs that break something; FUZZ_SECONDS a target
+	cd go-shim && for target in sidecar:FuzzHandshake prompt:FuzzChoice shim:FuzzTerminalProtocol; do \
+	  ../$(BIN)/go-for-shim test ./internal/$${target%%:*} -run '^$$' -fuzz "^$${target##*:}\$$" \
+	    -fuzztime $(FUZZ_SECONDS)s || exit 1; \
+	done
+	ATMOS_AI_FUZZ_EXAMPLES=$$(($(FUZZ_SECONDS) * 100)) $(BIN)/python -m pytest -q -o timeout=0 tests/fuzz tests/e2e/test_hostile_wire.py
+
+SOAK_SECONDS ?= 3600
+soak: setup $(VENV)/.dev ## an hour of turns at 200 a minute; SOAK_SECONDS for less
+	ATMOS_AI_SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m tests.soak
 
 dist: $(VENV)/.dev $(VENV)/.go ## build dist/: a wheel per platform with the shim, the source distribution, checksums
 	$(BIN)/python scripts/dist.py --go $(CURDIR)/$(BIN)/go-for-shim

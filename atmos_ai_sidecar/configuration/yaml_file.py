@@ -39,6 +39,7 @@ _FALSE = re.compile(r"false|False|FALSE")
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_UNUSABLE = re.compile("[\\0\\ud800-\\udfff]")
 _DIGITS = 18
 """Longer ones are no number that a setting means; Python would take quadratic time for very long ones."""
 
@@ -201,7 +202,7 @@ class _Builder:
     def key(self, event: Any) -> str:
         if not isinstance(event, ScalarEvent):
             raise self.error("A key must be text; write quotes around a value that starts with {.", self.origin(event))
-        return str(event.value)
+        return _text(event, self.origin(event))
 
     def merge_sources(self, node: Node) -> list[MapNode]:
         sources = list(node.items) if isinstance(node, ListNode) else [node]
@@ -217,8 +218,18 @@ class _Builder:
         return ConfigurationInvalidError(problem, file=origin.file, line=origin.line)
 
 
-def _scalar(event: Any, origin: Origin) -> Scalar:
+def _text(event: Any, origin: Origin) -> str:
+    """A scalar's text, without what escapes can write although no path and no text in UTF-8 can hold it."""
     text = str(event.value)
+    if found := _UNUSABLE.search(text):
+        raise ConfigurationInvalidError(
+            f"The character \\u{ord(found[0]):04x} cannot be used in a value.", file=origin.file, line=origin.line
+        )
+    return text
+
+
+def _scalar(event: Any, origin: Origin) -> Scalar:
+    text = _text(event, origin)
     is_plain = event.tag is None and event.implicit[0]
     has_core_type = bool(event.tag) and event.tag.startswith(_CORE) and event.tag != f"{_CORE}str"
     value = resolved_plain(text) if is_plain or has_core_type else text

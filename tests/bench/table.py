@@ -21,10 +21,15 @@ class Row:
     spread: float = 0.0
     """Inter-quartile range of the samples."""
     samples: int = 1
+    is_least: bool = False
+    """The budget is what must be reached, and not what may be used."""
 
     @property
     def ratio(self) -> float | None:
-        return self.measured / self.budget if self.budget else None
+        """How many times the budget; above 1 is worse, for a rate too."""
+        if not self.budget:
+            return None
+        return self.budget / self.measured if self.is_least else self.measured / self.budget
 
     @property
     def is_over(self) -> bool:
@@ -41,7 +46,14 @@ def percentile(samples: Sequence[float], share: float) -> float:
 
 
 def row(
-    number: str, what: str, samples: Sequence[float], budget: float | None, *, unit: str, share: float = 0.5
+    number: str,
+    what: str,
+    samples: Sequence[float],
+    budget: float | None,
+    *,
+    unit: str,
+    share: float = 0.5,
+    is_least: bool = False,
 ) -> Row:
     """A row of many samples: the median, or another percentile."""
     quartiles = statistics.quantiles(samples, n=4) if len(samples) > 1 else [0.0, 0.0, 0.0]
@@ -53,6 +65,7 @@ def row(
         budget=budget,
         spread=quartiles[2] - quartiles[0],
         samples=len(samples),
+        is_least=is_least,
     )
 
 
@@ -60,7 +73,8 @@ def table(rows: Sequence[Row]) -> str:
     """The rows as text."""
     lines = [f"{'row':4} {'what':58} {'measured':>12} {'budget':>10} {'ratio':>6} {'spread':>9} {'n':>5}"]
     for each in rows:
-        budget = f"{each.budget:g} {each.unit}" if each.budget else "-"
+        least = "≥ " if each.is_least else ""
+        budget = f"{least}{each.budget:g} {each.unit}" if each.budget else "-"
         ratio = f"{each.ratio:.2f}" if each.ratio is not None else "-"
         mark = "  OVER" if each.is_over else ""
         lines.append(

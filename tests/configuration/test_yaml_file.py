@@ -164,3 +164,11 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationInvalidError, match="cannot be read: No such file"):
         read_yaml_file(tmp_path / "atmos.yaml")
+
+
+@pytest.mark.parametrize("line", [r'base_path: "a\ud800"', r'base_path: "a\0"', r'"a\0": 1', r'a: ["\udfff"]'])
+def test_characters_that_no_path_and_no_text_can_hold_are_refused_with_their_line(line: str) -> None:
+    with pytest.raises(
+        ConfigurationInvalidError, match=r"atmos.yaml:2: The character \\u[0d][0-9a-f]{3} cannot be used"
+    ):
+        parse(f"\n{line}\n", "atmos.yaml")

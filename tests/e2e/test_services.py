@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,38 @@ def test_sidecar_says_who_it_is_and_leaves_nothing_behind(demo: Project) -> None
             stub.Shutdown(sidecar_service_pb2.ShutdownRequest(), metadata=sidecar.metadata, timeout=TIMEOUT)
         assert sidecar.process.wait(TIMEOUT) == 0
         assert not sidecar.socket_directory.exists()
+
+
+def test_nothing_slow_is_loaded_when_the_handshake_line_comes(demo: Project) -> None:
+    # The real composition root, started in a process that looks at its own modules.
+    program = (
+        "import asyncio, sys, tempfile; from atmos_ai_sidecar import app\n"
+        "from atmos_ai_sidecar.sidecar.serve import Launch\n"
+        "async def main():\n"
+        "    with tempfile.TemporaryDirectory() as folder:\n"
+        "        launch = Launch(socket_path=folder + '/s', token='ab' * 32, request_shutdown=lambda grace: None)\n"
+        "        running = await app.start_sidecar(launch)\n"
+        "        print(*sys.modules)\n"
+        "        await running.stop(0)\n"
+        "asyncio.run(main())"
+    )
+    command = [sys.executable, "-I", "-c", program]
+    loaded = subprocess.run(
+        command, cwd=demo.directory, env=demo.environment, check=True, capture_output=True, text=True, timeout=TIMEOUT
+    ).stdout.split()
+    slow = {
+        "anthropic",
+        "mcp",
+        "prompt_toolkit",
+        "rich",
+        "click",
+        "aiosqlite",
+        "jsonschema",
+        "starlette",
+        "tree_sitter",
+    }
+    assert "grpc" in loaded
+    assert slow.isdisjoint(loaded)
 
 
 def test_end_of_the_life_line_ends_the_sidecar(demo: Project) -> None:

@@ -1,12 +1,19 @@
 """The bash grammar of tree-sitter behind the port."""
 
+import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from atmos_ai_sidecar.domain.commands import MAX_NESTING, SyntaxTree
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
+
+_BEYOND_LATIN: Final = re.compile("[^\x00-\xff]")
+_ANY_LETTER: Final = "\xfe"
+"""The scanner of the grammar looks characters up in C's tables, which have 256 places: a character beyond them reads
+memory that may not be there, and ends the process. To bash they are parts of words, as this letter is to
+the grammar."""
 
 
 class TreeSitterCommandParser:
@@ -17,8 +24,9 @@ class TreeSitterCommandParser:
 
     def parse(self, text: str) -> SyntaxTree:
         # A lone surrogate has no bytes; "?" has the same length, and the domain doubts the text itself.
-        encoded = text.encode(errors="replace")
-        source = _Source(encoded)
+        text = text.encode(errors="replace").decode()
+        encoded = _BEYOND_LATIN.sub(_ANY_LETTER, text).encode()
+        source = _Source(text, encoded)
         # A parser holds state while it works: one for each call is safe under threads and costs microseconds.
         return source.convert(_new_parser().parse(encoded).root_node, MAX_NESTING)
 
@@ -33,9 +41,10 @@ def _new_parser() -> "Parser":
 class _Source:
     """Turns offsets of bytes into offsets of characters."""
 
-    def __init__(self, encoded: bytes) -> None:
-        self._text = encoded.decode()
-        self._offsets = None if self._text.isascii() else _character_offsets(self._text)
+    def __init__(self, text: str, encoded: bytes) -> None:
+        """Prepares for the offsets of ``encoded``, which has a character for each character of ``text``."""
+        self._text = text
+        self._offsets = None if text.isascii() else _character_offsets(encoded.decode())
 
     def convert(self, node: "Node", depth: int) -> SyntaxTree:
         """The node as ours; what lies deeper than ``depth`` becomes an error."""

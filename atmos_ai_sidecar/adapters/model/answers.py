@@ -7,6 +7,13 @@ from typing import Any
 from atmos_ai_sidecar.application.ports.model import Answered, TextPiece, ThinkingPiece
 from atmos_ai_sidecar.domain.messages import Block, RedactedThinking, Text, Thinking, ToolCall, Usage
 
+_FIELDS: Mapping[str, tuple[str, str]] = {
+    "text_delta": ("text", "text"),
+    "thinking_delta": ("thinking", "thinking"),
+    "signature_delta": ("signature", "signature"),
+    "input_json_delta": ("partial_json", "json"),
+}
+"""Every known delta: where its text stands, and the field of the block that it extends."""
 _USAGE = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 
 
@@ -19,6 +26,8 @@ class Answer:
 
     def __init__(self) -> None:
         self._blocks: dict[int, dict[str, Any]] = {}
+        # What was streamed of each block, by field: put together once, because adding piece to piece is quadratic.
+        self._streamed: dict[int, dict[str, list[str]]] = {}
         self._usage: dict[str, int] = {}
         self._stop_reason = ""
         self._is_complete = False
@@ -44,7 +53,7 @@ class Answer:
         if not self._is_complete:
             raise MalformedAnswerError("it ended in the middle")
         invalid: dict[str, str] = {}
-        blocks = [_block(self._blocks[index], invalid) for index in sorted(self._blocks)]
+        blocks = [_block(self._whole(index), invalid) for index in sorted(self._blocks)]
         has_calls = any(isinstance(block, ToolCall) for block in blocks)
         return Answered(
             blocks=tuple(block for block in blocks if block is not None),
@@ -59,9 +68,10 @@ class Answer:
                 self._count(event["message"].get("usage"))
             case "content_block_start":
                 self._blocks[event["index"]] = block = {**event["content_block"], "json": ""}
+                self._streamed[event["index"]] = {}
                 return _piece(block.get("text"), block.get("thinking"))
             case "content_block_delta":
-                return self._extend(self._blocks[event["index"]], event["delta"])
+                return self._extend(self._streamed[event["index"]], event["delta"])
             case "message_delta":
                 self._stop_reason = event["delta"].get("stop_reason") or self._stop_reason
                 self._count(event.get("usage"))
@@ -69,19 +79,21 @@ class Answer:
                 self._is_complete = True
         return None
 
-    def _extend(self, block: dict[str, Any], delta: Mapping[str, Any]) -> TextPiece | ThinkingPiece | None:
-        match delta["type"]:
-            case "text_delta":
-                block["text"] = (block.get("text") or "") + delta["text"]
-                return _piece(delta["text"], None)
-            case "thinking_delta":
-                block["thinking"] = (block.get("thinking") or "") + delta["thinking"]
-                return _piece(None, delta["thinking"])
-            case "signature_delta":
-                block["signature"] = (block.get("signature") or "") + delta["signature"]
-            case "input_json_delta":
-                block["json"] += delta["partial_json"]
-        return None
+    def _extend(self, streamed: dict[str, list[str]], delta: Mapping[str, Any]) -> TextPiece | ThinkingPiece | None:
+        known = _FIELDS.get(delta["type"])
+        if known is None:
+            return None
+        source, field = known
+        text = delta[source]
+        if not isinstance(text, str):
+            raise TypeError(source)
+        streamed.setdefault(field, []).append(text)
+        return _piece(text if field == "text" else None, text if field == "thinking" else None)
+
+    def _whole(self, index: int) -> dict[str, Any]:
+        block = self._blocks[index]
+        streamed = {name: (block.get(name) or "") + "".join(pieces) for name, pieces in self._streamed[index].items()}
+        return {**block, **streamed}
 
     def _count(self, usage: Mapping[str, Any] | None) -> None:
         # Every report is cumulative, so that the last one of each kind is the figure.

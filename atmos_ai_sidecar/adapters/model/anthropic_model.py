@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from atmos_ai_sidecar.adapters.model import failures
 from atmos_ai_sidecar.adapters.model.answers import Answer, MalformedAnswerError
 from atmos_ai_sidecar.adapters.model.failures import Failure
+from atmos_ai_sidecar.adapters.model.importing import importing_much
 from atmos_ai_sidecar.adapters.model.requests import body_of
 from atmos_ai_sidecar.adapters.model.settings import ModelSettings
 from atmos_ai_sidecar.application.ports.clock import Clock
@@ -164,6 +165,7 @@ class AnthropicModel:
 
 
 def _build_wire(settings: ModelSettings, clock: Clock) -> "Wire":
-    from atmos_ai_sidecar.adapters.model.wire import Wire  # noqa: PLC0415 - 2.5 s, and only when a model is used
+    with importing_much():
+        from atmos_ai_sidecar.adapters.model.wire import Wire  # noqa: PLC0415 - 2.5 s, and only when a model is used
 
     return Wire(settings, clock)

@@ -70,3 +70,19 @@ def test_the_driver_is_imported_with_the_first_command_only() -> None:
     )
 
     subprocess.run([sys.executable, "-c", code], check=True, timeout=20)
+
+
+@pytest.mark.parametrize("character", ["\u0100", "\u2028", "\u3000", "\ud7ff", "\ufeff", "\U000def9f", "\U0010ffff"])
+def test_characters_beyond_the_tables_of_c_end_no_process(character: str) -> None:
+    texts = [f"\r{{{character}5", f"echo {{{character}..5}}", f"${{{character}", f"cat <<{character}\n{character}\n"]
+    program = (
+        "import sys; from atmos_ai_sidecar.adapters.command_parser import TreeSitterCommandParser as Parser\n"
+        "for text in sys.argv[1:]: [Parser().parse(text) for _ in range(200)]"
+    )
+    subprocess.run([sys.executable, "-I", "-c", program, *texts], check=True)
+
+
+def test_characters_beyond_latin_stay_what_they_are_in_the_tree() -> None:
+    tree = TreeSitterCommandParser().parse("echo '日本' née 🙂; ls")
+    assert tree.text == "echo '日本' née 🙂; ls"
+    assert [child.text for child in tree.children] == ["echo '日本' née 🙂", ";", "ls"]

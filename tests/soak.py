@@ -1,0 +1,220 @@
+"""`make soak`: turns with tools, cancels, reconnects and approvals on one sidecar for a long time, and what it costs.
+
+Fails when memory or descriptors grow, a process is left, an event is lost, or the database is not bounded.
+"""
+
+import json
+import os
+import random
+import statistics
+import sys
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+import psutil
+
+from atmos_ai_sidecar.v1 import (
+    chat_service_pb2,
+    permission_service_pb2,
+    permission_service_pb2_grpc,
+    session_service_pb2,
+    session_service_pb2_grpc,
+)
+from tests.bench.conversation import Conversation, conversation
+from tests.bench.place import Place, place
+from tests.sidecar_process import SidecarProcess, sidecar_process
+
+SECONDS = float(os.environ.get("ATMOS_AI_SOAK_SECONDS", "3600"))
+TURNS_A_MINUTE = float(os.environ.get("ATMOS_AI_SOAK_RATE", "200"))
+SESSIONS = 10
+"""How many sessions are used in turns; an old one is deleted when it has had its turns."""
+TURNS_A_SESSION = 20
+WARM_UP = 0.3
+"""The share of the samples before which growth is not judged: caches fill and the SDK is loaded."""
+MAX_GROWTH_BYTES_A_TURN = 1024
+MIN_TURNS = 1000
+"""Below that many turns after the warm-up the slope is shown and not judged: memory has not settled."""
+MAX_DESCRIPTORS = 8
+MAX_DATABASE_BYTES = 64 << 20
+
+
+@dataclass(slots=True)
+class Seen:
+    """What happened so far."""
+
+    turns: Counter[str] = field(default_factory=Counter)
+    events: int = 0
+    lost: int = 0
+    failures: list[str] = field(default_factory=list)
+    samples: list[tuple[int, int, int]] = field(default_factory=list)
+    """Turns so far, resident bytes, open descriptors."""
+
+
+class Soak:
+    """One sidecar under scripted turns."""
+
+    def __init__(self, here: Place, sidecar: SidecarProcess, channel: grpc.Channel) -> None:
+        self._here, self._sidecar, self._channel = here, sidecar, channel
+        self._process = psutil.Process(sidecar.process.pid)
+        self._chance = random.Random(8)
+        self._sessions: list[tuple[str, int]] = []
+        self._permissions = permission_service_pb2_grpc.PermissionServiceStub(channel)
+        self._store = session_service_pb2_grpc.SessionServiceStub(channel)
+        self.seen = Seen()
+
+    def run(self) -> None:
+        """Turns at the wanted rate until the time is over."""
+        begin = time.monotonic()
+        kinds = (self._plain, self._with_tool, self._cancelled, self._reconnected, self._approved)
+        while time.monotonic() - begin < SECONDS:
+            number = self.seen.turns.total()
+            kind = kinds[number % len(kinds)]
+            kind(self._next_session())
+            self.seen.turns[kind.__name__.strip("_")] += 1
+            if number % 10 == 0:
+                self._sample(number)
+            due = begin + self.seen.turns.total() * 60 / TURNS_A_MINUTE
+            time.sleep(max(0.0, due - time.monotonic()))
+        self._sample(self.seen.turns.total())
+
+    def _sample(self, turns: int) -> None:
+        self.seen.samples.append((turns, self._process.memory_info().rss, self._process.num_fds()))
+
+    def _next_session(self) -> str:
+        if len(self._sessions) < SESSIONS:
+            self._sessions.append((f"soak-{uuid.uuid4()}", 0))
+        name, turns = self._sessions.pop(0)
+        if turns >= TURNS_A_SESSION:
+            self._delete(name)
+            name, turns = f"soak-{uuid.uuid4()}", 0
+        self._sessions.append((name, turns + 1))
+        return name
+
+    def _delete(self, name: str) -> None:
+        found = self._store.GetSessionByName(
+            session_service_pb2.GetSessionByNameRequest(name=name), metadata=self._sidecar.metadata
+        ).session
+        self._store.DeleteSession(
+            session_service_pb2.DeleteSessionRequest(session_id=found.session_id), metadata=self._sidecar.metadata
+        )
+
+    def _plain(self, session: str) -> None:
+        self._turn(session, "hello")
+
+    def _with_tool(self, session: str) -> None:
+        self._turn(session, "Describe the component vpc in ue1-prod.")
+
+    def _approved(self, session: str) -> None:
+        self._turn(session, "Plan the database in ue1-prod.")
+
+    def _cancelled(self, session: str) -> None:
+        self._here.model.add_answers({"steps": ["Let me think. ", {"silence": {}}]})
+        with conversation(self._channel, self._sidecar.metadata, session) as talk:
+            talk.say("Think for ever.")
+            talk.until("text_delta")
+            talk.cancel_turn()
+            self._finish(talk, chat_service_pb2.STOP_REASON_CANCELLED)
+
+    def _reconnected(self, session: str) -> None:
+        """Leaves in the middle and comes back to the events that it has not seen."""
+        first = Conversation(self._channel, self._sidecar.metadata, session)
+        first.until("attached")
+        first.say("hello")
+        first.until("turn_started")
+        first.close()
+        with conversation(self._channel, self._sidecar.metadata, session, after=first.last_seq) as talk:
+            talk.last_seq = first.last_seq
+            self._finish(talk, None)
+
+    def _turn(self, session: str, text: str) -> None:
+        with conversation(self._channel, self._sidecar.metadata, session) as talk:
+            talk.say(text)
+            self._finish(talk, chat_service_pb2.STOP_REASON_END_TURN)
+
+    def _finish(self, talk: Conversation, wanted: int | None) -> None:
+        seqs = [talk.last_seq] if talk.last_seq else []
+
+        def see(event: chat_service_pb2.ChatResponse) -> None:
+            self.seen.events += 1
+            if event.seq:
+                seqs.append(event.seq)
+            if event.WhichOneof("event") == "permission_requested":
+                self._allow(event.permission_requested.permission_request)
+
+        finished = talk.until("turn_finished", see).turn_finished
+        self.seen.lost += seqs[-1] - seqs[0] + 1 - len(seqs)
+        if wanted is not None and finished.stop_reason != wanted:
+            self.seen.failures.append(f"{finished.stop_reason} {finished.reason} {finished.message}")
+
+    def _allow(self, request: Any) -> None:
+        answer = permission_service_pb2.ResolvePermissionRequestRequest(
+            permission_request_id=request.permission_request_id,
+            option_id=request.options[0].option_id,
+            digest=request.digest,
+        )
+        self._permissions.ResolvePermissionRequest(answer, metadata=self._sidecar.metadata)
+
+
+def _processes_left(sidecar: psutil.Process) -> list[str]:
+    """What no tool needs any more: zombies, and all but the one warden that waits for the next tool."""
+    children = sidecar.children(recursive=True)
+    zombies = [child for child in children if child.status() == psutil.STATUS_ZOMBIE]
+    waiting = [child for child in children if child not in zombies]
+    return [f"{child.pid} {child.name()} {child.status()}" for child in (*zombies, *waiting[1:])]
+
+
+def report(seen: Seen, database: Path, left: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """The figures, and what is wrong with them."""
+    settled = seen.samples[int(len(seen.samples) * WARM_UP) :]
+    turns, memory, descriptors = zip(*settled, strict=True)
+    growth = statistics.linear_regression(turns, memory).slope if len(settled) > 1 else 0.0
+    is_judged = turns[-1] - turns[0] >= MIN_TURNS
+    size = sum(path.stat().st_size for path in database.parent.glob(database.name + "*"))
+    figures = {
+        "seconds": SECONDS,
+        "turns": dict(seen.turns),
+        "events": seen.events,
+        "lost_events": seen.lost,
+        "failures": seen.failures[:5],
+        "memory_mb": [round(memory[0] / 1e6, 1), round(memory[-1] / 1e6, 1)],
+        "memory_growth_bytes_a_turn": round(growth),
+        "memory_growth_is_judged": is_judged,
+        "descriptors": [min(descriptors), max(descriptors), descriptors[-1]],
+        "processes_left": left,
+        "database_mb": round(size / 1e6, 2),
+        "load": os.getloadavg(),
+    }
+    wrong = {
+        "memory grows": is_judged and growth > MAX_GROWTH_BYTES_A_TURN,
+        "descriptors grow": descriptors[-1] - descriptors[0] > MAX_DESCRIPTORS,
+        "events were lost": seen.lost != 0,
+        "turns failed": bool(seen.failures),
+        "processes are left": bool(left),
+        "the database is too large": size > MAX_DATABASE_BYTES,
+    }
+    return figures, [what for what, is_so in wrong.items() if is_so]
+
+
+def main() -> int:
+    with place() as here:
+        database = Path(here.project, ".atmos", "sessions", "sidecar.db")
+        with (
+            sidecar_process(directory=here.project, environment=here.environment) as sidecar,
+            sidecar.channel() as channel,
+        ):
+            soak = Soak(here, sidecar, channel)
+            soak.run()
+            left = _processes_left(psutil.Process(sidecar.process.pid))
+            figures, wrong = report(soak.seen, database, left)
+    sys.stdout.write(json.dumps(figures, indent=2) + "\n")
+    sys.stdout.write(f"{', '.join(wrong)}\n" if wrong else "nothing is wrong\n")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
