@@ -33,6 +33,9 @@ class Conversation:
     tools: frozenset[str]
     """Names of the tools that may be called."""
 
+    inputs: Mapping[str, Mapping[str, Any]]
+    """The JSON Schema of the input of each of them."""
+
     def outcome(self, tool: str, wanted: Mapping[str, Any]) -> Outcome | None:
         """Return the latest result of exactly this call, if it was made for the last question."""
         same = [one for one in self.outcomes if one.tool == tool and one.input == wanted]
@@ -57,11 +60,13 @@ def read(request: Mapping[str, Any]) -> Conversation:
             earlier += outcomes
             outcomes = []
     is_forbidden = request.get("tool_choice", {}).get("type") == "none"
+    inputs = {} if is_forbidden else {tool["name"]: tool.get("input_schema", {}) for tool in request.get("tools", ())}
     return Conversation(
         questions=tuple(questions),
         outcomes=tuple(outcomes),
         earlier=tuple(earlier),
-        tools=frozenset() if is_forbidden else frozenset(tool["name"] for tool in request.get("tools", ())),
+        tools=frozenset(inputs),
+        inputs=inputs,
     )
 
 

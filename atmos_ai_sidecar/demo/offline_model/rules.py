@@ -6,7 +6,14 @@ Pure. Every answer is made of what the tools returned; nothing about a project i
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from atmos_ai_sidecar.demo.offline_model import atmos_answers, conversation, file_answers, project_answers, topics
+from atmos_ai_sidecar.demo.offline_model import (
+    atmos_answers,
+    conversation,
+    file_answers,
+    named_tools,
+    project_answers,
+    topics,
+)
 from atmos_ai_sidecar.demo.offline_model.conversation import Conversation
 from atmos_ai_sidecar.demo.offline_model.replies import Reply
 from atmos_ai_sidecar.demo.offline_model.speech import EXAMPLES, IDENTITY, say
@@ -16,6 +23,9 @@ from atmos_ai_sidecar.demo.offline_model.topics import Topic
 def answer(request: Mapping[str, Any]) -> Reply:
     """Return the next step of the conversation: calls of tools, or the answer."""
     talk = conversation.read(request)
+    named = named_tools.answer(talk)
+    if named is not None:
+        return named
     topic = topics.of(talk)
     return _RULES.get(topic.kind, _unknown)(topic, talk)
 
