@@ -11,7 +11,7 @@ from pathlib import Path
 
 from generate_proto import ROOT, generate
 
-GENERATED = ("atmos_ai_sidecar/v1", "go-shim/internal/gen/atmos_ai_sidecar/v1")
+GENERATED = ("atmos_ai_sidecar/v1", "go-shim/gen/atmos_ai_sidecar/v1")
 
 
 def stale_files() -> list[str]:

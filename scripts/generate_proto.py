@@ -9,12 +9,12 @@ PLUGINS = ("google.golang.org/protobuf/cmd/protoc-gen-go", "google.golang.org/gr
 
 
 def generate(directory: Path) -> None:
-    """Writes atmos_ai_sidecar/v1 and go-shim/internal/gen below ``directory``."""
+    """Writes atmos_ai_sidecar/v1 and go-shim/gen below ``directory``."""
     go = Path(sys.prefix, "bin", "go-for-shim")
     plugins = ROOT / ".make" / "bin"
     plugins.mkdir(parents=True, exist_ok=True)
     subprocess.run([go, "build", "-o", f"{plugins}/", *PLUGINS], cwd=ROOT / "go-shim", check=True)
-    go_directory = directory / "go-shim" / "internal" / "gen"
+    go_directory = directory / "go-shim" / "gen"
     go_directory.mkdir(parents=True, exist_ok=True)
     arguments = [
         f"-I{ROOT / 'proto'}",

@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	sidecarv1 "github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/gen/atmos_ai_sidecar/v1"
 	"github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/fakesidecar"
-	sidecarv1 "github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1"
 )
 
 const programVariable = "ATMOSAI_TEST_PROGRAM"

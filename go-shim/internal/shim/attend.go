@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	sidecarv1 "github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1"
+	sidecarv1 "github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/gen/atmos_ai_sidecar/v1"
 	"github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/sidecar"
 	"github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/terminal"
 )

@@ -24,7 +24,9 @@ func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]strin
 
 func (bearer) RequireTransportSecurity() bool { return true }
 
-func dial(socket, token string) (*grpc.ClientConn, error) {
+// Dial connects to the Unix socket of a sidecar that runs, at the first call. The token goes over no connection that
+// could leave this machine.
+func Dial(socket, token string) (*grpc.ClientConn, error) {
 	return grpc.NewClient("unix:"+socket,
 		grpc.WithTransportCredentials(local.NewCredentials()),
 		grpc.WithPerRPCCredentials(bearer(token)),

@@ -15,7 +15,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
-	sidecarv1 "github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1"
+	sidecarv1 "github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/gen/atmos_ai_sidecar/v1"
 )
 
 // Options describe a start.
@@ -45,6 +45,17 @@ type Sidecar struct {
 // user keeps sidecars warm, it attaches to one that is there. When it fails, nothing is left behind and the error is a
 // *StartError, or the context's own error when that was cancelled.
 func Start(ctx context.Context, options Options) (*Sidecar, error) {
+	return startWith(ctx, options, launchOrAttach)
+}
+
+// StartOwn is Start for a caller that shares its sidecar with nobody, whatever the user keeps warm.
+func StartOwn(ctx context.Context, options Options) (*Sidecar, error) {
+	return startWith(ctx, options, func(ctx context.Context, options Options, python Python) (*Sidecar, error) {
+		return launch(ctx, options, python, nil)
+	})
+}
+
+func startWith(ctx context.Context, options Options, launching func(context.Context, Options, Python) (*Sidecar, error)) (*Sidecar, error) {
 	timeout, err := startTimeout()
 	if err != nil {
 		return nil, err
@@ -55,6 +66,10 @@ func Start(ctx context.Context, options Options) (*Sidecar, error) {
 	if err != nil {
 		return nil, err
 	}
+	return launching(ctx, options, python)
+}
+
+func launchOrAttach(ctx context.Context, options Options, python Python) (*Sidecar, error) {
 	idle, err := keepWarm(options.Environment)
 	if err != nil {
 		return nil, err
@@ -119,7 +134,7 @@ func meet(ctx context.Context, child *process, hello bootstrap) (*Sidecar, error
 	if !isUnix || filepath.Dir(path) != hello.SocketDirectory {
 		return nil, fmt.Errorf("it offers the address %.200q, which is not in its private folder %s", answer.Address, hello.SocketDirectory)
 	}
-	connection, err := dial(path, hello.Token)
+	connection, err := Dial(path, hello.Token)
 	if err != nil {
 		return nil, err
 	}

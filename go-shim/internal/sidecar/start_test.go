@@ -142,7 +142,7 @@ func TestAWrongTokenIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer peer.Stop()
-	stranger, err := dial(filepath.Join(peer.process.directory, "s.sock"), strings.Repeat("0", 64))
+	stranger, err := Dial(filepath.Join(peer.process.directory, "s.sock"), strings.Repeat("0", 64))
 	if err != nil {
 		t.Fatal(err)
 	}

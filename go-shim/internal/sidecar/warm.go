@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	sidecarv1 "github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1"
+	sidecarv1 "github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/gen/atmos_ai_sidecar/v1"
 )
 
 const (
@@ -75,7 +75,7 @@ func (w *warmPlace) attach(ctx context.Context) (*Sidecar, error) {
 	if !isUnix || provePrivate(filepath.Dir(path)) != nil {
 		return nil, errNotWarm
 	}
-	connection, err := dial(path, state.Token)
+	connection, err := Dial(path, state.Token)
 	if err != nil {
 		return nil, errNotWarm
 	}

@@ -1966,7 +1966,7 @@ const file_atmos_ai_sidecar_v1_chat_service_proto_rawDesc = "" +
 	"\vChatService\x12O\n" +
 	"\x04Chat\x12 .atmos_ai_sidecar.v1.ChatRequest\x1a!.atmos_ai_sidecar.v1.ChatResponse(\x010\x01\x12b\n" +
 	"\n" +
-	"CancelTurn\x12&.atmos_ai_sidecar.v1.CancelTurnRequest\x1a'.atmos_ai_sidecar.v1.CancelTurnResponse\"\x03\x90\x02\x02BaZ_github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3"
+	"CancelTurn\x12&.atmos_ai_sidecar.v1.CancelTurnRequest\x1a'.atmos_ai_sidecar.v1.CancelTurnResponse\"\x03\x90\x02\x02BXZVgithub.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3"
 
 var (
 	file_atmos_ai_sidecar_v1_chat_service_proto_rawDescOnce sync.Once

@@ -760,7 +760,7 @@ const file_atmos_ai_sidecar_v1_message_proto_rawDesc = "" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tROLE_USER\x10\x01\x12\x12\n" +
-	"\x0eROLE_ASSISTANT\x10\x02BaZ_github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3"
+	"\x0eROLE_ASSISTANT\x10\x02BXZVgithub.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3"
 
 var (
 	file_atmos_ai_sidecar_v1_message_proto_rawDescOnce sync.Once

@@ -2286,7 +2286,7 @@ const file_atmos_ai_sidecar_v1_permission_service_proto_rawDesc = "" +
 	"\x14DeletePermissionRule\x120.atmos_ai_sidecar.v1.DeletePermissionRuleRequest\x1a1.atmos_ai_sidecar.v1.DeletePermissionRuleResponse\"\x03\x90\x02\x02\x12b\n" +
 	"\n" +
 	"ListGrants\x12&.atmos_ai_sidecar.v1.ListGrantsRequest\x1a'.atmos_ai_sidecar.v1.ListGrantsResponse\"\x03\x90\x02\x01\x12e\n" +
-	"\vDeleteGrant\x12'.atmos_ai_sidecar.v1.DeleteGrantRequest\x1a(.atmos_ai_sidecar.v1.DeleteGrantResponse\"\x03\x90\x02\x02BaZ_github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3"
+	"\vDeleteGrant\x12'.atmos_ai_sidecar.v1.DeleteGrantRequest\x1a(.atmos_ai_sidecar.v1.DeleteGrantResponse\"\x03\x90\x02\x02BXZVgithub.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3"
 
 var (
 	file_atmos_ai_sidecar_v1_permission_service_proto_rawDescOnce sync.Once

@@ -2186,7 +2186,7 @@ const file_atmos_ai_sidecar_v1_session_service_proto_rawDesc = "" +
 	"\rCleanSessions\x12).atmos_ai_sidecar.v1.CleanSessionsRequest\x1a*.atmos_ai_sidecar.v1.CleanSessionsResponse\"\x03\x90\x02\x02\x12n\n" +
 	"\x0eSearchMessages\x12*.atmos_ai_sidecar.v1.SearchMessagesRequest\x1a+.atmos_ai_sidecar.v1.SearchMessagesResponse\"\x03\x90\x02\x01\x12m\n" +
 	"\rExportSession\x12).atmos_ai_sidecar.v1.ExportSessionRequest\x1a*.atmos_ai_sidecar.v1.ExportSessionResponse\"\x03\x90\x02\x010\x01\x12h\n" +
-	"\rImportSession\x12).atmos_ai_sidecar.v1.ImportSessionRequest\x1a*.atmos_ai_sidecar.v1.ImportSessionResponse(\x01BaZ_github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3"
+	"\rImportSession\x12).atmos_ai_sidecar.v1.ImportSessionRequest\x1a*.atmos_ai_sidecar.v1.ImportSessionResponse(\x01BXZVgithub.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3"
 
 var (
 	file_atmos_ai_sidecar_v1_session_service_proto_rawDescOnce sync.Once

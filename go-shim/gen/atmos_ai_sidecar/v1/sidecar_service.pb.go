@@ -382,7 +382,7 @@ const file_atmos_ai_sidecar_v1_sidecar_service_proto_rawDesc = "" +
 	"\x0eSidecarService\x12k\n" +
 	"\rGetServerInfo\x12).atmos_ai_sidecar.v1.GetServerInfoRequest\x1a*.atmos_ai_sidecar.v1.GetServerInfoResponse\"\x03\x90\x02\x01\x12l\n" +
 	"\x0fMintClientToken\x12+.atmos_ai_sidecar.v1.MintClientTokenRequest\x1a,.atmos_ai_sidecar.v1.MintClientTokenResponse\x12\\\n" +
-	"\bShutdown\x12$.atmos_ai_sidecar.v1.ShutdownRequest\x1a%.atmos_ai_sidecar.v1.ShutdownResponse\"\x03\x90\x02\x02BaZ_github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3"
+	"\bShutdown\x12$.atmos_ai_sidecar.v1.ShutdownRequest\x1a%.atmos_ai_sidecar.v1.ShutdownResponse\"\x03\x90\x02\x02BXZVgithub.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3"
 
 var (
 	file_atmos_ai_sidecar_v1_sidecar_service_proto_rawDescOnce sync.Once

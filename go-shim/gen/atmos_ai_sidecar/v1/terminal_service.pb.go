@@ -835,7 +835,7 @@ const file_atmos_ai_sidecar_v1_terminal_service_proto_rawDesc = "" +
 	"\x16PROMPTER_ACTION_ATTACH\x10\x01\x12\x1a\n" +
 	"\x16PROMPTER_ACTION_DETACH\x10\x022_\n" +
 	"\x0fTerminalService\x12L\n" +
-	"\x03Run\x12\x1f.atmos_ai_sidecar.v1.RunRequest\x1a .atmos_ai_sidecar.v1.RunResponse(\x010\x01BaZ_github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3"
+	"\x03Run\x12\x1f.atmos_ai_sidecar.v1.RunRequest\x1a .atmos_ai_sidecar.v1.RunResponse(\x010\x01BXZVgithub.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3"
 
 var (
 	file_atmos_ai_sidecar_v1_terminal_service_proto_rawDescOnce sync.Once

@@ -1231,7 +1231,7 @@ const file_atmos_ai_sidecar_v1_tool_registry_service_proto_rawDesc = "" +
 	"\tListTools\x12%.atmos_ai_sidecar.v1.ListToolsRequest\x1a&.atmos_ai_sidecar.v1.ListToolsResponse\"\x03\x90\x02\x01\x12Y\n" +
 	"\aGetTool\x12#.atmos_ai_sidecar.v1.GetToolRequest\x1a$.atmos_ai_sidecar.v1.GetToolResponse\"\x03\x90\x02\x01\x12b\n" +
 	"\vExecuteTool\x12'.atmos_ai_sidecar.v1.ExecuteToolRequest\x1a(.atmos_ai_sidecar.v1.ExecuteToolResponse0\x01\x12^\n" +
-	"\tHostTools\x12%.atmos_ai_sidecar.v1.HostToolsRequest\x1a&.atmos_ai_sidecar.v1.HostToolsResponse(\x010\x01BaZ_github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/internal/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3"
+	"\tHostTools\x12%.atmos_ai_sidecar.v1.HostToolsRequest\x1a&.atmos_ai_sidecar.v1.HostToolsResponse(\x010\x01BXZVgithub.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/gen/atmos_ai_sidecar/v1;sidecarv1b\x06proto3"
 
 var (
 	file_atmos_ai_sidecar_v1_tool_registry_service_proto_rawDescOnce sync.Once
