@@ -7,7 +7,7 @@ GO_SOURCES := $(shell find go-shim -name '*.go') go-shim/go.mod go-shim/go.sum
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format typecheck proto reference faults faults-long bench fuzz soak screenshots lock dist clean go-test cross-compile examples
+.PHONY: help setup demo test lint format typecheck proto reference faults faults-long bench fuzz soak screenshots lock dist clean go-test cross-compile examples descriptor-set
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -131,7 +131,10 @@ SOAK_SECONDS ?= 3600
 soak: setup $(VENV)/.dev ## an hour of turns at 200 a minute; SOAK_SECONDS for less
 	ATMOS_AI_SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m tests.soak
 
-dist: $(VENV)/.dev $(VENV)/.go ## build dist/: a wheel per platform with the shim, the source distribution, checksums
+descriptor-set: $(VENV)/.dev ## write dist/atmos_ai_sidecar.binpb: the contract for clients without reflection
+	$(BIN)/python scripts/descriptor_set.py dist/atmos_ai_sidecar.binpb
+
+dist: $(VENV)/.dev $(VENV)/.go ## build dist/: wheels with the shim, source distribution, descriptor set, checksums
 	$(BIN)/python scripts/dist.py --go $(CURDIR)/$(BIN)/go-for-shim
 
 screenshots: setup $(VENV)/.dev ## draw the pictures of the documents from a real run of the chat

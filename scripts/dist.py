@@ -1,4 +1,4 @@
-"""Builds a wheel per platform with the package and its programs, a source distribution, and checksums.
+"""Builds a wheel per platform with the package and its programs, a source distribution, the contract, and checksums.
 
 Two runs on the same commit write the same bytes.
 """
@@ -13,6 +13,8 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import descriptor_set
 
 ROOT = Path(__file__).parent.parent
 PROGRAMS = {"atmos-ai": "./cmd/atmos-ai", "atmos-ai-wrapper": "./cmd/atmos-wrapper"}
@@ -36,6 +38,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--here", action="store_true", help="only the wheel of this machine's platform")
     asked = parser.parse_args(arguments)
     shutil.rmtree(asked.output, ignore_errors=True)
+    contract = asked.output / "atmos_ai_sidecar.binpb"
+    descriptor_set.write(contract)
+    os.environ["ATMOS_AI_DESCRIPTOR_SET"] = str(contract.absolute())
     for target in [_here()] if asked.here else PLATFORMS:
         with tempfile.TemporaryDirectory() as programs:
             _compile(asked.go, target, Path(programs))

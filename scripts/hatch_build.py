@@ -1,4 +1,4 @@
-"""Makes a wheel one platform's: it takes the programs that scripts/dist.py compiled, and says so in its tag."""
+"""Puts what scripts/dist.py made into the distributions: the descriptor set, and into a wheel its programs."""
 
 import os
 from pathlib import Path
@@ -8,13 +8,17 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PLATFORM = "ATMOS_AI_WHEEL_PLATFORM"
 PROGRAMS = "ATMOS_AI_WHEEL_PROGRAMS"
+DESCRIPTOR_SET = "ATMOS_AI_DESCRIPTOR_SET"
 
 
-class PlatformWheel(BuildHookInterface[Any]):
+class Made(BuildHookInterface[Any]):
     """Does nothing unless scripts/dist.py builds: an editable installation gets its programs from make."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Adds the programs and the platform."""
+        """Adds the descriptor set, and to a wheel the programs and the platform."""
+        contract = os.environ.get(DESCRIPTOR_SET)
+        if version == "standard" and contract:
+            build_data["force_include"][contract] = "atmos_ai_sidecar/v1/atmos_ai_sidecar.binpb"
         platform = os.environ.get(PLATFORM)
         if version != "standard" or not platform:
             return

@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 ROOT = Path(__file__).parent.parent
 
@@ -73,9 +74,19 @@ def test_wheel_holds_package_and_programs_and_is_of_this_platform(wheel: Path) -
 
 
 def test_checksums_are_those_of_the_files(wheel: Path) -> None:
-    assert (
-        wheel.parent / "SHA256SUMS"
-    ).read_text() == f"{hashlib.sha256(wheel.read_bytes()).hexdigest()}  {wheel.name}\n"
+    files = sorted(path for path in wheel.parent.iterdir() if path.name != "SHA256SUMS")
+    assert [path.name for path in files] == [wheel.name, "atmos_ai_sidecar.binpb"]
+    sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
+    assert (wheel.parent / "SHA256SUMS").read_text() == sums
+
+
+def test_wheel_brings_the_contract_as_a_descriptor_set(wheel: Path) -> None:
+    content = zipfile.ZipFile(wheel).read("atmos_ai_sidecar/v1/atmos_ai_sidecar.binpb")
+    assert content == (wheel.parent / "atmos_ai_sidecar.binpb").read_bytes()
+    files = {file.name: file for file in FileDescriptorSet.FromString(content).file}
+    assert {"google/protobuf/struct.proto", "atmos_ai_sidecar/v1/chat_service.proto"} <= files.keys()
+    assert {path.name for path in (ROOT / "proto").rglob("*.proto")} <= {name.rpartition("/")[2] for name in files}
+    assert "ChatService holds conversations" in str(files["atmos_ai_sidecar/v1/chat_service.proto"].source_code_info)
 
 
 def test_installed_wheel_runs_the_demo(environment: Path, tmp_path: Path) -> None:

@@ -1,7 +1,12 @@
-"""Server reflection, under its old name and its new one; imported when somebody asks for it."""
+"""Server reflection, under its old name and its new one; imported when somebody asks for it.
 
+Guarantee: descriptors carry ``json_name``. The code that protoc generates for Python leaves it out, and clients such as
+grpcurl then print fields under other names than they do with the same contract from a file.
+"""
+
+import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import grpc
 
@@ -34,5 +39,30 @@ def _handler(services: Sequence[str]) -> Handler:
     return grpc.stream_stream_rpc_method_handler(
         ReflectionServicer(services).ServerReflectionInfo,
         request_deserializer=pb.ServerReflectionRequest.FromString,
-        response_serializer=pb.ServerReflectionResponse.SerializeToString,
+        response_serializer=_serialized,
     )
+
+
+def _serialized(response: Any) -> bytes:
+    from google.protobuf.descriptor_pb2 import FileDescriptorProto  # noqa: PLC0415 - as above
+
+    files = response.file_descriptor_response.file_descriptor_proto
+    for index, content in enumerate(files):
+        file = FileDescriptorProto.FromString(content)
+        for message in file.message_type:
+            _name_fields(message)
+        files[index] = file.SerializeToString()
+    serialized: bytes = response.SerializeToString()
+    return serialized
+
+
+def _name_fields(message: Any) -> None:
+    for field in message.field:
+        field.json_name = field.json_name or _json_name(field.name)
+    for nested in message.nested_type:
+        _name_fields(nested)
+
+
+def _json_name(name: str) -> str:
+    """The name of a field in JSON, as protoc makes it."""
+    return re.sub(r"_+(.?)", lambda match: match[1].upper(), name)

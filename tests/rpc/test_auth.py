@@ -1,9 +1,13 @@
 import asyncio
+import subprocess
+import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from google.protobuf.message_factory import GetMessageClass
 from grpc import StatusCode, aio
 from grpc_health.v1 import health_pb2
@@ -160,6 +164,31 @@ async def test_reflection_lists_the_services_to_those_who_have_a_token(channel: 
         answer: Any = await ask([request], metadata=OWNER).read()
     names = {service.name for service in answer.list_services_response.service}
     assert {path.split("/")[1] for path in METHODS} < names
+
+
+@pytest.fixture
+def descriptor_set(tmp_path: Path) -> FileDescriptorSet:
+    """The contract as it is shipped for clients without reflection."""
+    file = tmp_path / "contract.binpb"
+    script = Path(__file__).parents[2] / "scripts" / "descriptor_set.py"
+    subprocess.run([sys.executable, script, file], check=True)
+    return FileDescriptorSet.FromString(file.read_bytes())
+
+
+async def test_reflection_tells_what_the_descriptor_set_does(channel: Any, descriptor_set: FileDescriptorSet) -> None:
+    ask = channel.stream_stream(
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        reflection_pb2.ServerReflectionRequest.SerializeToString,
+        reflection_pb2.ServerReflectionResponse.FromString,
+    )
+    for file in descriptor_set.file:
+        file.ClearField("source_code_info")
+        async with asyncio.timeout(5):
+            answer: Any = await ask(
+                [reflection_pb2.ServerReflectionRequest(file_by_filename=file.name)], metadata=OWNER
+            ).read()
+        told = map(FileDescriptorProto.FromString, answer.file_descriptor_response.file_descriptor_proto)
+        assert next(each for each in told if each.name == file.name) == file
 
 
 async def test_refused_call_leaves_no_token_in_the_log(channel: aio.Channel, caplog: pytest.LogCaptureFixture) -> None:

@@ -40,13 +40,13 @@ mkfifo "$work/to" "$work/from"
 call ToolRegistryService/HostTools -d @ <"$work/to" >"$work/from" &
 exec 3>"$work/to" 4<"$work/from"
 cat >&3 <<'JSON'
-{"register": {"host_name": "example", "tools": [{"name": "ticket", "effect": "EFFECT_READ",
+{"register": {"hostName": "example", "tools": [{"name": "ticket", "effect": "EFFECT_READ",
  "description": "Says what a ticket of the tracker is about.",
- "input_schema": {"type": "object", "properties": {"key": {"type": "string"}}, "required": ["key"]}}]}}
+ "inputSchema": {"type": "object", "properties": {"key": {"type": "string"}}, "required": ["key"]}}]}}
 JSON
 each '"registered\n" if "registered" in m else
-  json.dumps({"result": {"call_id": m["call"]["call_id"], "tool_result":
-    {"success": True, "output": m["call"]["tool_call"]["input"]["key"] + " is open."}}}) + "\n" if "call" in m else ""' \
+  json.dumps({"result": {"callId": m["call"]["callId"], "toolResult":
+    {"success": True, "output": m["call"]["toolCall"]["input"]["key"] + " is open."}}}) + "\n" if "call" in m else ""' \
   <&4 >"$work/answers" 3>&- &
 until grep -q registered "$work/answers"; do sleep 0.1; done
 tail -n +2 -f "$work/answers" >&3 &
@@ -55,22 +55,22 @@ tail -n +2 -f "$work/answers" >&3 &
 run_turn() { # TEXT
   local answer= turn
   printf '\nyou: %s\n' "$1"
-  call ChatService/Chat -d '{"attach": {"session_name": "example", "interactive": true}}
-    {"user_message": {"text": "'"$1"'"}}' | each '
-    m["text_delta"]["text"] if "text_delta" in m else
-    "\n* " + m["tool_call_started"]["title"] + "\n" if "tool_call_started" in m else
-    "\n".join(["", *m["permission_requested"]["permission_request"]["lines"], ""]) if "permission_requested" in m else
-    "\n" + m["turn_finished"]["stop_reason"] + "\n" if "turn_finished" in m else ""' &
+  call ChatService/Chat -d '{"attach": {"sessionName": "example", "interactive": true}}
+    {"userMessage": {"text": "'"$1"'"}}' | each '
+    m["textDelta"]["text"] if "textDelta" in m else
+    "\n* " + m["toolCallStarted"]["title"] + "\n" if "toolCallStarted" in m else
+    "\n".join(["", *m["permissionRequested"]["permissionRequest"]["lines"], ""]) if "permissionRequested" in m else
+    "\n" + m["turnFinished"]["stopReason"] + "\n" if "turnFinished" in m else ""' &
   turn=$!
   while [ -z "$answer" ] && kill -0 "$turn" 2>/dev/null; do
-    answer=$(call PermissionService/ListPermissionRequests -d '{"pending_only": true}' | each '
-      "".join(json.dumps({"permission_request_id": r["permission_request_id"], "digest": r["digest"],
-          "option_id": o["option_id"]})
-        for r in m.get("permission_requests", [])[:1] for o in r["options"] if o["answer"] == "ANSWER_ALLOW_ONCE")')
+    answer=$(call PermissionService/ListPermissionRequests -d '{"pendingOnly": true}' | each '
+      "".join(json.dumps({"permissionRequestId": r["permissionRequestId"], "digest": r["digest"],
+          "optionId": o["optionId"]})
+        for r in m.get("permissionRequests", [])[:1] for o in r["options"] if o["answer"] == "ANSWER_ALLOW_ONCE")')
     sleep 0.2
   done
   [ -z "$answer" ] || call PermissionService/ResolvePermissionRequest -d "$answer" |
-    each '"> " + m["permission_request"]["outcome"] + "\n"'
+    each '"> " + m["permissionRequest"]["outcome"] + "\n"'
   wait "$turn"
 }
 
