@@ -5,6 +5,7 @@ back to itself becomes "anything". Regular expressions go, because they can run 
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
@@ -27,6 +28,8 @@ _NAMED = frozenset({"properties", "dependentSchemas"})
 """Keywords whose keys are names and no keywords."""
 _VALUES = frozenset({"enum", "const", "default", "examples"})
 _TEXTS = frozenset({"description", "title", "$comment"})
+_PROPERTY_NAME = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
+"""What the Messages API takes at the top; it refuses a whole request for one other name, with all tools in it."""
 _TYPES: tuple[ParameterType, ...] = ("string", "integer", "number", "boolean", "array", "object")
 
 
@@ -46,7 +49,14 @@ def harmless_schema(raw: Any) -> Mapping[str, Any]:
     except RecursionError as error:
         raise ValueError("its input schema is too deep") from error
     top = {key: value for key, value in raw.items() if key not in _AT_TOP}
-    return {**_Builder(raw).schema(top, depth=_DEPTH, within=("#",)), "type": "object"}
+    schema = {**_Builder(raw).schema(top, depth=_DEPTH, within=("#",)), "type": "object"}
+    properties = schema.get("properties")
+    for name in properties if isinstance(properties, Mapping) else ():
+        if not _PROPERTY_NAME.fullmatch(name):
+            raise ValueError(
+                f"its input has a field {plain(name)[:60]!r}: models take names of 1 to 64 letters, digits, _, . and -"
+            )
+    return schema
 
 
 def parameters_of(schema: Mapping[str, Any]) -> Iterator[Parameter]:

@@ -29,6 +29,8 @@ from atmos_ai_sidecar.v1 import message_pb2, permission_service_pb2, session_ser
 MAX_INT32: Final = 2**31 - 1
 MAX_CONTENT_CHARACTERS: Final = 1024 * 1024
 """Of a message's plain text beside its blocks."""
+_DATA_BYTES: Final = 1024 * 1024
+_ERROR_CHARACTERS: Final = 2_000
 
 _ROLES: Final = {Role.USER: message_pb2.ROLE_USER, Role.ASSISTANT: message_pb2.ROLE_ASSISTANT}
 _EFFECTS: Final = {
@@ -89,17 +91,19 @@ def output_from_proto(output: Any) -> OutputPiece:
 
 
 def result_from_proto(result: Any) -> Result:
-    """What a client's tool came to.
+    """What a client's tool came to. An error is a sentence: a longer one is cut, and whole in an empty output.
 
     Raises:
-        InvalidFieldError: Its data holds a number that JSON does not have.
+        InvalidFieldError: Its data holds a number that JSON does not have, or is too large.
     """
     error = "" if result.success else result.error or "The tool failed."
+    if result.data.ByteSize() > _DATA_BYTES:
+        raise InvalidFieldError("result.tool_result.data", f"has more than {_DATA_BYTES:,} bytes")
     return Result(
         success=result.success,
         output=result.output or error,
         data=json_from_value(result.data, "result.tool_result.data") if result.HasField("data") else None,
-        error=error,
+        error=error if len(error) <= _ERROR_CHARACTERS else f"{error[:_ERROR_CHARACTERS]}…",
         reason="" if result.success else ToolExecutionFailedError.reason,
         exit_code=result.exit_code if result.HasField("exit_code") else None,
     )

@@ -42,6 +42,9 @@ MAX_NAME_CHARACTERS: Final = 64
 MAX_TIMEOUT_SECONDS: Final = 24 * 3600.0
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What the Messages API takes as the name of a tool."""
+_OF_SERVERS: Final = "__"
+"""Stands in the names of what MCP servers offer: rules and grants for those must not come to hold for another tool."""
+_PIECE_CHARACTERS: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +100,12 @@ class HostStream:
         while (request := await next_event(self._context)) is not None:
             match request.WhichOneof("event"):
                 case "output":
+                    piece = output_from_proto(request.output.output)
+                    if len(piece.text) > _PIECE_CHARACTERS:  # it is redacted on this loop, between other events
+                        raise InvalidFieldError("output.output.text", f"has more than {_PIECE_CHARACTERS:,} characters")
                     call = self._calls.get(request.output.call_id)
                     if call is not None:
-                        call.execution.emit(output_from_proto(request.output.output))
+                        call.execution.emit(piece)
                 case "result":
                     call = self._calls.get(request.result.call_id)
                     if call is not None and not call.result.done():
@@ -158,19 +164,20 @@ class HostStream:
 
     def _tool(self, tool: Any, field: str, source: str) -> Tool:
         name = tool.name
-        if not _NAME.fullmatch(name):
-            raise InvalidFieldError(f"{field}.name", "must be 1 to 64 letters, digits, _ and -")
+        if not _NAME.fullmatch(name) or _OF_SERVERS in name:
+            raise InvalidFieldError(f"{field}.name", f"must be 1 to 64 letters, digits, _ and -, without {_OF_SERVERS}")
         if not 0 <= tool.timeout_seconds <= MAX_TIMEOUT_SECONDS:
             raise InvalidFieldError(f"{field}.timeout_seconds", f"must be 0 to {MAX_TIMEOUT_SECONDS:g}")
         effect = effect_from_proto(f"{field}.effect", tool.effect)
         schema = _schema(tool, f"{field}.input_schema")
+        description = plain(tool.description[: 2 * DESCRIPTION_CHARACTERS])[:DESCRIPTION_CHARACTERS]
 
         async def execute(values: Mapping[str, Any], execution: Execution) -> Result:
             return await self._call(name, values, execution)
 
         return Tool(
             name=name,
-            description=plain(tool.description)[:DESCRIPTION_CHARACTERS] or f"{name} of {source}",
+            description=description or f"{name} of {source}",
             parameters=tuple(parameters_of(schema)),
             schema=schema,
             effect=effect,

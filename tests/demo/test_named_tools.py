@@ -65,3 +65,10 @@ def test_result_is_told_as_it_came(is_error: bool, said: str) -> None:
     told = step("use ticket A-1", {"role": "assistant", "content": [call]}, {"role": "user", "content": [result]})
     assert said in told.text
     assert "A-1 is odd." in told.text
+
+
+def test_result_is_told_also_when_the_tool_has_gone_meanwhile() -> None:
+    call = {"type": "tool_use", "id": "t1", "name": "hammer", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "t1", "content": "It has gone.", "is_error": True}
+    told = step("Use hammer", {"role": "assistant", "content": [call]}, {"role": "user", "content": [result]})
+    assert "It has gone." in told.text

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -218,6 +219,15 @@ def huge(depth: int) -> dict[str, Any]:
     return {"type": "object", "properties": {"deep": schema}}
 
 
+def bomb(levels: int) -> dict[str, Any]:
+    """Ten references on every level to the level below."""
+    definitions: dict[str, Any] = {"l0": {"type": "string"}}
+    for level in range(1, levels):
+        below = {"$ref": f"#/$defs/l{level - 1}"}
+        definitions[f"l{level}"] = {"type": "array", "prefixItems": [below] * 10}
+    return {"properties": {"a": {"$ref": f"#/$defs/l{levels - 1}"}}, "$defs": definitions}
+
+
 @pytest.mark.parametrize(
     ("offered", "field"),
     [
@@ -226,6 +236,10 @@ def huge(depth: int) -> dict[str, Any]:
         (lambda: register(tool(), host_name="evil\x1b[2J"), "register.host_name"),
         (lambda: register(tool(), host_name="x" * 65), "register.host_name"),
         (lambda: register(tool("no spaces")), "register.tools[0].name"),
+        (lambda: register(tool("github__search")), "register.tools[0].name"),
+        (lambda: register(tool("x" * 65)), "register.tools[0].name"),
+        (lambda: register(tool("ticket\n")), "register.tools[0].name"),
+        (lambda: register(tool("tick\u0435t")), "register.tools[0].name"),
         (lambda: register(tool(), tool("")), "register.tools[1].name"),
         (lambda: register(tool(effect=0)), "register.tools[0].effect"),
         (lambda: register(tool(effect=99)), "register.tools[0].effect"),
@@ -233,9 +247,18 @@ def huge(depth: int) -> dict[str, Any]:
         (lambda: register(tool(timeout_seconds=float("nan"))), "register.tools[0].timeout_seconds"),
         (lambda: register(tool(schema={"type": "string"})), "register.tools[0].input_schema"),
         (lambda: register(tool(schema={"type": "object", "required": 7})), "register.tools[0].input_schema"),
+        (lambda: register(tool(schema={"properties": [7]})), "register.tools[0].input_schema"),
+        (lambda: register(tool(schema={"properties": {"filter[id]": {}}})), "register.tools[0].input_schema"),
+        (lambda: register(tool(schema={"properties": {"x" * 65: {}}})), "register.tools[0].input_schema"),
+        (
+            lambda: register(tool(schema={"properties": {"a": {"const": "x" * 60_000}}})),
+            "register.tools[0].input_schema",
+        ),
+        (lambda: register(tool(schema=bomb(12))), "register.tools[0].input_schema"),
         (lambda: register(tool(schema={"$ref": "https://example.com/x"})), "register.tools[0].input_schema"),
         (lambda: register(tool(schema=huge(26))), "register.tools[0].input_schema"),
         (lambda: register(*(tool(f"t{n}") for n in range(129))), "register.tools"),
+        (lambda: register(*(pb.Tool(name=f"t{n}") for n in range(10_000))), "register.tools"),
     ],
 )
 async def test_registration_that_cannot_be_used_names_the_field(
@@ -262,3 +285,62 @@ async def test_shutdown_ends_the_stream_with_its_status(tools: Any, world: World
             await stream.read()
         await stopping
     assert error_info(caught.value).reason == "SHUTTING_DOWN"
+
+
+async def test_words_of_a_host_cannot_pass_for_ours(tools: Any) -> None:
+    hostile = tool("ticket")
+    hostile.description = "Reads.\x1b[2J\x1b]0;x\x07\u202e\u200b\x00" + "x" * 1_000_000
+    ParseDict({"properties": {"key": {"type": "string", "description": "a\x1b[31m\u202eb"}}}, hostile.input_schema)
+    async with hosting(tools, hostile):
+        listed = (await tools.GetTool(pb.GetToolRequest(name="ticket"), metadata=OWNER)).tool
+    assert listed.description == "Reads." + "x" * 1_994
+    assert MessageToDict(listed.input_schema)["properties"]["key"]["description"] == "ab"
+
+
+@pytest.mark.parametrize("name", ["ticket", "look"])
+async def test_name_that_is_offered_twice_is_refused_and_the_other_tools_of_the_host_too(tools: Any, name: str) -> None:
+    error = await refusal(tools, register(tool("first"), tool("ticket"), tool(name)))
+    assert error_info(error).reason == "TOOL_EXISTS"
+    await wait_gone(tools, "first")
+    await wait_gone(tools, "ticket")
+
+
+async def test_error_of_any_length_is_a_sentence_and_whole_in_the_output(tools: Any) -> None:
+    async with hosting(tools) as stream:
+        running = execute(tools)
+        call = (await stream.read()).call
+        await stream.write(finished(call.call_id, error="x" * 20_000))
+        result = (await running)[-1].result
+    assert len(result.error) == 2_001
+    assert result.output == "x" * 20_000
+
+
+@pytest.mark.parametrize("what", ["output", "data"])
+async def test_answer_that_is_larger_than_allowed_ends_the_stream_and_fails_the_call(tools: Any, what: str) -> None:
+    stream = tools.HostTools(metadata=OWNER)
+    async with asyncio.timeout(10):
+        await stream.write(register(tool()))
+        await stream.read()
+        running = execute(tools)
+        call = (await stream.read()).call
+        if what == "data":
+            await stream.write(finished(call.call_id, success=True, data={"string_value": "x" * 1_100_000}))
+        else:
+            output = pb.HostToolsRequest.Output(call_id=call.call_id, output=pb.ToolOutput(text="x" * 70_000))
+            await stream.write(pb.HostToolsRequest(output=output))
+        with pytest.raises(aio.AioRpcError) as caught:
+            await stream.read()
+        assert (await running)[-1].result.reason == "TOOL_EXECUTION_FAILED"
+    assert error_info(caught.value).reason == "INVALID_FIELD"
+    await wait_gone(tools)
+
+
+async def test_ten_hosts_with_all_the_tools_they_may_have_are_listed_and_gone_together(tools: Any) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        for host in range(10):
+            offered = [tool(f"h{host}-t{number}") for number in range(128)]
+            await stack.enter_async_context(hosting(tools, *offered, host_name=f"host {host}"))
+        page = await tools.ListTools(pb.ListToolsRequest(page_size=1000), metadata=OWNER)
+        assert page.next_page_token
+        assert len(page.tools) == 1000
+    await wait_gone(tools, "h9-t127")

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from atmos_ai_sidecar.demo.offline_model.conversation import Conversation
+from atmos_ai_sidecar.demo.offline_model.conversation import Conversation, Outcome
 from atmos_ai_sidecar.demo.offline_model.replies import Reply
 from atmos_ai_sidecar.demo.offline_model.speech import Call, ask, quote, results, say, trouble
 
@@ -18,10 +18,17 @@ _SMALL = frozenset({"with", "for", "on", "about", "and", "please", "now", "the",
 def answer(talk: Conversation) -> Reply | None:
     """Calls the tool that the last question names, and says what it returned; None when it names none."""
     question = talk.questions[-1] if talk.questions else ""
-    match = next((found for found in _NAMING.finditer(question) if _name(found) in talk.inputs), None)
+    used = {one.tool: one for one in talk.outcomes}
+    match = next((found for found in _NAMING.finditer(question) if _name(found) in {*talk.inputs, *used}), None)
     if match is None:
         return None
-    tool, rest = _name(match), question[match.end() :].strip().rstrip(".?!")
+    tool = _name(match)
+    if tool in used and tool not in talk.inputs:  # who runs it went away
+        return _told(used[tool])
+    return _call(tool, question[match.end() :].strip().rstrip(".?!"), talk)
+
+
+def _call(tool: str, rest: str, talk: Conversation) -> Reply:
     schema = talk.inputs[tool]
     values = _values(rest, schema)
     missing = [name for name in schema.get("required", ()) if name not in values]
@@ -31,9 +38,13 @@ def answer(talk: Conversation) -> Reply | None:
     if reply := ask(talk, call):
         return reply
     (outcome,) = results(talk, call)
+    return _told(outcome)
+
+
+def _told(outcome: Outcome) -> Reply:
     if outcome.is_error:
-        return trouble(outcome, f"use `{tool}`")
-    return say(f"`{tool}` answered:\n\n{quote(outcome.output)}")
+        return trouble(outcome, f"use `{outcome.tool}`")
+    return say(f"`{outcome.tool}` answered:\n\n{quote(outcome.output)}")
 
 
 def _name(match: re.Match[str]) -> str:

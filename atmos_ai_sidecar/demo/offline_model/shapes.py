@@ -109,7 +109,12 @@ TOOL: Mapping[str, Field] = {
     "name": required(TOOL_NAME),
     "input_schema": required(
         Field(
-            'an object with "type": "object"', lambda value: isinstance(value, dict) and value.get("type") == "object"
+            'an object with "type": "object", and properties with names of 1 to 64 letters, digits, `_`, `.` and `-`',
+            lambda value: (
+                isinstance(value, dict)
+                and value.get("type") == "object"
+                and all(re.fullmatch(r"[a-zA-Z0-9_.-]{1,64}", str(name)) for name in value.get("properties", ()))
+            ),
         )
     ),
     "description": STRING,

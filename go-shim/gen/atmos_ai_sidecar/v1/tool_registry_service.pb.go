@@ -823,7 +823,8 @@ type HostToolsRequest_Register struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// host_name says who runs the tools, in one to 64 visible characters.
 	HostName string `protobuf:"bytes,1,opt,name=host_name,json=hostName,proto3" json:"host_name,omitempty"`
-	// tools to register, at most 128. name is 1 to 64 letters, digits, _ and -; effect must be given; source is ignored.
+	// tools to register, at most 128. name is 1 to 64 letters, digits, _ and -, without __, which
+	// stands in the names of MCP servers' tools; effect must be given; source is ignored.
 	// What writes, executes or uses the network always requires permission. timeout_seconds 0 means 30 s.
 	Tools         []*Tool `protobuf:"bytes,2,rep,name=tools,proto3" json:"tools,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -879,7 +880,7 @@ type HostToolsRequest_Output struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// call_id of the call.
 	CallId string `protobuf:"bytes,1,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
-	// output is the piece.
+	// output is the piece, at most 64 KiB.
 	Output        *ToolOutput `protobuf:"bytes,2,opt,name=output,proto3" json:"output,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -934,7 +935,8 @@ type HostToolsRequest_Result struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// call_id of the call.
 	CallId string `protobuf:"bytes,1,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
-	// tool_result is what the call came to; its tool_call_id, reason, duration_seconds and truncated are ignored.
+	// tool_result is what the call came to; its tool_call_id, reason, duration_seconds and truncated are ignored. data
+	// has at most 1 MiB; of error the first 2,000 characters count.
 	ToolResult    *ToolResult `protobuf:"bytes,2,opt,name=tool_result,json=toolResult,proto3" json:"tool_result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
