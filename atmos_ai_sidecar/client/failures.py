@@ -12,6 +12,13 @@ class LaunchFailedError(Exception):
     """The sidecar did not start; the message has what it said."""
 
 
+class ClientClosedError(Exception):
+    """The client was used after its ``close``."""
+
+    def __init__(self) -> None:
+        super().__init__("The client is closed.")
+
+
 class CallFailedError(Exception):
     """A call ended with a status other than OK.
 

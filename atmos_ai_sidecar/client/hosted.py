@@ -1,7 +1,7 @@
 """Tools that a client runs itself."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict, ParseDict
@@ -19,7 +19,7 @@ class HostedTool:
     run: Callable[[Mapping[str, Any]], Any]
     """Gets the input, which is valid, and returns the output as text; with ``AsyncClient`` it may be a coroutine
     function. What it raises fails the call."""
-    input_schema: Mapping[str, Any]
+    input_schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object"})
     """JSON Schema of the input, an object."""
     effect: str = "read"
     """read, write, execute or network; everything but read asks for permission."""

@@ -93,8 +93,8 @@ async def test_async_client_does_the_same(async_client: AsyncClient) -> None:
     tool = HostedTool(name="ticket", description="Reads a ticket.", run=run, input_schema=SCHEMA)
     async with async_client.hosting("tracker", [tool]):
         stub = async_client.stub(ToolRegistryServiceStub)
-        events = [event async for event in stub.ExecuteTool(call(key="A-1"), metadata=async_client.metadata)]
-        assert events[-1].result.output == "ticket [('key', 'A-1')]"
+        answers = [answer async for answer in stub.ExecuteTool(call(key="A-1"), metadata=async_client.metadata)]
+        assert answers[-1].result.output == "ticket [('key', 'A-1')]"
         with pytest.raises(CallFailedError, match="registered by"):
             async with async_client.hosting("thief", [TICKET]):
                 pass
