@@ -125,6 +125,18 @@ def test_a_schema_that_is_none_leaves_its_tool_out() -> None:
     assert "no JSON Schema" in problems[0]
 
 
+@pytest.mark.parametrize("name", ["filter[id]", "two words", "x" * 65, "ключ", ""])
+def test_field_for_which_the_model_would_refuse_every_request_leaves_its_tool_out(name: str) -> None:
+    offered = [
+        {"name": "bad", "inputSchema": obj(**{name: {}})},
+        {"name": "good", "inputSchema": obj(**{"a.b-c_1": {}})},
+    ]
+    found, problems = accepted(ServerSettings(name="s"), offered)
+    assert [one.name for one in found] == ["good"]
+    assert "models take names of" in problems[0]
+    assert schema_of(obj(a={"properties": {name: {}}}))["properties"]["a"] == {"properties": {name: {}}}
+
+
 def test_the_hash_stands_for_all_that_is_said_but_for_what_is_said_anew_each_time() -> None:
     one = {"name": "t", "description": "d", "inputSchema": obj(a={}), "annotations": {"readOnlyHint": True}}
     same = definition_of("s", {**one, "_meta": {"time": 1}}).hash
