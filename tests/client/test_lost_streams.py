@@ -14,9 +14,9 @@ import pytest
 
 from atmos_ai_sidecar.client import AsyncClient, CallFailedError, Client, ClientClosedError, HostedTool
 from atmos_ai_sidecar.v1 import chat_service_pb2 as chat
-from tests.e2e.conftest import Project, demo, model_url, project
+from tests.e2e.conftest import Project, demo, model_url, project, shared_demo
 
-__all__ = ["demo", "model_url", "project"]
+__all__ = ["demo", "model_url", "project", "shared_demo"]
 QUESTION = "Plan the database in ue1-prod."
 CLOCK = HostedTool(name="clock", description="Says it.", run=lambda _: "noon")
 
@@ -24,6 +24,13 @@ CLOCK = HostedTool(name="clock", description="Says it.", run=lambda _: "noon")
 @pytest.fixture
 def client(demo: Project) -> Iterator[Client]:
     with Client.launch(demo.directory, demo.environment) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def lasting(shared_demo: Project) -> Iterator[Client]:
+    """A client whose sidecar lives as long as the tests of this file."""
+    with Client.launch(shared_demo.directory, shared_demo.environment) as client:
         yield client
 
 
@@ -43,18 +50,18 @@ def kill(client: Client | AsyncClient) -> None:
     client._sidecar._process.wait(10)
 
 
-def test_iterator_that_is_closed_has_cancelled_its_turn_so_that_another_can_start(client: Client) -> None:
+def test_iterator_that_is_closed_has_cancelled_its_turn_so_that_another_can_start(lasting: Client) -> None:
     def leave(request: Any) -> str:
         raise LookupError(request.tool)
 
     for _ in range(3):
-        with closing(client.run_turn("left", QUESTION)) as turn:  # type: ignore[type-var]
+        with closing(lasting.run_turn("left", QUESTION)) as turn:  # type: ignore[type-var]
             assert next(event for event in turn if kind(event) == "turn_started")
     with pytest.raises(LookupError, match="atmos_terraform_plan"):
-        list(client.run_turn("left", QUESTION, ask=leave))
-    *_, finished = client.run_turn("left", "Which stacks are there?")
+        list(lasting.run_turn("left", QUESTION, ask=leave))
+    *_, finished = lasting.run_turn("left", "Which stacks are there?")
     assert finished.turn_finished.stop_reason == chat.STOP_REASON_END_TURN
-    stops = [event.turn_finished.stop_reason for event in _until(client.follow("left", after=0), finished.seq)]
+    stops = [event.turn_finished.stop_reason for event in _until(lasting.follow("left", after=0), finished.seq)]
     assert [stop for stop in stops if stop] == [chat.STOP_REASON_CANCELLED] * 4 + [chat.STOP_REASON_END_TURN]
 
 
@@ -65,9 +72,9 @@ def _until(events: Iterator[Any], seq: int) -> Iterator[Any]:
             return
 
 
-def test_turn_can_be_cancelled_from_another_thread_and_followed_by_another_client(client: Client) -> None:
-    assert client._sidecar is not None
-    with Client(client._sidecar.address, client._sidecar.token) as second:
+def test_turn_can_be_cancelled_from_another_thread_and_followed_by_another_client(lasting: Client) -> None:
+    assert lasting._sidecar is not None
+    with Client(lasting._sidecar.address, lasting._sidecar.token) as second:
         events = []
         followed = second.follow("shared")
         assert kind(next(followed)) == "attached"
@@ -76,12 +83,12 @@ def test_turn_can_be_cancelled_from_another_thread_and_followed_by_another_clien
             assert second.cancel_turn("shared")
             return "allow_once"
 
-        events = list(client.run_turn("shared", QUESTION, ask=ask))
+        events = list(lasting.run_turn("shared", QUESTION, ask=ask))
         assert events[-1].turn_finished.stop_reason == chat.STOP_REASON_CANCELLED
         assert [event.seq for event in _until(followed, events[-1].seq)] == [event.seq for event in events if event.seq]
         assert not second.cancel_turn("shared")
     with pytest.raises(CallFailedError) as caught:
-        client.cancel_turn("missing")
+        lasting.cancel_turn("missing")
     assert caught.value.reason == "SESSION_NOT_FOUND"
 
 
@@ -149,20 +156,20 @@ def test_closing_the_client_ends_a_turn_of_another_thread(client: Client) -> Non
             talking.result(20)
 
 
-def test_threads_share_a_client(client: Client) -> None:
+def test_threads_share_a_client(lasting: Client) -> None:
     def talk(name: str) -> Any:
-        *_, finished = client.run_turn(name, "Which stacks are there?")
+        *_, finished = lasting.run_turn(name, "Which stacks are there?")
         return finished.turn_finished.stop_reason
 
     names = [f"thread {number}" for number in range(6)]
     with ThreadPoolExecutor(6) as pool:
         assert set(pool.map(talk, names)) == {chat.STOP_REASON_END_TURN}
-    assert {session.name for session in client.sessions()} == set(names)
+    assert set(names) <= {session.name for session in lasting.sessions()}
 
 
-async def test_sync_client_works_within_a_running_event_loop(client: Client) -> None:
-    with client.hosting("host", [CLOCK]):
-        events = list(client.run_turn("loop", "Use tool clock."))
+async def test_sync_client_works_within_a_running_event_loop(lasting: Client) -> None:
+    with lasting.hosting("host", [CLOCK]):
+        events = list(lasting.run_turn("loop", "Use tool clock."))
     assert "noon" in "".join(event.text_delta.text for event in events)
 
 

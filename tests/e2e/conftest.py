@@ -3,6 +3,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,9 +40,9 @@ class Project:
         path.write_text(text.replace(old, new))
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    directory, home = tmp_path / "project", tmp_path / "home"
+@contextmanager
+def project_in(folder: Path) -> Iterator[Project]:
+    directory, home = folder / "project", folder / "home"
     shutil.copytree(DEMO / "project", directory)
     home.mkdir()
     keep = {name: value for name, value in os.environ.items() if name.startswith(("COVERAGE", "COV_"))}
@@ -60,6 +61,20 @@ def project(tmp_path: Path) -> Iterator[Project]:
                 "ATMOS_AI_TRUST_PROJECT": "1",
             },
         )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    with project_in(tmp_path) as project:
+        yield project
+
+
+@pytest.fixture(scope="module")
+def shared_demo(tmp_path_factory: pytest.TempPathFactory, model_url: str) -> Iterator[Project]:
+    """The project with the offline model, for all tests of a file: they name their sessions apart."""
+    with project_in(tmp_path_factory.mktemp("shared")) as project:
+        project.environment.update(ANTHROPIC_BASE_URL=model_url, ANTHROPIC_API_KEY="test")
+        yield project
 
 
 @pytest.fixture(scope="session")

@@ -67,7 +67,7 @@ def test_client_launches_a_sidecar_of_its_own_and_leaves_nothing_of_it(language:
     assert not list(Path(environment["XDG_RUNTIME_DIR"]).rglob("*.sock"))
 
 
-@pytest.mark.parametrize("language", ["grpcurl", "python", "go", "typescript"])
+@pytest.mark.parametrize("language", ["grpcurl", "go", "typescript"])
 def test_client_attaches_to_a_sidecar_that_runs_and_leaves_it_running(language: str, demo: Project) -> None:
     command = built(language)
     with sidecar_process(directory=demo.directory, environment=demo.environment) as sidecar:
