@@ -20,7 +20,15 @@ from atmos_ai_sidecar.application.foreign_texts import plain
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.validation import check_schema
 from atmos_ai_sidecar.domain.messages import ToolCall
-from atmos_ai_sidecar.domain.tools import DEFAULT_TIMEOUT_SECONDS, Effect, Execution, Result, Tool, ToolRegistry
+from atmos_ai_sidecar.domain.tools import (
+    DEFAULT_TIMEOUT_SECONDS,
+    Effect,
+    Execution,
+    OutputPiece,
+    Result,
+    Tool,
+    ToolRegistry,
+)
 from atmos_ai_sidecar.errors import (
     InvalidFieldError,
     MessageTooLargeError,
@@ -45,12 +53,24 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _OF_SERVERS: Final = "__"
 """Stands in the names of what MCP servers offer: rules and grants for those must not come to hold for another tool."""
 _PIECE_CHARACTERS: Final = 64 * 1024
+_MOST_PRINTED_CHARACTERS: Final = 5_000_000
+"""A call may print as much as is kept of a program's output: all of it waits in memory for a slow journal."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _RunningCall:
     execution: Execution
     result: asyncio.Future[Result]
+    room: int = _MOST_PRINTED_CHARACTERS
+
+    def emit(self, piece: OutputPiece) -> None:
+        """Passes on what a call may print; what is more is dropped, and said so once."""
+        if len(piece.text) <= self.room:
+            self.room -= len(piece.text)
+            self.execution.emit(piece)
+        elif self.room:
+            self.room = 0
+            self.execution.emit(OutputPiece(stream="stderr", text="\n[… more output was dropped …]\n"))
 
 
 class HostStream:
@@ -105,7 +125,7 @@ class HostStream:
                         raise InvalidFieldError("output.output.text", f"has more than {_PIECE_CHARACTERS:,} characters")
                     call = self._calls.get(request.output.call_id)
                     if call is not None:
-                        call.execution.emit(piece)
+                        call.emit(piece)
                 case "result":
                     call = self._calls.get(request.result.call_id)
                     if call is not None and not call.result.done():

@@ -10,7 +10,9 @@ from google.protobuf.struct_pb2 import Struct
 from grpc import StatusCode, aio
 
 from atmos_ai_sidecar.domain.permissions import ListEntry, PermissionSettings
+from atmos_ai_sidecar.domain.tools import Execution, OutputPiece
 from atmos_ai_sidecar.rpc.grpc_types import EOF
+from atmos_ai_sidecar.rpc.host_tools import _RunningCall
 from atmos_ai_sidecar.v1 import message_pb2
 from atmos_ai_sidecar.v1 import permission_service_pb2 as permissions
 from atmos_ai_sidecar.v1 import tool_registry_service_pb2 as pb
@@ -344,3 +346,15 @@ async def test_ten_hosts_with_all_the_tools_they_may_have_are_listed_and_gone_to
         assert page.next_page_token
         assert len(page.tools) == 1000
     await wait_gone(tools, "h9-t127")
+
+
+async def test_host_that_prints_without_end_is_cut() -> None:
+    pieces: list[OutputPiece] = []
+    execution = Execution(tool_call_id="c", session_id="", emit=pieces.append)
+    call = _RunningCall(execution=execution, result=asyncio.get_running_loop().create_future())
+    for _ in range(100):
+        call.emit(OutputPiece(stream="stdout", text="x" * 60_000))
+    text = "".join(piece.text for piece in pieces)
+    assert text.count("x") == 4_980_000
+    assert text.endswith("\n[… more output was dropped …]\n")
+    assert len(pieces) == 84

@@ -875,7 +875,7 @@ func (x *HostToolsRequest_Register) GetTools() []*Tool {
 	return nil
 }
 
-// Output is a piece of what a running call prints.
+// Output is a piece of what a running call prints. Of a call the first 5,000,000 characters are passed on.
 type HostToolsRequest_Output struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// call_id of the call.
