@@ -46,6 +46,8 @@ MIN_TURNS = 1000
 MAX_DESCRIPTORS = 8
 MAX_THREADS = 4
 MAX_DATABASE_BYTES = 64 << 20
+SHOWN_TURNS = 500
+"""A line is shown after so many: an hour that is cut off has told something."""
 OLD_TURNS = 500
 """So many turns of sixty days ago stand in the journal at the start: they must go while turns run."""
 
@@ -124,6 +126,8 @@ class Soak:
                 database=sum(path.stat().st_size for path in self.database.parent.glob(self.database.name + "*")),
             )
         self.seen.samples.append(sample)
+        if turns % SHOWN_TURNS == 0:
+            sys.stderr.write(f"{sample}, lost {self.seen.lost}, failed {len(self.seen.failures)}\n")
         dead = {child.pid for child in process.children(recursive=True) if _is_zombie(child)}
         self.seen.zombies = max(self.seen.zombies, len(dead & self._dead))
         self._dead = dead
