@@ -246,10 +246,6 @@ class SchemaTooNewError(PreconditionError):
     reason = "SCHEMA_TOO_NEW"
 
 
-class ProtocolMismatchError(PreconditionError):
-    reason = "PROTOCOL_MISMATCH"
-
-
 class EtagMismatchError(SidecarError):
     reason = "ETAG_MISMATCH"
 
@@ -323,10 +319,6 @@ class ExhaustedError(SidecarError):
 
 class MessageTooLargeError(ExhaustedError):
     reason = "MESSAGE_TOO_LARGE"
-
-
-class SlowConsumerError(ExhaustedError):
-    reason = "SLOW_CONSUMER"
 
 
 class StorageFullError(ExhaustedError):

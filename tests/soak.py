@@ -6,12 +6,16 @@ Fails when memory or descriptors grow, a process is left, an event is lost, or t
 import json
 import os
 import random
+import sqlite3
 import statistics
 import sys
 import time
 import uuid
 from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +44,23 @@ MAX_GROWTH_BYTES_A_TURN = 1024
 MIN_TURNS = 1000
 """Below that many turns after the warm-up the slope is shown and not judged: memory has not settled."""
 MAX_DESCRIPTORS = 8
+MAX_THREADS = 4
 MAX_DATABASE_BYTES = 64 << 20
+SHOWN_TURNS = 500
+"""A line is shown after so many: an hour that is cut off has told something."""
+OLD_TURNS = 500
+"""So many turns of sixty days ago stand in the journal at the start: they must go while turns run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What the sidecar held at one moment."""
+
+    turns: int
+    memory: int
+    descriptors: int
+    threads: int
+    database: int
 
 
 @dataclass(slots=True)
@@ -51,8 +71,9 @@ class Seen:
     events: int = 0
     lost: int = 0
     failures: list[str] = field(default_factory=list)
-    samples: list[tuple[int, int, int]] = field(default_factory=list)
-    """Turns so far, resident bytes, open descriptors."""
+    zombies: int = 0
+    """The most that two samples in a row saw of the same ones: a process may just have ended."""
+    samples: list[Sample] = field(default_factory=list)
 
 
 class Soak:
@@ -63,18 +84,21 @@ class Soak:
         self._process = psutil.Process(sidecar.process.pid)
         self._chance = random.Random(8)
         self._sessions: list[tuple[str, int]] = []
+        self._dead: set[int] = set()
+        self.database = Path(here.project, ".atmos", "sessions", "sidecar.db")
         self._permissions = permission_service_pb2_grpc.PermissionServiceStub(channel)
         self._store = session_service_pb2_grpc.SessionServiceStub(channel)
         self.seen = Seen()
 
     def run(self) -> None:
         """Turns at the wanted rate until the time is over."""
+        self._add_old_turns()
         begin = time.monotonic()
         kinds = (self._plain, self._with_tool, self._cancelled, self._reconnected, self._approved)
         while time.monotonic() - begin < SECONDS:
             number = self.seen.turns.total()
             kind = kinds[number % len(kinds)]
-            kind(self._next_session())
+            self._perform(kind)
             self.seen.turns[kind.__name__.strip("_")] += 1
             if number % 10 == 0:
                 self._sample(number)
@@ -82,8 +106,55 @@ class Soak:
             time.sleep(max(0.0, due - time.monotonic()))
         self._sample(self.seen.turns.total())
 
+    def _perform(self, kind: Callable[[str], None]) -> None:
+        """One turn; what goes wrong in it is a finding and not the end of the hour, unless nobody is left to ask."""
+        try:
+            kind(self._next_session())
+        except (grpc.RpcError, AssertionError) as error:
+            self.seen.failures.append(f"{kind.__name__}: {error!r}"[:500])
+            if self._sidecar.process.poll() is not None:
+                raise
+
     def _sample(self, turns: int) -> None:
-        self.seen.samples.append((turns, self._process.memory_info().rss, self._process.num_fds()))
+        process = self._process
+        with process.oneshot():
+            sample = Sample(
+                turns=turns,
+                memory=process.memory_info().rss,
+                descriptors=process.num_fds(),
+                threads=process.num_threads(),
+                database=sum(path.stat().st_size for path in self.database.parent.glob(self.database.name + "*")),
+            )
+        self.seen.samples.append(sample)
+        if turns % SHOWN_TURNS == 0:
+            sys.stderr.write(f"{sample}, lost {self.seen.lost}, failed {len(self.seen.failures)}\n")
+        dead = {child.pid for child in process.children(recursive=True) if _is_zombie(child)}
+        self.seen.zombies = max(self.seen.zombies, len(dead & self._dead))
+        self._dead = dead
+
+    def _add_old_turns(self) -> None:
+        """Writes turns of long ago into the journal, as if the sidecar had been used then."""
+        self._plain("old")
+        old = (datetime.now(UTC) - timedelta(days=60)).isoformat()
+        with closing(sqlite3.connect(self.database, timeout=30)) as connection, connection:
+            ((session, seq),) = connection.execute("SELECT id, last_seq FROM sessions WHERE name = 'old'").fetchall()
+            for number in range(OLD_TURNS):
+                turn = f"old-{number}"
+                connection.execute("INSERT INTO turns VALUES (?, ?, 'gone', ?, ?)", (session, turn, old, old))
+                connection.execute(
+                    "INSERT INTO events (session_id, seq, turn_id, created_at, type, event)"
+                    " VALUES (?, ?, ?, ?, 'text_delta', '{}')",
+                    (session, seq + number + 1, turn, old),
+                )
+            connection.execute("UPDATE sessions SET last_seq = last_seq + ? WHERE id = ?", (OLD_TURNS, session))
+
+    def old_turns_left(self) -> int:
+        """Turns and events of long ago that are still in the journal."""
+        with closing(sqlite3.connect(self.database, timeout=30)) as connection:
+            return sum(
+                int(connection.execute(f"SELECT count(*) FROM {table} WHERE turn_id LIKE 'old-%'").fetchone()[0])
+                for table in ("turns", "events")
+            )
 
     def _next_session(self) -> str:
         if len(self._sessions) < SESSIONS:
@@ -160,57 +231,77 @@ class Soak:
         self._permissions.ResolvePermissionRequest(answer, metadata=self._sidecar.metadata)
 
 
+def _is_zombie(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def _processes_left(sidecar: psutil.Process) -> list[str]:
     """What no tool needs any more: zombies, and all but the one warden that waits for the next tool."""
     children = sidecar.children(recursive=True)
-    zombies = [child for child in children if child.status() == psutil.STATUS_ZOMBIE]
+    zombies = [child for child in children if _is_zombie(child)]
     waiting = [child for child in children if child not in zombies]
     return [f"{child.pid} {child.name()} {child.status()}" for child in (*zombies, *waiting[1:])]
 
 
-def report(seen: Seen, database: Path, left: list[str]) -> tuple[dict[str, Any], list[str]]:
+def report(seen: Seen, old_turns: int, left: list[str]) -> tuple[dict[str, Any], list[str]]:
     """The figures, and what is wrong with them."""
     settled = seen.samples[int(len(seen.samples) * WARM_UP) :]
-    turns, memory, descriptors = zip(*settled, strict=True)
-    growth = statistics.linear_regression(turns, memory).slope if len(settled) > 1 else 0.0
-    is_judged = turns[-1] - turns[0] >= MIN_TURNS
-    size = sum(path.stat().st_size for path in database.parent.glob(database.name + "*"))
+    first, last = settled[0], settled[-1]
+    growth = _growth(settled)
+    is_judged = last.turns - first.turns >= MIN_TURNS
     figures = {
         "seconds": SECONDS,
         "turns": dict(seen.turns),
         "events": seen.events,
         "lost_events": seen.lost,
-        "failures": seen.failures[:5],
-        "memory_mb": [round(memory[0] / 1e6, 1), round(memory[-1] / 1e6, 1)],
+        "failures": [len(seen.failures), *seen.failures[:5]],
+        "memory_mb": [round(sample.memory / 1e6, 1) for sample in settled[:: max(1, len(settled) // 12)]],
         "memory_growth_bytes_a_turn": round(growth),
+        "memory_growth_of_the_last_half": round(_growth(settled[len(settled) // 2 :])),
         "memory_growth_is_judged": is_judged,
-        "descriptors": [min(descriptors), max(descriptors), descriptors[-1]],
+        "descriptors": [first.descriptors, max(sample.descriptors for sample in settled), last.descriptors],
+        "threads": [first.threads, max(sample.threads for sample in settled), last.threads],
+        "zombies": seen.zombies,
         "processes_left": left,
-        "database_mb": round(size / 1e6, 2),
+        "database_mb": [round(sample.database / 1e6, 2) for sample in settled[:: max(1, len(settled) // 12)]],
+        "old_rows_left": old_turns,
         "load": os.getloadavg(),
     }
     wrong = {
         "memory grows": is_judged and growth > MAX_GROWTH_BYTES_A_TURN,
-        "descriptors grow": descriptors[-1] - descriptors[0] > MAX_DESCRIPTORS,
+        "descriptors grow": last.descriptors - first.descriptors > MAX_DESCRIPTORS,
+        "threads grow": last.threads - first.threads > MAX_THREADS,
         "events were lost": seen.lost != 0,
         "turns failed": bool(seen.failures),
-        "processes are left": bool(left),
-        "the database is too large": size > MAX_DATABASE_BYTES,
+        "processes are left": bool(left) or seen.zombies > 0,
+        "the database is too large": max(sample.database for sample in settled) > MAX_DATABASE_BYTES,
+        "the journal forgot nothing": old_turns > 0,
     }
     return figures, [what for what, is_so in wrong.items() if is_so]
 
 
+def _growth(samples: Sequence[Sample]) -> float:
+    """Bytes a turn."""
+    if len(samples) < 2:
+        return 0.0
+    return statistics.linear_regression(
+        [sample.turns for sample in samples], [sample.memory for sample in samples]
+    ).slope
+
+
 def main() -> int:
-    with place() as here:
-        database = Path(here.project, ".atmos", "sessions", "sidecar.db")
-        with (
-            sidecar_process(directory=here.project, environment=here.environment) as sidecar,
-            sidecar.channel() as channel,
-        ):
-            soak = Soak(here, sidecar, channel)
-            soak.run()
-            left = _processes_left(psutil.Process(sidecar.process.pid))
-            figures, wrong = report(soak.seen, database, left)
+    with (
+        place() as here,
+        sidecar_process(directory=here.project, environment=here.environment) as sidecar,
+        sidecar.channel() as channel,
+    ):
+        soak = Soak(here, sidecar, channel)
+        soak.run()
+        left = _processes_left(psutil.Process(sidecar.process.pid))
+        figures, wrong = report(soak.seen, soak.old_turns_left(), left)
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
     sys.stdout.write(f"{', '.join(wrong)}\n" if wrong else "nothing is wrong\n")
     return int(bool(wrong))

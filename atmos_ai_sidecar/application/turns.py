@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -49,6 +50,7 @@ from atmos_ai_sidecar.errors import ModelFailedError, SidecarError, StorageBusyE
 
 _LOG = logging.getLogger(__name__)
 BUSY_TRIES = 8
+MAX_MEMORIES = 256
 """With the store's own busy timeout of 5 s, a store that is locked for 30 s is outlived."""
 
 _T = TypeVar("_T")
@@ -408,7 +410,7 @@ class Turns:
 
     def __init__(self) -> None:
         self._running: dict[SessionId, tuple[RunningTurn, asyncio.Task[None]]] = {}
-        self._memories: dict[SessionId, SessionMemory] = {}
+        self._memories: OrderedDict[SessionId, SessionMemory] = OrderedDict()
         self._claims: set[str] = set()
 
     @contextmanager
@@ -434,8 +436,12 @@ class Turns:
         return task
 
     def memory(self, session_id: SessionId) -> SessionMemory:
-        """What this process knows of the session beside what is stored."""
-        return self._memories.setdefault(session_id, SessionMemory())
+        """What this process knows of the session beside what is stored; of many, those used last."""
+        memory = self._memories.setdefault(session_id, SessionMemory())
+        self._memories.move_to_end(session_id)
+        if len(self._memories) > MAX_MEMORIES:
+            self._memories.popitem(last=False)
+        return memory
 
     @property
     def is_busy(self) -> bool:

@@ -128,6 +128,8 @@ class _ChatStream:
                 raise
             finally:
                 self._attached[self._session.id] -= 1
+                if not self._attached[self._session.id]:
+                    del self._attached[self._session.id]
 
     async def _greet(self, last_seq: int, *, is_created: bool) -> None:
         attached = pb.ChatResponse.Attached(

@@ -13,10 +13,12 @@ def within_event_limit(message: Any) -> Any:
     Texts are cut first. A message that is large by the number of its parts loses its unbounded ones: the structured
     input of a call, the structured data of a result, the lines of a question.
     """
+    longest = message.ByteSize()
     for limit in _TEXT_LIMITS:
         if message.ByteSize() <= MAX_EVENT_BYTES:
             return message
-        _cut_texts(message, limit)
+        if longest > limit:
+            longest = _cut_texts(message, limit)
     if message.ByteSize() > MAX_EVENT_BYTES:
         _drop_parts(message)
     return message
@@ -27,15 +29,29 @@ def cut_text(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[:limit]}… [{len(text) - limit} characters left out]"
 
 
-def _cut_texts(message: Any, limit: int) -> None:
+def _cut_texts(message: Any, limit: int) -> int:
+    """Cuts every text that is longer; returns the characters of the longest one that is left."""
+    longest = 0
     for field, value in message.ListFields():
         if field.type == field.TYPE_STRING and field.is_repeated:
-            value[:] = [cut_text(item, limit) for item in value]
+            longest = max(longest, _cut_list(value, limit))
         elif field.type == field.TYPE_STRING:
-            setattr(message, field.name, cut_text(value, limit))
+            kept = cut_text(value, limit)
+            if kept is not value:
+                setattr(message, field.name, kept)
+            longest = max(longest, len(kept))
         elif field.type == field.TYPE_MESSAGE:
             for part in _parts(field, value):
-                _cut_texts(part, limit)
+                longest = max(longest, _cut_texts(part, limit))
+    return longest
+
+
+def _cut_list(texts: Any, limit: int) -> int:
+    longest = max(map(len, texts))
+    if longest <= limit:
+        return longest
+    texts[:] = [cut_text(text, limit) for text in texts]
+    return max(map(len, texts))
 
 
 def _drop_parts(message: Any) -> None:

@@ -27,9 +27,9 @@ from atmos_ai_sidecar.domain.requests import Answer, Option, PermissionRequest
 from atmos_ai_sidecar.domain.sessions import Session, SessionId
 from atmos_ai_sidecar.domain.tools import Effect, OutputPiece, Result
 from atmos_ai_sidecar.errors import InvalidFieldError, InvalidPageTokenError
-from atmos_ai_sidecar.rpc import convert
+from atmos_ai_sidecar.rpc import convert, limits
 from atmos_ai_sidecar.rpc.chat_events import proto_event
-from atmos_ai_sidecar.rpc.limits import MAX_EVENT_BYTES
+from atmos_ai_sidecar.rpc.limits import MAX_EVENT_BYTES, within_event_limit
 from atmos_ai_sidecar.rpc.paging import page_cursor, page_limit, page_token
 from atmos_ai_sidecar.rpc.values import MAX_EXACT_INTEGER, json_from_struct, struct_from_json, value_from_json
 from atmos_ai_sidecar.v1 import chat_service_pb2, message_pb2, permission_service_pb2
@@ -354,7 +354,7 @@ def test_values_of_any_depth_can_be_sent_and_read() -> None:
     [
         Result(success=True, output="ü" * MAX_EVENT_BYTES),
         Result(success=True, data={str(number): "v" * 50 for number in range(50_000)}),
-        Result(success=True, data=["x"] * 500_000),
+        Result(success=True, data=["x"] * 250_000),
         Result(success=False, output="x" * 900_000, error="y" * 900_000),
     ],
     ids=["text", "object", "list", "texts"],
@@ -365,6 +365,26 @@ def test_event_is_never_larger_than_a_mebibyte(result: Result) -> None:
     assert there.ByteSize() <= MAX_EVENT_BYTES
     assert there.tool_call_finished.tool_result.success == result.success
     assert there.tool_call_finished.tool_result.tool_call_id == "c"
+
+
+def test_long_texts_are_cut_until_an_event_fits_and_short_ones_stay() -> None:
+    lengths = [300, 5000, 70_000]
+    data = {str(number): "v" * lengths[number % 3] for number in range(300)}
+    result = message_pb2.ToolResult(data=value_from_json(data))
+    there = within_event_limit(result).data.struct_value.fields
+    assert result.ByteSize() <= MAX_EVENT_BYTES
+    assert there["0"].string_value == "v" * 300
+    assert there["1"].string_value == "v" * 4096 + "… [904 characters left out]"
+    assert there["2"].string_value.startswith("v" * 4096 + "… [")
+
+
+def test_event_is_walked_only_for_a_limit_that_a_text_exceeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    walked: list[int] = []
+    cut = limits._cut_texts
+    monkeypatch.setattr(limits, "_cut_texts", lambda message, limit: (walked.append(limit), cut(message, limit))[1])
+    many = message_pb2.ToolResult(data=value_from_json(["x" * 100] * 20_000))
+    assert within_event_limit(many).ByteSize() <= MAX_EVENT_BYTES
+    assert set(walked) == {64 * 1024}
 
 
 def test_question_with_huge_input_keeps_its_digest() -> None:

@@ -1,4 +1,6 @@
 import inspect
+import re
+from pathlib import Path
 
 import pytest
 from google.protobuf.message import Message
@@ -16,11 +18,11 @@ CODES = {
     "SESSION_NOT_FOUND TOOL_NOT_FOUND PERMISSION_REQUEST_NOT_FOUND RULE_NOT_FOUND": "NOT_FOUND",
     "SESSION_EXISTS TOOL_EXISTS": "ALREADY_EXISTS",
     "TURN_IN_PROGRESS PERMISSION_ALREADY_RESOLVED PERMISSION_EXPIRED MODEL_NOT_CONFIGURED AI_DISABLED "
-    "TOOLS_DISABLED ATMOS_NOT_FOUND SCHEMA_TOO_NEW PROTOCOL_MISMATCH STORAGE_UNAVAILABLE": "FAILED_PRECONDITION",
+    "TOOLS_DISABLED ATMOS_NOT_FOUND SCHEMA_TOO_NEW STORAGE_UNAVAILABLE": "FAILED_PRECONDITION",
     "ETAG_MISMATCH": "ABORTED",
     "TOKEN_MISSING TOKEN_INVALID": "UNAUTHENTICATED",
     "ROLE_FORBIDDEN TOOL_EXECUTION_DENIED UNATTENDED PROJECT_UNTRUSTED": "PERMISSION_DENIED",
-    "MESSAGE_TOO_LARGE SLOW_CONSUMER STORAGE_FULL BUDGET_EXHAUSTED": "RESOURCE_EXHAUSTED",
+    "MESSAGE_TOO_LARGE STORAGE_FULL BUDGET_EXHAUSTED": "RESOURCE_EXHAUSTED",
     "STORAGE_BUSY MODEL_UNAVAILABLE SHUTTING_DOWN SIDECAR_LOST": "UNAVAILABLE",
     "TOOL_TIMEOUT MODEL_TIMEOUT": "DEADLINE_EXCEEDED",
     "TOOL_EXECUTION_FAILED MODEL_FAILED": "UNKNOWN",
@@ -40,7 +42,12 @@ def test_every_error_has_the_code_of_its_reason(error_class: type[errors.Sidecar
 
 
 def test_every_reason_of_the_table_is_raised_by_somebody() -> None:
+    package = Path(errors.__file__).parent
+    sources = [path.read_text() for path in package.rglob("*.py") if path != Path(errors.__file__)]
+    named = {name for text in sources for name in re.findall(r"\b[A-Z]\w+Error\b", text)}
+    raised = {each.__name__ for each in CLASSES} & named
     assert {each.reason for each in CLASSES} == set(EXPECTED)
+    assert raised == {each.__name__ for each in CLASSES}
 
 
 @given(st.text(), st.dictionaries(st.from_regex(r"[a-z_]{1,20}", fullmatch=True), st.text(), max_size=20))

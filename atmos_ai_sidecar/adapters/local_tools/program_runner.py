@@ -2,20 +2,14 @@
 
 import asyncio
 import codecs
-import json
-import marshal
 import os
-import socket
-import subprocess
-import sys
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Literal
 
 from atmos_ai_sidecar.adapters.local_tools.left_programs import LeftProgramsFolder
+from atmos_ai_sidecar.adapters.local_tools.wardens import Warden, read_piece
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.program_runner import Completion, Program
 from atmos_ai_sidecar.domain.tools import ExecutionClass, OutputPiece
@@ -25,7 +19,6 @@ LADDER_SECONDS = (10.0, 5.0)
 KEPT_CHARACTERS = 5_000_000
 """Of each of the two outputs."""
 
-_WARDEN = Path(__file__).with_name("warden.py")
 _READ_BYTES = 16_384
 """A byte that is no UTF-8 becomes three: a piece of output stays below 64 KiB whatever comes."""
 
@@ -61,7 +54,7 @@ class WardenedRunner:
         self._clock = clock
         self._ladder_seconds = ladder_seconds
         self._kept_characters = kept_characters
-        self._spare: _Warden | None = None
+        self._spare: Warden | None = None
         self._keeps_spare = keeps_spare
         self._records = records
 
@@ -69,7 +62,7 @@ class WardenedRunner:
         """Starts the spare warden, if there shall be one and is none. Quick."""
         if self._spare is None and self._keeps_spare:
             with suppress(ToolExecutionFailedError):  # the next call tells
-                self._spare = _Warden()
+                self._spare = Warden()
 
     def close(self) -> None:
         """Ends the spare warden, for good; running programs are left to theirs."""
@@ -94,7 +87,7 @@ class WardenedRunner:
                 asyncio.ensure_future(_pass_on(warden.stderr, "stderr", stderr, emit)),
             ]
             try:
-                await warden.send(self._specification(program))
+                await warden.send(program, self._ladder_seconds, **self._record(program))
                 report = await warden.report()
                 await asyncio.gather(*readers)
             except asyncio.CancelledError:
@@ -115,103 +108,22 @@ class WardenedRunner:
             truncated=stdout.is_truncated or stderr.is_truncated,
         )
 
-    def _take(self) -> "_Warden":
+    def _take(self) -> Warden:
         """A warden without a program: the one that waits, if it still lives."""
         spare, self._spare = self._spare, None
         if spare is not None and spare.is_alive:
             return spare
         if spare is not None:
             spare.close()
-        return _Warden()
+        return Warden()
 
-    def _specification(self, program: Program) -> bytes:
+    def _record(self, program: Program) -> dict[str, object]:
+        """Where the warden keeps a change on record, as its specification says it."""
         is_killable = program.execution_class is not ExecutionClass.MUTATE
-        values = {
-            "arguments": list(program.arguments),
-            "directory": program.directory,
-            "environment": dict(program.environment),
-            "umask": program.umask,
-            "is_killable": is_killable,
-            "ladder": list(self._ladder_seconds),
-        }
-        if self._records is not None and program.occasion is not None and not is_killable:
-            path, header = self._records.new(program.occasion, self._clock.now())
-            values |= {"record": str(path), "header": header}
-        data = marshal.dumps(values)
-        return b"%d\n%b" % (len(data), data)
-
-
-class _Warden:
-    """A running warden, and the three ways to talk with it."""
-
-    def __init__(self) -> None:
-        self._control, control_end = socket.socketpair()
-        self.stdout, stdout_end = os.pipe()
-        self.stderr, stderr_end = os.pipe()
-        try:
-            process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_WARDEN)],
-                stdin=control_end.fileno(),
-                stdout=stdout_end,
-                stderr=stderr_end,
-                cwd="/",
-                env={},
-                start_new_session=True,
-            )
-        except OSError as error:
-            self.close()
-            raise ToolExecutionFailedError(f"The warden could not be started: {error.strerror}.") from error
-        finally:
-            control_end.close()
-            os.close(stdout_end)
-            os.close(stderr_end)
-        for descriptor in (self.stdout, self.stderr):
-            os.set_blocking(descriptor, False)
-        self._control.setblocking(False)
-        threading.Thread(target=process.wait, name=f"warden-{process.pid}", daemon=True).start()
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the other end of the socket is open; a warden that waits says nothing."""
-        try:
-            return bool(self._control.recv(1, socket.MSG_PEEK))
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-
-    async def send(self, data: bytes) -> None:
-        """Hands the program over; a warden that is gone shows in its report."""
-        try:
-            await asyncio.get_running_loop().sock_sendall(self._control, data)
-        except OSError:
-            return
-
-    async def report(self) -> Any:
-        """What the warden says about the program's end; None when it went without a word."""
-        loop, data = asyncio.get_running_loop(), b""
-        while not data.endswith(b"\n"):
-            try:
-                more = await loop.sock_recv(self._control, 4096)
-            except OSError:
-                more = b""
-            if not more:
-                return None
-            data += more
-        return json.loads(data)
-
-    def stop(self) -> None:
-        """Starts the stop ladder. The warden also starts it when it cannot be told, because ``close`` follows."""
-        try:
-            self._control.send(b"stop\n")
-        except OSError:
-            return
-
-    def close(self) -> None:
-        """Leaves the warden to itself."""
-        self._control.close()
-        os.close(self.stdout)
-        os.close(self.stderr)
+        if self._records is None or program.occasion is None or is_killable:
+            return {}
+        path, header = self._records.new(program.occasion, self._clock.now())
+        return {"record": str(path), "header": header}
 
 
 class _Kept:
@@ -252,26 +164,12 @@ async def _pass_on(source: int, stream: Literal["stdout", "stderr"], kept: _Kept
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     is_open = True
     while is_open:
-        await _wait_readable(source)
-        try:
-            data = os.read(source, _READ_BYTES)
-        except BlockingIOError:
-            continue
+        data = await read_piece(source, _READ_BYTES)
         is_open = bool(data)
         text = decoder.decode(data, final=not data)
         if text:
             kept.add(text)
             emit(OutputPiece(stream=stream, text=text))
-
-
-async def _wait_readable(descriptor: int) -> None:
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    loop.add_reader(descriptor, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_reader(descriptor)
 
 
 def _exit_code(report: Any, program: Program) -> int:
