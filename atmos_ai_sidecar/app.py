@@ -79,7 +79,7 @@ class Sidecar:
             await self._workspaces.close()
 
     def _services(self) -> "CommandServices":
-        from atmos_ai_sidecar.composition.projects import find_project_file, list_settings
+        from atmos_ai_sidecar.composition.projects import find_project_file, list_settings, speaks_of_ai
         from atmos_ai_sidecar.composition.staying_sidecars import OwnStayingSidecars
         from atmos_ai_sidecar.terminal.services import CommandServices
 
@@ -87,6 +87,7 @@ class Sidecar:
             open_workspace=self.open_workspace,
             start_demo=start_demo,
             find_project=find_project_file,
+            speaks_of_ai=speaks_of_ai,
             list_settings=list_settings,
             examine_run=self._examine,
             run_foreground_sidecar=self._run_foreground,
