@@ -79,10 +79,15 @@ def _value(flag: Flag) -> str:
     if flag.kind is ValueKind.CHOICE:
         return _words(list(flag.choices))
     if flag.kind is ValueKind.FILE:
-        return 'COMPREPLY=($(compgen -f -- "$cur"))'
+        return _paths("-f")
     if flag.kind is ValueKind.DIRECTORY:
-        return 'COMPREPLY=($(compgen -d -- "$cur"))'
+        return _paths("-d")
     return ":"
+
+
+def _paths(kind: str) -> str:
+    """Paths may hold spaces, and a folder is no end; bash 3.2 has no compopt and ends a folder with a space."""
+    return f"local IFS=$'\\n'; COMPREPLY=($(compgen {kind} -- \"$cur\")); compopt -o filenames 2>/dev/null"
 
 
 def _words(words: list[str]) -> str:

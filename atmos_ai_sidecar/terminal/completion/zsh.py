@@ -26,6 +26,11 @@ _{program}() {{
             {valued}) skip=1 ;;
         esac
     done
+    if [[ -z $skip && ${{words[CURRENT]}} == --*=* ]]; then
+        previous=${{words[CURRENT]%%=*}}
+        compset -P '*='
+        skip=1
+    fi
     if [[ -n $skip ]]; then
         case "$place $previous" in
 {values}
