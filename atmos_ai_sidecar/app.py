@@ -7,7 +7,6 @@ import asyncio
 import logging
 import os
 import secrets
-import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
@@ -238,13 +237,20 @@ def _resume_command(token: str) -> Sequence[str]:
 @asynccontextmanager
 async def start_demo(console: "Console") -> "AsyncIterator[DemoSetup]":
     """A copy of the demo project in a temporary folder, and an offline model that answers about it."""
-    from atmos_ai_sidecar.demo.demo import FIRST_PROMPTS, FIRST_QUESTIONS, NOTICE, PIECE_DELAY_SECONDS, prepare_demo
+    from atmos_ai_sidecar.demo.demo import (
+        FIRST_PROMPTS,
+        FIRST_QUESTIONS,
+        NOTICE,
+        PIECE_DELAY_SECONDS,
+        demo_folder,
+        prepare_demo,
+    )
     from atmos_ai_sidecar.demo.offline_model.server import offline_model
     from atmos_ai_sidecar.terminal.services import DemoSetup
 
-    with tempfile.TemporaryDirectory(prefix="atmos-ai-demo-") as directory:
+    with demo_folder() as directory:
         async with offline_model(piece_delay_seconds=PIECE_DELAY_SECONDS) as model:
-            demo = prepare_demo(Path(directory), model.url)
+            demo = prepare_demo(directory, model.url)
             yield DemoSetup(
                 directory=str(demo.project),
                 environment=demo.over(console.environment),
