@@ -33,10 +33,22 @@ _FOR_ATMOS = {
     "--identity": "--identity",
     "--use-version": "--use-version",
 }
-_WITHOUT_EFFECT = {"--logs-level", "--logs-file", "--redirect-stderr", "--edition"}
+_WITHOUT_EFFECT = {
+    "--logs-level",
+    "--logs-file",
+    "--redirect-stderr",
+    "--edition",
+    "--profiler-host",
+    "--profiler-port",
+    "--profile-file",
+    "--profile-type",
+    "--heatmap-mode",
+}
+_VALUE_OPTIONAL = {"--pager"}
+"""Without effect too; as in Atmos the next word is the value, if it is no flag."""
 _SWITCHES_WITHOUT_EFFECT = {
     "--interactive",
-    "--pager",
+    "--profiler-enabled",
     "--mask",
     "--heatmap",
     "--cast",
@@ -110,6 +122,7 @@ def _sort(found: _Found, argument: str, name: str, assigned: str | None, rest: l
         (name == "--mcp", lambda: found.servers.extend(listed(value()))),
         (name in _FOR_ATMOS, lambda: found.atmos_flags.append(f"{_FOR_ATMOS[name]}={value()}")),
         (name in _WITHOUT_EFFECT, value),
+        (name in _VALUE_OPTIONAL, lambda: _word(assigned, rest)),
         (name in _SWITCHES_WITHOUT_EFFECT, lambda: None),
         (argument == "--version", found.want_version),
     ]
@@ -121,13 +134,17 @@ def _sort(found: _Found, argument: str, name: str, assigned: str | None, rest: l
 
 
 def _value(name: str, assigned: str | None, rest: list[str]) -> str:
-    if assigned is None and rest and not rest[0].startswith("-"):
-        assigned = rest.pop(0)
+    assigned = _word(assigned, rest)
     if not assigned:
         if name == "--identity":
             raise click.UsageError("--identity needs a value here: nobody is asked. For example --identity=NAME.")
         raise click.UsageError(f"{name} needs a value, for example {name}=NAME.")
     return assigned
+
+
+def _word(assigned: str | None, rest: list[str]) -> str | None:
+    """The value of a flag: what is assigned to it, else the next word, unless that is a flag."""
+    return rest.pop(0) if assigned is None and rest and not rest[0].startswith("-") else assigned
 
 
 def _truth(name: str, assigned: str | None) -> bool:

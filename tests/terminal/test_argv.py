@@ -20,6 +20,7 @@ from atmos_ai_sidecar.terminal.argv import normalised
         (["-C", "dir", "chat"], ["chat"], {"atmos_flags": ("--chdir=dir",)}),
         (["chat", "--profile", "a", "--profile=b"], ["chat"], {"atmos_flags": ("--profile=a", "--profile=b")}),
         (["--logs-level", "Debug", "chat", "--pager", "--mask=false"], ["chat"], {}),
+        (["--pager", "less", "chat", "--pager=cat", "--heatmap-mode", "bar", "--profiler-port", "1"], ["chat"], {}),
         (["chat", "--session", "x", "--read-only"], ["chat", "--session", "x"], {"read_only": True}),
         (["ask", "--", "--yolo", "--model"], ["ask", "--", "--yolo", "--model"], {}),
         (["--version"], ["version"], {}),
