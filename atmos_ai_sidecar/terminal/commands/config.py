@@ -14,7 +14,12 @@ from atmos_ai_sidecar.terminal.render.tables import table
 
 @click.group("config", cls=Group)
 def config() -> None:
-    """Look at the configuration."""
+    """Look at the configuration.
+
+    \b
+    Example:
+      atmos-ai config show
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
 
 
 @config.command("show", cls=Command)

@@ -16,7 +16,13 @@ from atmos_ai_sidecar.terminal.services import StayingSidecar
 
 @click.group("sidecar", cls=Group, no_args_is_help=False)
 def sidecar() -> None:
-    """Run the sidecar for other programs, and see those that stay warm."""
+    """Run the sidecar for other programs, and see those that stay warm.
+
+    \b
+    Examples:
+      atmos-ai sidecar run
+      atmos-ai sidecar status
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
 
 
 @sidecar.command("run", cls=Command)

@@ -13,7 +13,12 @@ from atmos_ai_sidecar.terminal.render.tables import table
 
 @click.group("audit", cls=Group, no_args_is_help=False)
 def audit() -> None:
-    """Read and check what was written down about every call."""
+    """Read and check what was written down about every call.
+
+    \b
+    Example:
+      atmos-ai permissions audit show
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
 
 
 @audit.command("show", cls=Command)

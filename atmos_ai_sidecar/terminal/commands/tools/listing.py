@@ -19,7 +19,13 @@ _DESCRIPTION_COLUMNS = 60
 @click.group("tools", cls=Group, invoke_without_command=True)
 @click.pass_context
 def tools(click_context: click.Context) -> Awaitable[int] | None:
-    """See what the model can ask for, and run it yourself."""
+    """See what the model can ask for, and run it yourself.
+
+    \b
+    Examples:
+      atmos-ai tools list
+      atmos-ai tools run atmos_list_stacks
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
     return print_tools(click_context.obj, "table") if click_context.invoked_subcommand is None else None
 
 
