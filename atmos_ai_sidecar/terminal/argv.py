@@ -100,7 +100,7 @@ def normalised(arguments: Sequence[str], environment: Mapping[str, str]) -> Comm
         if argument == "--":
             found.arguments += [argument, *rest]
             break
-        name, is_assigned, value = argument.partition("=")
+        name, is_assigned, value = _apart(argument)
         _sort(found, argument, name, value if is_assigned else None, rest)
     values = {"provider": environment.get("ATMOS_AI_PROVIDER", ""), **found.values}
     values.setdefault("no_color", bool(environment.get("NO_COLOR")))
@@ -109,6 +109,14 @@ def normalised(arguments: Sequence[str], environment: Mapping[str, str]) -> Comm
     options = RunOptions(**values, mcp_servers=tuple(servers), atmos_flags=tuple(found.atmos_flags))
     arguments = ("version",) if found.wants_version else tuple(found.arguments)
     return CommandLine(arguments=arguments, options=options, force_color=force_color)
+
+
+def _apart(argument: str) -> tuple[str, str, str]:
+    """A flag's name, what shows that a value is joined to it, and the value: `--x=y`, and as in Atmos `-Cy`."""
+    name, is_assigned, value = argument.partition("=")
+    if name.startswith("-C") and len(name) > len("-C"):
+        return "-C", "-C", argument.removeprefix("-C")
+    return name, is_assigned, value
 
 
 def _sort(found: _Found, argument: str, name: str, assigned: str | None, rest: list[str]) -> None:

@@ -18,6 +18,7 @@ from atmos_ai_sidecar.terminal.argv import normalised
         (["--model=a=b", "ask"], ["ask"], {"model": "a=b"}),
         (["exec", "-p", "bedrock", "hi"], ["exec", "hi"], {"provider": "bedrock"}),
         (["-C", "dir", "chat"], ["chat"], {"atmos_flags": ("--chdir=dir",)}),
+        (["-Cdir", "chat", "-C=a=b"], ["chat"], {"atmos_flags": ("--chdir=dir", "--chdir=a=b")}),
         (["chat", "--profile", "a", "--profile=b"], ["chat"], {"atmos_flags": ("--profile=a", "--profile=b")}),
         (["--logs-level", "Debug", "chat", "--pager", "--mask=false"], ["chat"], {}),
         (["--pager", "less", "chat", "--pager=cat", "--heatmap-mode", "bar", "--profiler-port", "1"], ["chat"], {}),
