@@ -7,7 +7,6 @@ import asyncio
 import logging
 import os
 import secrets
-import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
@@ -79,7 +78,7 @@ class Sidecar:
             await self._workspaces.close()
 
     def _services(self) -> "CommandServices":
-        from atmos_ai_sidecar.composition.projects import find_project_file, list_settings
+        from atmos_ai_sidecar.composition.projects import find_project_file, list_settings, speaks_of_ai
         from atmos_ai_sidecar.composition.staying_sidecars import OwnStayingSidecars
         from atmos_ai_sidecar.terminal.services import CommandServices
 
@@ -87,6 +86,7 @@ class Sidecar:
             open_workspace=self.open_workspace,
             start_demo=start_demo,
             find_project=find_project_file,
+            speaks_of_ai=speaks_of_ai,
             list_settings=list_settings,
             examine_run=self._examine,
             run_foreground_sidecar=self._run_foreground,
@@ -237,13 +237,20 @@ def _resume_command(token: str) -> Sequence[str]:
 @asynccontextmanager
 async def start_demo(console: "Console") -> "AsyncIterator[DemoSetup]":
     """A copy of the demo project in a temporary folder, and an offline model that answers about it."""
-    from atmos_ai_sidecar.demo.demo import FIRST_PROMPTS, FIRST_QUESTIONS, NOTICE, PIECE_DELAY_SECONDS, prepare_demo
+    from atmos_ai_sidecar.demo.demo import (
+        FIRST_PROMPTS,
+        FIRST_QUESTIONS,
+        NOTICE,
+        PIECE_DELAY_SECONDS,
+        demo_folder,
+        prepare_demo,
+    )
     from atmos_ai_sidecar.demo.offline_model.server import offline_model
     from atmos_ai_sidecar.terminal.services import DemoSetup
 
-    with tempfile.TemporaryDirectory(prefix="atmos-ai-demo-") as directory:
+    with demo_folder() as directory:
         async with offline_model(piece_delay_seconds=PIECE_DELAY_SECONDS) as model:
-            demo = prepare_demo(Path(directory), model.url)
+            demo = prepare_demo(directory, model.url)
             yield DemoSetup(
                 directory=str(demo.project),
                 environment=demo.over(console.environment),

@@ -8,8 +8,8 @@ from enum import StrEnum
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.errors import SidecarError
 
-LIMIT_SECONDS = 10.0
-"""How long one check may take."""
+LIMIT_SECONDS = 15.0
+"""How long one check may take. An MCP server gives up after 10 s, and then says so itself."""
 
 
 class Health(StrEnum):

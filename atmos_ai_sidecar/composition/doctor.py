@@ -22,6 +22,7 @@ from atmos_ai_sidecar.application.workspace import OpenWorkspace, Run, RunOption
 from atmos_ai_sidecar.composition.chosen_model import ChosenModel
 from atmos_ai_sidecar.composition.configurations import configuration_of
 from atmos_ai_sidecar.composition.evaluation import evaluated
+from atmos_ai_sidecar.composition.mcp_sources import mcp_sources
 from atmos_ai_sidecar.configuration import Config, Storage
 from atmos_ai_sidecar.domain.tools import ExecutionClass
 from atmos_ai_sidecar.domain.trust import TrustSubject
@@ -29,6 +30,7 @@ from atmos_ai_sidecar.errors import AIDisabledError, AtmosNotFoundError, Configu
 from atmos_ai_sidecar.sidecar.directory import DirectoryError, make_directory, remove_directory
 
 _SHIM = "atmos-ai"
+_MEND_SERVER = "Mend it below `mcp.servers`, or remove it; the assistant works without."
 _NEUTRAL = "/"
 """A folder of no project: nothing of an untrusted one may run."""
 
@@ -58,7 +60,7 @@ def _unusable(error: SidecarError) -> Mapping[str, Check]:
     async def skipped() -> Finding:
         return Finding(health=Health.SKIPPED, detail="the configuration cannot be used")
 
-    return {"configuration": configuration, **dict.fromkeys(("trust", "store", "rules", "model"), skipped)}
+    return {"configuration": configuration, **dict.fromkeys(("trust", "store", "rules", "mcp", "model"), skipped)}
 
 
 def _with_tools(check: Check) -> Check:
@@ -118,8 +120,9 @@ class _Installation:
         path = find_atmos(self.run.environment)
         done = await self._output(path, "version")
         if done.exit_code:
-            said = (done.stderr or done.stdout).strip().partition("\n")[0]
-            return Finding(health=Health.FAILED, detail=f"{path} version: {said}", remedy="Reinstall Atmos.")
+            said = (done.stderr or done.stdout).strip().partition("\n")[0] or "it says nothing"
+            detail = f"`{path} version` ends with exit code {done.exit_code}: {said}"
+            return Finding(health=Health.FAILED, detail=detail, remedy="Reinstall Atmos.")
         version = next((line.strip() for line in done.stdout.splitlines() if "Atmos" in line), "unknown version")
         return Finding(health=Health.OK, detail=f"{version} at {path}")
 
@@ -148,6 +151,7 @@ class _Project:
             "trust": self.trust,
             "store": _with_tools(self.store),
             "rules": _with_tools(self.rules),
+            "mcp": _with_tools(self.mcp),
             "model": self.model,
         }
 
@@ -191,6 +195,23 @@ class _Project:
             return Finding(health=Health.WARNING, detail=" ".join(warnings), remedy="Correct the name, or remove it.")
         words = f"mode {permissions.mode}, {len(policy.rules.rules)} rules, {len(policy.grants)} remembered answers"
         return Finding(health=Health.OK, detail=words)
+
+    async def mcp(self) -> Finding:
+        if not self.config.mcp_enabled:
+            return Finding(health=Health.OK, detail="off: mcp.enabled is not true")
+        if not self._is_trusted:
+            return Finding(health=Health.SKIPPED, detail="no server is started, the project is not trusted")
+        _atmos, *sources = mcp_sources(self.run, self.options, self.config, self.clock)
+        try:
+            found = await asyncio.gather(*(source.tools() for source in sources))
+            problems = [problem for source in sources for problem in source.problems]
+        finally:
+            await asyncio.gather(*(source.close() for source in sources))
+        if problems:
+            return Finding(health=Health.WARNING, detail=" ".join(problems), remedy=_MEND_SERVER)
+        servers = [tool.name.partition("__")[0] for tools in found for tool in tools]
+        counted = [f"{server.name} has {servers.count(server.name)} tools" for server in self.config.mcp_servers]
+        return Finding(health=Health.OK, detail=", ".join(counted) or "no servers below mcp.servers")
 
     async def model(self) -> Finding:
         options = self.options

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from atmos_ai_sidecar.application.settings import Setting
 from atmos_ai_sidecar.composition.configurations import configuration_of
-from atmos_ai_sidecar.configuration import AtmosFlags, find_project
+from atmos_ai_sidecar.configuration import AtmosFlags, find_project, speaks_of_ai
 from atmos_ai_sidecar.errors import ConfigurationInvalidError
 
 if TYPE_CHECKING:
     from atmos_ai_sidecar.application.workspace import Run, RunOptions
+
+__all__ = ["find_project_file", "list_settings", "speaks_of_ai"]
 
 
 def find_project_file(run: "Run", options: "RunOptions") -> str:

@@ -61,14 +61,24 @@ def read_yaml_file(path: Path) -> YamlFile:
             the line.
     """
     content = read_bytes(path)
-    root = parse(decoded(content, path), str(path))
+    root = parse_map(decoded(content, path), str(path))
+    return YamlFile(path=path, root=root, sha256=hashlib.sha256(content).hexdigest())
+
+
+def parse_map(text: str, file: str) -> MapNode:
+    """The map that is the first document of a text; an empty text is an empty map.
+
+    Raises:
+        ConfigurationInvalidError: It is no YAML, too large or too deep, or no map; the error names the line.
+    """
+    root = parse(text, file)
     if isinstance(root, Scalar) and root.value is None and not root.tag:
         root = empty_map(root.origin)
     if not isinstance(root, MapNode):
         raise ConfigurationInvalidError(
-            "The top level must be a map such as `ai: {enabled: true}`.", file=str(path), line=root.origin.line
+            "The top level must be a map such as `ai: {enabled: true}`.", file=file, line=root.origin.line
         )
-    return YamlFile(path=path, root=root, sha256=hashlib.sha256(content).hexdigest())
+    return root
 
 
 def parse(text: str, file: str) -> Node:

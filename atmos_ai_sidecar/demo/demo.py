@@ -3,9 +3,13 @@
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from atmos_ai_sidecar.errors import StorageUnavailableError
 
 DEMO = Path(__file__).parent
 ATMOS = DEMO / "bin" / "atmos"
@@ -38,8 +42,11 @@ NOTICE = (
 """The one line that says what is not real."""
 
 
-HIDDEN = ("ATMOS_BASE_PATH", "ATMOS_CHDIR", "ATMOS_CLI_CONFIG_PATH", "ATMOS_PROFILE", "ATMOS_IDENTITY")
-"""Variables that would lead away from the demo project; those of the model are hidden too."""
+HIDDEN = (
+    *("ATMOS_BASE_PATH", "ATMOS_CHDIR", "ATMOS_CLI_CONFIG_PATH", "ATMOS_CONFIG", "ATMOS_CONFIG_PATH"),
+    *("ATMOS_PROFILE", "ATMOS_IDENTITY", "ATMOS_AI_PROVIDER", "ATMOS_AI_MCP"),
+)
+"""Variables that would lead away from the demo project or its model; those of the model's wire are hidden too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +71,28 @@ class DemoEnvironment:
         return kept | {"PATH": path} | dict(self.variables)
 
 
+@contextmanager
+def demo_folder() -> Iterator[Path]:
+    """A temporary folder for the demo, which is gone afterwards.
+
+    Raises:
+        StorageUnavailableError: There is no place for it.
+    """
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="atmos-ai-demo-")
+    except OSError as error:
+        raise _no_place("the temporary folder", error) from error
+    with folder as directory:
+        yield Path(directory)
+
+
+def _no_place(where: str, error: OSError) -> StorageUnavailableError:
+    return StorageUnavailableError(
+        f"The demo project cannot be copied to {where}: {error.strerror or 'a file could not be written'}.",
+        remedy="Free some space there, or set TMPDIR to a folder of yours.",
+    )
+
+
 def prepare_demo(directory: Path, model_url: str) -> DemoEnvironment:
     """Copy the demo project into `directory` and return how to run on it.
 
@@ -72,15 +101,19 @@ def prepare_demo(directory: Path, model_url: str) -> DemoEnvironment:
         model_url: The URL of a running offline model.
 
     Raises:
-        OSError: The project could not be copied.
+        StorageUnavailableError: The project could not be copied.
     """
     project = directory.resolve() / "fleet"
-    shutil.copytree(DEMO / "project", project, copy_function=shutil.copyfile)
-    for path in (project, *project.rglob("*")):
-        path.chmod(0o755 if path.is_dir() else 0o644)  # the package may be installed read-only
+    try:
+        shutil.copytree(DEMO / "project", project, copy_function=shutil.copyfile)
+        for path in (project, *project.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)  # the package may be installed read-only
+    except OSError as error:  # of a tree it holds all failures, so it has no words of its own
+        raise _no_place(str(directory), error) from error
     variables = {
         "ANTHROPIC_BASE_URL": model_url,
         "ANTHROPIC_API_KEY": "offline-demo",
         "ATMOS_AI_ATMOS": str(ATMOS),
+        "XDG_STATE_HOME": str(project.parent / "state"),  # a home may be missing, full or not to be written
     }
     return DemoEnvironment(project=project, variables=variables)

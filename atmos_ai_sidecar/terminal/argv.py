@@ -33,10 +33,22 @@ _FOR_ATMOS = {
     "--identity": "--identity",
     "--use-version": "--use-version",
 }
-_WITHOUT_EFFECT = {"--logs-level", "--logs-file", "--redirect-stderr", "--edition"}
+_WITHOUT_EFFECT = {
+    "--logs-level",
+    "--logs-file",
+    "--redirect-stderr",
+    "--edition",
+    "--profiler-host",
+    "--profiler-port",
+    "--profile-file",
+    "--profile-type",
+    "--heatmap-mode",
+}
+_VALUE_OPTIONAL = {"--pager"}
+"""Without effect too; as in Atmos the next word is the value, if it is no flag."""
 _SWITCHES_WITHOUT_EFFECT = {
     "--interactive",
-    "--pager",
+    "--profiler-enabled",
     "--mask",
     "--heatmap",
     "--cast",
@@ -88,7 +100,7 @@ def normalised(arguments: Sequence[str], environment: Mapping[str, str]) -> Comm
         if argument == "--":
             found.arguments += [argument, *rest]
             break
-        name, is_assigned, value = argument.partition("=")
+        name, is_assigned, value = _apart(argument)
         _sort(found, argument, name, value if is_assigned else None, rest)
     values = {"provider": environment.get("ATMOS_AI_PROVIDER", ""), **found.values}
     values.setdefault("no_color", bool(environment.get("NO_COLOR")))
@@ -97,6 +109,14 @@ def normalised(arguments: Sequence[str], environment: Mapping[str, str]) -> Comm
     options = RunOptions(**values, mcp_servers=tuple(servers), atmos_flags=tuple(found.atmos_flags))
     arguments = ("version",) if found.wants_version else tuple(found.arguments)
     return CommandLine(arguments=arguments, options=options, force_color=force_color)
+
+
+def _apart(argument: str) -> tuple[str, str, str]:
+    """A flag's name, what shows that a value is joined to it, and the value: `--x=y`, and as in Atmos `-Cy`."""
+    name, is_assigned, value = argument.partition("=")
+    if name.startswith("-C") and len(name) > len("-C"):
+        return "-C", "-C", argument.removeprefix("-C")
+    return name, is_assigned, value
 
 
 def _sort(found: _Found, argument: str, name: str, assigned: str | None, rest: list[str]) -> None:
@@ -110,6 +130,7 @@ def _sort(found: _Found, argument: str, name: str, assigned: str | None, rest: l
         (name == "--mcp", lambda: found.servers.extend(listed(value()))),
         (name in _FOR_ATMOS, lambda: found.atmos_flags.append(f"{_FOR_ATMOS[name]}={value()}")),
         (name in _WITHOUT_EFFECT, value),
+        (name in _VALUE_OPTIONAL, lambda: _word(assigned, rest)),
         (name in _SWITCHES_WITHOUT_EFFECT, lambda: None),
         (argument == "--version", found.want_version),
     ]
@@ -121,13 +142,17 @@ def _sort(found: _Found, argument: str, name: str, assigned: str | None, rest: l
 
 
 def _value(name: str, assigned: str | None, rest: list[str]) -> str:
-    if assigned is None and rest and not rest[0].startswith("-"):
-        assigned = rest.pop(0)
+    assigned = _word(assigned, rest)
     if not assigned:
         if name == "--identity":
             raise click.UsageError("--identity needs a value here: nobody is asked. For example --identity=NAME.")
         raise click.UsageError(f"{name} needs a value, for example {name}=NAME.")
     return assigned
+
+
+def _word(assigned: str | None, rest: list[str]) -> str | None:
+    """The value of a flag: what is assigned to it, else the next word, unless that is a flag."""
+    return rest.pop(0) if assigned is None and rest and not rest[0].startswith("-") else assigned
 
 
 def _truth(name: str, assigned: str | None) -> bool:

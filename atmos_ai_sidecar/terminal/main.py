@@ -45,6 +45,12 @@ def root(click_context: click.Context) -> Awaitable[int] | None:
     """The AI assistant for Atmos projects. Without a command it starts the chat.
 
     \b
+    Examples:
+      atmos-ai chat --session vpc-refactor
+      atmos-ai ask which stacks are there
+      atmos-ai doctor
+
+    \b
     Common flags, before or after the command:
       --model NAME        use this model
       --provider NAME     use this provider

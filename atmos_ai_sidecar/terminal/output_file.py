@@ -18,6 +18,7 @@ class OutputFile:
     """The caller's: it says what others may do with a new file. One that is replaced keeps its mode."""
     option: str = "--output"
     """What named it."""
+    remedy: str = "Choose another file."
 
     def check(self) -> None:
         """Returns when it looks as if the file could be written; nothing is changed.
@@ -53,9 +54,7 @@ class OutputFile:
             raise self._error(error.strerror or type(error).__name__) from error
 
     def _error(self, problem: str) -> InvalidFieldError:
-        return InvalidFieldError(
-            self.option, f"{self.path} cannot be written: {problem}.", remedy="Choose another file."
-        )
+        return InvalidFieldError(self.option, f"{self.path} cannot be written: {problem}.", remedy=self.remedy)
 
 
 def _target(path: Path) -> Path:

@@ -35,6 +35,9 @@ StartDemo = Callable[[Console], AbstractAsyncContextManager[DemoSetup]]
 FindProject = Callable[[Run, RunOptions], str]
 """The path of the project's atmos.yaml as Atmos would find it; empty when there is none."""
 
+SpeaksOfAi = Callable[[str, str], bool]
+"""Whether the text of a configuration file has a section ``ai``; the second argument names the file in errors."""
+
 ListSettings = Callable[[Run, RunOptions], Sequence[Setting]]
 """What the files of a run's project set; it reads files, so callers on an event loop use a thread."""
 
@@ -100,6 +103,7 @@ class CommandServices:
     open_workspace: OpenWorkspace
     start_demo: StartDemo
     find_project: FindProject
+    speaks_of_ai: SpeaksOfAi
     list_settings: ListSettings
     examine_run: ExamineRun
     run_foreground_sidecar: RunForegroundSidecar

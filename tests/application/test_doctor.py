@@ -28,4 +28,4 @@ async def test_check_that_hangs_has_failed_and_holds_nobody_up() -> None:
     async with asyncio.timeout(5):
         found = await examine({"a": hanging, "b": fine}, FakeClock(jumps=True))
     assert found[0].finding.health is Health.FAILED
-    assert "10 s" in found[0].finding.detail
+    assert "15 s" in found[0].finding.detail

@@ -8,8 +8,9 @@ from pathlib import Path
 import anthropic
 import pytest
 
-from atmos_ai_sidecar.demo.demo import FIRST_PROMPTS, FIRST_QUESTIONS, NOTICE, prepare_demo
-from atmos_ai_sidecar.demo.offline_model import start_offline_model
+from atmos_ai_sidecar.demo.demo import FIRST_PROMPTS, FIRST_QUESTIONS, NOTICE, demo_folder, prepare_demo
+from atmos_ai_sidecar.demo.offline_model import offline_model, start_offline_model
+from atmos_ai_sidecar.errors import StorageFullError, StorageUnavailableError
 from tests.demo.agent import Agent, atmos_tools, file_tools
 from tests.demo.replay import DEMO, copy_project
 
@@ -49,6 +50,32 @@ def test_its_environment_leads_to_the_replayed_atmos_and_the_offline_model(
                 model="claude-sonnet-5-5", max_tokens=500, messages=[{"role": "user", "content": "help"}]
             )
         assert message.model == "claude-sonnet-5-5"
+
+
+def test_nothing_of_the_caller_leads_away_from_the_demo_and_its_state_is_its_own(tmp_path: Path) -> None:
+    caller = {"ATMOS_AI_PROVIDER": "openai", "ATMOS_AI_MCP": "x", "ATMOS_CONFIG": "/x.yaml", "ATMOS_CONFIG_PATH": "/x"}
+    environment = prepare_demo(tmp_path, "http://127.0.0.1:1").over({**caller, "XDG_STATE_HOME": "/nonexistent"})
+    assert not caller.keys() & environment.keys()
+    assert Path(environment["XDG_STATE_HOME"]).parent == tmp_path.resolve()
+
+
+def test_a_folder_that_takes_no_copy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "fleet").touch()
+    with pytest.raises(StorageUnavailableError, match=str(tmp_path)):
+        prepare_demo(tmp_path, "http://127.0.0.1:1")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "absent"))
+    with pytest.raises(StorageUnavailableError, match="No such file"), demo_folder():
+        pass
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with demo_folder() as folder:
+        assert folder.parent == tmp_path
+    assert not folder.exists()
+
+
+async def test_an_error_beside_the_offline_model_keeps_its_class() -> None:
+    with pytest.raises(StorageFullError):
+        async with offline_model():
+            raise StorageFullError("full")
 
 
 def test_the_first_questions_are_answered_without_an_approval() -> None:

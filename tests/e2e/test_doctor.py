@@ -1,7 +1,11 @@
 import json
+import os
+import re
 import subprocess
+import sys
 
 from tests.e2e.conftest import MODULE, SHIM, Project
+from tests.e2e.test_mcp_servers import SERVER
 
 
 def doctor(project: Project, *program: str) -> tuple[int, dict[str, dict[str, str]]]:
@@ -52,3 +56,23 @@ def test_untrusted_project_is_told_and_its_model_is_not_asked(demo: Project) -> 
     assert code == 0
     assert found["trust"]["health"] == "warning"
     assert found["model"]["health"] == "skipped"
+    assert found["mcp"]["health"] == "skipped"
+
+
+def test_servers_are_counted_and_a_broken_one_is_named(demo: Project) -> None:
+    good = f"{{command: '{sys.executable}', args: [-I, -S, '{SERVER}', good], env: {{MCP_TEST_LOG: '{os.devnull}'}}}}"
+    demo.edit("mcp:\n  enabled: true\n", f"mcp:\n  enabled: true\n  servers:\n    fine: {good}\n")
+    code, found = doctor(demo)
+    assert (code, found["mcp"]["health"]) == (0, "ok")
+    assert re.fullmatch(r"fine has [1-9]\d* tools", found["mcp"]["detail"])
+    demo.edit("    fine: ", "    absent: {command: /nonexistent/server}\n    fine: ")
+    _, found = doctor(demo)
+    assert found["mcp"]["health"] == "warning"
+    assert "absent is left out" in found["mcp"]["detail"]
+    assert "mcp.servers" in found["mcp"]["remedy"]
+
+
+def test_an_atmos_that_says_nothing_is_named_with_its_exit_code(demo: Project) -> None:
+    demo.environment["ATMOS_AI_ATMOS"] = "/bin/false"
+    _, found = doctor(demo)
+    assert "exit code 1: it says nothing" in found["atmos"]["detail"]

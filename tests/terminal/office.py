@@ -23,6 +23,7 @@ from atmos_ai_sidecar.application.workspace import (
     Workspace,
     WorkspaceDescription,
 )
+from atmos_ai_sidecar.configuration import speaks_of_ai
 from atmos_ai_sidecar.domain.attachments import Attachments, Selection
 from atmos_ai_sidecar.domain.permissions import PermissionSettings
 from atmos_ai_sidecar.domain.redaction import Redactor
@@ -223,6 +224,7 @@ class Office:
             open_workspace=self.open_workspace,
             start_demo=self._start_demo,
             find_project=lambda run, options: self.project_file,
+            speaks_of_ai=speaks_of_ai,
             list_settings=lambda run, options: self.settings,
             examine_run=self._examine,
             run_foreground_sidecar=self._run_foreground,

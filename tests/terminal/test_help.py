@@ -1,49 +1,30 @@
-"""`--help` of every command shows examples, and every example is one that the program accepts."""
+"""Every command says with its help how it is typed."""
 
-import inspect
 import re
+from collections.abc import Iterator
 
 import click
 import pytest
 
-from atmos_ai_sidecar.errors import InvalidFieldError
-from tests.command_lines import check, leaves, words_of
-
-LEAVES = [(" ".join(path), command) for path, command in leaves()]
-NAMES = [name for name, _ in LEAVES]
+from atmos_ai_sidecar.terminal.argv import normalised
+from atmos_ai_sidecar.terminal.main import root
 
 
-def examples(command: click.Command) -> list[str]:
-    block = re.search(r"^Examples?:\n((?: {2}.*\n?)+)", inspect.cleandoc(command.help or ""), re.MULTILINE)
-    return [line.strip() for line in block.group(1).splitlines()] if block else []
+def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        for name, below in sorted(command.commands.items()):
+            yield from commands(below, f"{path} {name}")
 
 
-def test_tree_is_walked() -> None:
-    assert {"chat", "sessions list", "permissions explain"} <= set(NAMES)
+ALL = dict(commands(root, "atmos-ai"))
 
 
-@pytest.mark.parametrize(("name", "command"), LEAVES, ids=NAMES)
-def test_help_has_an_example_of_the_command_itself(name: str, command: click.Command) -> None:
-    assert any(f"atmos-ai {name}" in line for line in examples(command)), f"{name} has no example"
-
-
-@pytest.mark.parametrize(("name", "command"), LEAVES, ids=NAMES)
-def test_every_example_is_accepted(name: str, command: click.Command) -> None:
-    for line in examples(command):
-        calls = words_of(line)
-        assert calls, line
-        for call in calls:
-            check(call)
-
-
-@pytest.mark.parametrize("line", ["atmos-ai sessions lst", "atmos-ai chat --sesion x", "atmos-ai exec --format no"])
-def test_a_line_that_the_program_refuses_is_refused_here(line: str) -> None:
-    with pytest.raises(click.ClickException):
-        check(words_of(line)[0])
-
-
-def test_an_error_and_what_to_do_are_two_sentences() -> None:
-    ended = InvalidFieldError("name", "is missing.", remedy="Type one.")
-    assert str(ended) == "name: is missing. Type one."
-    assert str(InvalidFieldError("name", "is missing", remedy="Type one.")) == str(ended)
-    assert str(InvalidFieldError("name", "is missing")) == "name: is missing"
+@pytest.mark.parametrize("path", ALL)
+def test_help_has_an_example_of_commands_that_are_there(path: str) -> None:
+    _, _, examples = (ALL[path].help or "").partition("Example")
+    lines = re.findall(r"\batmos-ai ([^|<>\n]*)", examples)
+    assert lines
+    for line in lines:
+        words = " ".join(("atmos-ai", *normalised(line.split(), {}).arguments))
+        assert words.startswith(path), line

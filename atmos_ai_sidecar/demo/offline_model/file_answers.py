@@ -16,6 +16,8 @@ MEANT_FILES = re.compile(r"stacks|components|catalog|schemas|deploy", re.IGNOREC
 
 def read(topic: Topic, talk: Conversation) -> Reply:
     """Show a file."""
+    if not topic.path:
+        return say("Which file should I read? Name it with its path, such as `stacks/catalog/vpc.yaml`.")
     call: Call = ("file_read", {"path": topic.path})
     if reply := ask(talk, call):
         return reply
@@ -127,17 +129,23 @@ def edit(topic: Topic, talk: Conversation) -> Reply:
     return say(f"I changed `{path}`:\n\n```diff\n-{before}\n+{after}\n```\n\n`/undo` restores the file.")
 
 
-COUNT = re.compile(r"(?<![\w.-])(\d+)\s+(?!(?:in|of|for|on|at|please)\b)([a-z]\w+)", re.IGNORECASE)
+COUNT = re.compile(
+    r"(?<![\w.-])(\d+)\s+(?!(?:in|of|for|on|at|to|from|and|or|please|instead|now|again|then)\b)([a-z]\w+)",
+    re.IGNORECASE,
+)
 """`4 replicas`"""
 
 VALUE = re.compile(
     r"(?:\b(?:to|into|as|be|become|at)\s+|[=:]\s*)[`'\"]?([^\s`'\"]+?)[`'\"]?"
-    r"(?:\s+(?:in|for|of|on)\s.*|,?\s+please)?[.!?]?\s*$",
+    r"(?:\s+(?:in|for|of|on)\s.*|,?\s+(?:please|instead|now|again|then|too))?[.!?]?\s*$",
     re.IGNORECASE,
 )
 """`… to 4`, `… = 4 in ue1-prod`, `… should be 4`"""
 
 SWITCH = re.compile(r"\b(enable|disable|turn on|turn off|switch on|switch off)\b", re.IGNORECASE)
+
+NUMBER = re.compile(r"(?<![\w.-])(\d+)(?![\w-])")
+"""`Make it 4`"""
 
 
 def _wanted(topic: Topic) -> _Edit | None:
@@ -145,16 +153,26 @@ def _wanted(topic: Topic) -> _Edit | None:
     if topic.path and len(quoted) >= 2:  # noqa: PLR2004 - what is there and what it becomes
         old, new = [text for text in quoted if text != topic.path][:2] or ("", "")
         return _Edit(path=topic.path, old=old, new=new)
-    if count := COUNT.search(topic.question):
-        value, text = count.group(1), count.group(2)
-    elif match := VALUE.search(topic.question):
-        value, text = match.group(1), topic.question[: match.start()]
-    elif switch := SWITCH.search(topic.question):
-        value, text = str(switch.group(1).lower() in ("enable", "turn on", "switch on")).lower(), topic.question
-    else:
+    spoken = _spoken(topic.question)
+    before = _spoken(topic.about)
+    if spoken is None and before and (number := NUMBER.search(topic.question)):
+        spoken = number.group(1), ""
+    if spoken is None:
         return None
-    key = _key_in(text, topic)
+    value, text = spoken
+    key = _key_in(text, topic) or (_key_in(before[1], topic) if before else "")
     return _Edit(path=topic.path, key=key, value=value) if key and topic.component else None
+
+
+def _spoken(question: str) -> tuple[str, str] | None:
+    """The new value that a question names, and the words among which is its key."""
+    if count := COUNT.search(question):
+        return count.group(1), count.group(2)
+    if match := VALUE.search(question):
+        return match.group(1), question[: match.start()]
+    if switch := SWITCH.search(question):
+        return str(switch.group(1).lower() in ("enable", "turn on", "switch on")).lower(), question
+    return None
 
 
 KEYS = {
@@ -189,7 +207,7 @@ def _key_in(text: str, topic: Topic) -> str:
     for spoken, key in KEYS.items():
         if re.search(rf"\b{spoken}\b", plain):
             return key
-    small = names.OTHER_WORDS | CHANGING_WORDS | set(topic.component.split())
+    small = names.OTHER_WORDS | names.STAGE_WORDS | CHANGING_WORDS | set(topic.component.split())
     rest = [word for word in names.words(names.STACK.sub(" ", text.lower())) if word not in small]
     if not rest and "scale" in text.lower():
         return "replicas"

@@ -8,6 +8,7 @@ from atmos_ai_sidecar.demo.offline_model.conversation import Conversation
 
 DEMO_STACKS = ("ue1-dev", "ue1-staging", "ue1-prod")
 STAGES = {"production": "prod", "live": "prod", "development": "dev", "stage": "staging"}
+STAGE_WORDS = frozenset((*STAGES, *STAGES.values()))
 
 COMPONENT_WORDS = {
     "vpc": ("vpc", "vpcs", "network", "networks", "cidr", "cidrs", "subnet", "subnets", "nat", "zones"),
@@ -88,7 +89,8 @@ def component_in(text: str, known: Iterable[str], verbs: str = "") -> str:
         else None
     )
     named = match.group(1) if match else ""
-    return "" if named.lower() in OTHER_WORDS or STACK.fullmatch(named.lower()) else named
+    is_other = named.lower() in OTHER_WORDS | STAGE_WORDS or STACK.fullmatch(named.lower())
+    return "" if is_other else named
 
 
 def path_in(text: str) -> str:

@@ -82,11 +82,12 @@ async def offline_model(
     )
     server = _Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(server.serve(sockets=[listener]))
+        # No task group: it would wrap what is raised in the block, and callers tell our errors by their class.
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
             await server.has_started.wait()
-            try:
-                yield OfflineModel(f"http://127.0.0.1:{listener.getsockname()[1]}", conversations)
-            finally:
-                conversations.stopping.set()
-                server.should_exit = True
+            yield OfflineModel(f"http://127.0.0.1:{listener.getsockname()[1]}", conversations)
+        finally:
+            conversations.stopping.set()
+            server.should_exit = True
+            await serving

@@ -6,6 +6,7 @@ import click
 
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
+from atmos_ai_sidecar.terminal.commands.options import format_option
 from atmos_ai_sidecar.terminal.commands.tree import Command, Group
 from atmos_ai_sidecar.terminal.render.palette import visible
 from atmos_ai_sidecar.terminal.render.tables import table
@@ -13,19 +14,16 @@ from atmos_ai_sidecar.terminal.render.tables import table
 
 @click.group("config", cls=Group)
 def config() -> None:
-    """Look at the configuration."""
+    """Look at the configuration.
+
+    \b
+    Example:
+      atmos-ai config show
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
 
 
 @config.command("show", cls=Command)
-@click.option(
-    "-f",
-    "--format",
-    "output_format",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="How to print it.",
-)
+@format_option("table", "json", text="How to print it.")
 @click.pass_obj
 async def show(context: CommandContext, output_format: str) -> int:
     """Show what the files of the project set, and where; everything else has its default.

@@ -5,20 +5,13 @@ import click
 from atmos_ai_sidecar.application.doctor import CheckedFinding, Health
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
+from atmos_ai_sidecar.terminal.commands.options import format_option
 from atmos_ai_sidecar.terminal.commands.tree import Command
 from atmos_ai_sidecar.terminal.render.health import health_lines
 
 
 @click.command("doctor", cls=Command)
-@click.option(
-    "-f",
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to print it.",
-)
+@format_option("text", "json", text="How to print it.")
 @click.pass_obj
 async def doctor(context: CommandContext, output_format: str) -> int:
     """Check that everything is in place, and say what to do where it is not.

@@ -1,16 +1,18 @@
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from atmos_ai_sidecar.errors import InvalidFieldError, NotFoundError
+from atmos_ai_sidecar.errors import ConfigurationInvalidError, InvalidFieldError, NotFoundError
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
 from atmos_ai_sidecar.terminal.commands.tree import Command
 from atmos_ai_sidecar.terminal.commands.wrapper import install_wrapper, installed_wrapper, what_is_missing
 from atmos_ai_sidecar.terminal.output_file import OutputFile
 from atmos_ai_sidecar.terminal.render.palette import Palette, visible
+from atmos_ai_sidecar.terminal.services import SpeaksOfAi
 
 CUSTOM_COMMAND = """\
 # Adds `atmos ai sidecar`: what follows `--` goes to atmos-ai.
@@ -72,19 +74,34 @@ async def init(context: CommandContext, *, yes: bool, wrapper: str | None) -> in
         raise NotFoundError(
             f"There is no atmos.yaml in {context.directory} or above.", remedy="Run this in an Atmos project."
         )
-    changes = planned_changes(Path(file))
-    for change in changes:
+    plan = planned_changes(Path(file), context.services.speaks_of_ai)
+    for note in plan.notes:
+        context.writer.say(note)
+    for change in plan.changes:
         for line in change.lines(context.writer.out):
             context.writer.line(line)
-    if changes and not (yes or await _agrees(context)):
+        if change.path.parent.exists():
+            _output(change, umask=context.console.umask).check()
+    if plan.changes and not (yes or await _agrees(context)):
         context.writer.say("Nothing was written.")
         return exit_codes.ERROR
-    for change in changes:
+    for change in plan.changes:
         _write(change, umask=context.console.umask)
         context.writer.say(f"Wrote {change.path}.")
-    context.writer.say("This project is set up." if changes else "This project is set up already; nothing to write.")
-    context.writer.say("Type `atmos-ai chat`, or `atmos ai sidecar -- chat`.")
+    context.writer.say(
+        "This project is set up." if plan.changes else "This project is set up already; nothing to write."
+    )
+    _say_what_to_type(context, has_command=plan.has_command)
     return exit_codes.DONE
+
+
+def _say_what_to_type(context: CommandContext, *, has_command: bool) -> None:
+    settings = {one.key: one for one in context.services.list_settings(context.run, context.options)}
+    enabled = settings.get("ai.enabled")
+    if enabled is None or enabled.value.lower() != "true":
+        where = f"{enabled.file}:{enabled.line}: " if enabled else ""
+        context.writer.say(f"{where}The assistant is switched off here. Set `ai.enabled: true` first.")
+    context.writer.say("Type `atmos-ai chat`" + (", or `atmos ai sidecar -- chat`." if has_command else "."))
 
 
 def _install_wrapper(context: CommandContext, directory: Path) -> int:
@@ -102,48 +119,73 @@ async def _agrees(context: CommandContext) -> bool:
     return await context.confirm("Write these changes?")
 
 
-def planned_changes(atmos_yaml: Path) -> list[Change]:
-    """What has to change beside and in an atmos.yaml; empty when all is there.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What has to be written; ``changes`` is empty when all is there."""
+
+    changes: Sequence[Change]
+    notes: Sequence[str]
+    """What is left as it is, and why."""
+    has_command: bool
+    """Whether ``atmos ai sidecar`` is there in the end."""
+
+
+def planned_changes(atmos_yaml: Path, speaks_of_ai: SpeaksOfAi) -> Plan:
+    """What has to change beside and in an atmos.yaml. A command file that somebody else wrote stays as it is.
 
     Raises:
-        InvalidFieldError: A file cannot be read.
+        ConfigurationInvalidError: The atmos.yaml cannot be used.
+        InvalidFieldError: A file cannot be read, or takes no section at its end.
     """
     command_file = atmos_yaml.parent / ".atmos.d" / "ai-sidecar.yaml"
-    text = _read(atmos_yaml)
-    separator = "" if text.endswith("\n") or not text else "\n"
+    command, text = _read(command_file), _read(atmos_yaml)
+    is_ours = not command.strip() or command.startswith(CUSTOM_COMMAND.partition("\n")[0])
     wanted = [
-        Change(path=command_file, old=_read(command_file), new=CUSTOM_COMMAND),
-        Change(path=atmos_yaml, old=text, new=text if has_ai_section(text) else text + separator + AI_SECTION),
+        Change(path=command_file, old=command, new=CUSTOM_COMMAND if is_ours else command),
+        Change(path=atmos_yaml, old=text, new=_with_section(text, atmos_yaml, speaks_of_ai)),
     ]
-    return [change for change in wanted if change.old != change.new]
+    notes = () if is_ours else (f"{command_file} was written by somebody else, and stays as it is.",)
+    return Plan(
+        changes=tuple(change for change in wanted if change.old != change.new),
+        notes=notes,
+        has_command=is_ours or "atmos-ai" in command,
+    )
 
 
-def has_ai_section(text: str) -> bool:
-    """Whether an atmos.yaml speaks of ``ai``, at the top or under ``settings``; when in doubt it does."""
-    top = ""
-    for line in text.splitlines():
-        key = line.strip().partition(":")[0].strip("'\"")
-        if line[:1].strip() and not line.startswith("#"):
-            top = key
-        if key == "ai" and (top in {"ai", "settings"}):
-            return True
-    return False
+def _with_section(text: str, file: Path, speaks_of_ai: SpeaksOfAi) -> str:
+    if speaks_of_ai(text, str(file)):
+        return text
+    ending = "\r\n" if "\r\n" in text else "\n"
+    separator = "" if text.endswith("\n") or not text else ending
+    extended = text + separator + AI_SECTION.replace("\n", ending)
+    try:
+        is_understood = speaks_of_ai(extended, str(file))
+    except ConfigurationInvalidError:
+        is_understood = False
+    if is_understood:
+        return extended
+    raise InvalidFieldError(str(file), "takes no section at its end", remedy=f"Write this into it:\n{AI_SECTION}")
 
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode()
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidFieldError(str(path), f"cannot be read: {error}") from error
 
 
+def _output(change: Change, *, umask: int) -> OutputFile:
+    return OutputFile(path=change.path, umask=umask, option="init", remedy="Nothing was written to it.")
+
+
 def _write(change: Change, *, umask: int) -> None:
+    folder = change.path.parent
     try:
-        if not change.path.parent.exists():
-            change.path.parent.mkdir()
-            change.path.parent.chmod(0o777 & ~umask)
+        if not folder.exists():
+            folder.mkdir()
+            folder.chmod(0o777 & ~umask)
     except OSError as error:
-        raise InvalidFieldError(str(change.path.parent), f"cannot be created: {error.strerror}") from error
-    OutputFile(path=change.path, umask=umask, option="file").write(change.new)
+        raise InvalidFieldError(str(folder), f"cannot be created: {error.strerror}") from error
+    _output(change, umask=umask).write(change.new)

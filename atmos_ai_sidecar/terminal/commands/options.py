@@ -69,3 +69,9 @@ def _spelled(argument: str, options: dict[str, click.Option], ctx: click.Context
 def switch(name: str, *, envvar: str, text: str) -> Callable[[_Function], _Function]:
     """A switch that is on unless it is turned off."""
     return click.option(f"--{name}/--no-{name}", cls=Option, envvar=envvar, default=True, help=text)
+
+
+def format_option(*choices: str, text: str | None = None) -> Callable[[_Function], _Function]:
+    """How a command prints what it found; the first choice is the default."""
+    kind = click.Choice(choices)
+    return click.option("-f", "--format", "output_format", type=kind, default=choices[0], show_default=True, help=text)

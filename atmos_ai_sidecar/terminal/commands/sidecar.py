@@ -7,6 +7,7 @@ import click
 from atmos_ai_sidecar.errors import NotFoundError
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
+from atmos_ai_sidecar.terminal.commands.options import format_option
 from atmos_ai_sidecar.terminal.commands.tree import Command, Group
 from atmos_ai_sidecar.terminal.render.palette import visible
 from atmos_ai_sidecar.terminal.render.tables import table
@@ -15,7 +16,13 @@ from atmos_ai_sidecar.terminal.services import StayingSidecar
 
 @click.group("sidecar", cls=Group)
 def sidecar() -> None:
-    """Run the sidecar for other programs, and see those that stay warm."""
+    """Run the sidecar for other programs, and see those that stay warm.
+
+    \b
+    Examples:
+      atmos-ai sidecar run
+      atmos-ai sidecar status
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
 
 
 @sidecar.command("run", cls=Command)
@@ -39,15 +46,7 @@ async def run(context: CommandContext, role: str) -> int:
 
 
 @sidecar.command("status", cls=Command)
-@click.option(
-    "-f",
-    "--format",
-    "output_format",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="How to print them.",
-)
+@format_option("table", "json", text="How to print them.")
 @click.pass_obj
 async def status(context: CommandContext, output_format: str) -> int:
     """List your sidecars that stay warm for later runs.

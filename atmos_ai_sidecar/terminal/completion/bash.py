@@ -2,7 +2,15 @@
 
 import click
 
-from atmos_ai_sidecar.terminal.completion.words import Flag, Place, ValueKind, common_flags, places
+from atmos_ai_sidecar.terminal.completion.words import (
+    Flag,
+    Place,
+    ValueKind,
+    common_flags,
+    deeper,
+    places,
+    valued_flags,
+)
 
 _TEMPLATE = """\
 # bash completion for {program}; made by `{program} completion bash`
@@ -43,17 +51,11 @@ complete -F _{function} {program}
 def script(tree: click.Command, program: str) -> str:
     """The script for a command tree; what it completes is a fact of this version, and nothing is run for it."""
     found = list(places(tree))
-    everywhere = [(f"*\\ {name}", flag) for flag in common_flags() for name in flag.names]
-    own = [(f'"{place.path} {name}"', flag) for place in found for flag in place.flags for name in flag.names]
-    valued = [(pattern, flag) for pattern, flag in (*own, *everywhere) if flag.kind is not ValueKind.NONE]
+    valued = [(_pattern(path, name), flag) for path, name, flag in valued_flags(found)]
     return _TEMPLATE.format(
         program=program,
         function=program.replace("-", "_"),
-        deeper="\n".join(
-            f'            "{place.path} {name}") path="{f"{place.path} {name}".strip()}" ;;'
-            for place in found
-            for name, _ in place.commands
-        ),
+        deeper="\n".join(f'            "{words}") path="{path}" ;;' for words, path in deeper(found)),
         valued=" | ".join(pattern for pattern, _ in valued),
         values="\n".join(f"            {pattern}) {_value(flag)} ;;" for pattern, flag in valued),
         flags="\n".join(f'            "{place.path}") {_words(_flag_names(place))} ;;' for place in found),
@@ -69,14 +71,23 @@ def _flag_names(place: Place) -> list[str]:
     return [name for flag in (*place.flags, *common_flags()) for name in flag.names]
 
 
+def _pattern(path: str | None, name: str) -> str:
+    return f"*\\ {name}" if path is None else f'"{path} {name}"'
+
+
 def _value(flag: Flag) -> str:
     if flag.kind is ValueKind.CHOICE:
         return _words(list(flag.choices))
     if flag.kind is ValueKind.FILE:
-        return 'COMPREPLY=($(compgen -f -- "$cur"))'
+        return _paths("-f")
     if flag.kind is ValueKind.DIRECTORY:
-        return 'COMPREPLY=($(compgen -d -- "$cur"))'
+        return _paths("-d")
     return ":"
+
+
+def _paths(kind: str) -> str:
+    """Paths may hold spaces, and a folder is no end; bash 3.2 has no compopt and ends a folder with a space."""
+    return f"local IFS=$'\\n'; COMPREPLY=($(compgen {kind} -- \"$cur\")); compopt -o filenames 2>/dev/null"
 
 
 def _words(words: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 import click
 
-from atmos_ai_sidecar.terminal.completion.words import Flag, ValueKind, common_flags, places
+from atmos_ai_sidecar.terminal.completion.words import Flag, ValueKind, common_flags, deeper, places, valued_flags
 
 _HEAD = """\
 # fish completion for {program}; made by `{program} completion fish`
@@ -34,19 +34,14 @@ def script(tree: click.Command, program: str) -> str:
     """The script for a command tree; what it completes is a fact of this version, and nothing is run for it."""
     found = list(places(tree))
     function = program.replace("-", "_")
-    own = [
-        f"'{place.path} {name}'" for place in found for flag in place.flags if _has_value(flag) for name in flag.names
-    ]
-    everywhere = [f"'* {name}'" for flag in common_flags() if _has_value(flag) for name in flag.names]
+    valued = [f"'{'*' if path is None else path} {name}'" for path, name, _ in valued_flags(found)]
     head = _HEAD.format(
         program=program,
         function=function,
         deeper="\n".join(
-            f"            case '{place.path} {name}'\n                set place '{f'{place.path} {name}'.strip()}'"
-            for place in found
-            for name, _ in place.commands
+            f"            case '{words}'\n                set place '{path}'" for words, path in deeper(found)
         ),
-        valued=" ".join((*own, *everywhere)),
+        valued=" ".join(valued),
     )
     lines = [f"complete -c {program} {_flag(flag)}" for flag in common_flags()]
     for place in found:
@@ -55,10 +50,6 @@ def script(tree: click.Command, program: str) -> str:
         lines += [f"{at} -a {name}" for name in place.choices]
         lines += [f"{at} {_flag(flag)}" for flag in place.flags]
     return head + "\n".join(lines) + "\n"
-
-
-def _has_value(flag: Flag) -> bool:
-    return flag.kind is not ValueKind.NONE
 
 
 def _flag(flag: Flag) -> str:

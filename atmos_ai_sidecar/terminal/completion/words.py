@@ -1,6 +1,6 @@
 """What can follow where on a command line, taken from the command tree."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -82,6 +82,21 @@ def common_flags() -> Sequence[Flag]:
         Flag(names=(name,), help=text, kind=_KINDS.get(value, ValueKind.OTHER)) for name, value, text in COMMON_FLAGS
     ]
     return (*found, Flag(names=("--help",), help="Show help and stop.", kind=ValueKind.NONE))
+
+
+def valued_flags(found: Iterable[Place]) -> Iterator[tuple[str | None, str, Flag]]:
+    """Every flag behind which a value stands: the path of its command, None for a common one; its name; the flag."""
+    own = ((place.path, flag) for place in found for flag in place.flags)
+    everywhere = ((None, flag) for flag in common_flags())
+    for path, flag in (*own, *everywhere):
+        if flag.kind is not ValueKind.NONE:
+            yield from ((path, name, flag) for name in flag.names)
+
+
+def deeper(found: Iterable[Place]) -> Iterator[tuple[str, str]]:
+    """Every step down the tree: what stands on the line, ``PATH NAME``, and the path that it leads to."""
+    for place in found:
+        yield from ((f"{place.path} {name}", f"{place.path} {name}".strip()) for name, _ in place.commands)
 
 
 _KINDS = {"": ValueKind.NONE, "FILE": ValueKind.FILE, "DIR": ValueKind.DIRECTORY}

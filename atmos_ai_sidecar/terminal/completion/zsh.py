@@ -2,7 +2,15 @@
 
 import click
 
-from atmos_ai_sidecar.terminal.completion.words import Flag, Place, ValueKind, common_flags, places
+from atmos_ai_sidecar.terminal.completion.words import (
+    Flag,
+    Place,
+    ValueKind,
+    common_flags,
+    deeper,
+    places,
+    valued_flags,
+)
 
 _TEMPLATE = """\
 #compdef {program}
@@ -18,6 +26,11 @@ _{program}() {{
             {valued}) skip=1 ;;
         esac
     done
+    if [[ -z $skip && ${{words[CURRENT]}} == --*=* ]]; then
+        previous=${{words[CURRENT]%%=*}}
+        compset -P '*='
+        skip=1
+    fi
     if [[ -n $skip ]]; then
         case "$place $previous" in
 {values}
@@ -43,16 +56,10 @@ if [[ $funcstack[1] == _{program} ]]; then _{program} "$@"; else compdef _{progr
 def script(tree: click.Command, program: str) -> str:
     """The script for a command tree; what it completes is a fact of this version, and nothing is run for it."""
     found = list(places(tree))
-    everywhere = [(f"*\\ {name}", flag) for flag in common_flags() for name in flag.names]
-    own = [(f'"{place.path} {name}"', flag) for place in found for flag in place.flags for name in flag.names]
-    valued = [(pattern, flag) for pattern, flag in (*own, *everywhere) if flag.kind is not ValueKind.NONE]
+    valued = [(_pattern(path, name), flag) for path, name, flag in valued_flags(found)]
     return _TEMPLATE.format(
         program=program,
-        deeper="\n".join(
-            f'            "{place.path} {name}") place="{f"{place.path} {name}".strip()}" ;;'
-            for place in found
-            for name, _ in place.commands
-        ),
+        deeper="\n".join(f'            "{words}") place="{path}" ;;' for words, path in deeper(found)),
         valued=" | ".join(pattern for pattern, _ in valued),
         values="\n".join(f"            {pattern}) {_value(flag)} ;;" for pattern, flag in valued),
         flags="\n".join(f'            "{place.path}") {_described(_flags(place))} ;;' for place in found),
@@ -66,6 +73,10 @@ def script(tree: click.Command, program: str) -> str:
 
 def _flags(place: Place) -> list[tuple[str, str]]:
     return [(name, flag.help) for flag in (*place.flags, *common_flags()) for name in flag.names]
+
+
+def _pattern(path: str | None, name: str) -> str:
+    return f"*\\ {name}" if path is None else f'"{path} {name}"'
 
 
 def _value(flag: Flag) -> str:

@@ -35,7 +35,8 @@ var Commands = []Command{
 // valued are Atmos' global flags whose value may be the next word of the line.
 var valued = []string{
 	"-C", "--chdir", "--base-path", "--config", "--config-path", "--profile", "--identity", "--use-version",
-	"--logs-level", "--logs-file", "--redirect-stderr", "--edition", "--skill",
+	"--logs-level", "--logs-file", "--redirect-stderr", "--edition", "--skill", "--pager",
+	"--profiler-host", "--profiler-port", "--profile-file", "--profile-type", "--heatmap-mode",
 }
 
 // Line returns the assistant's command line for one of Atmos': the command's name, Atmos' global flags that stood

@@ -15,7 +15,13 @@ __all__ = ["permissions"]
 
 @click.group("permissions", cls=Group)
 def permissions() -> None:
-    """See what may run, and why; remember and take back; answer questions; read the audit trail."""
+    """See what may run, and why; remember and take back; answer questions; read the audit trail.
+
+    \b
+    Examples:
+      atmos-ai permissions list
+      atmos-ai permissions explain atmos_terraform_plan component=vpc stack=ue1-prod
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
 
 
 for _command in (list_rules, add, revoke, explain, test_rules, answer, audit):

@@ -6,21 +6,25 @@ import click
 from atmos_ai_sidecar.domain.audit import AuditRow, shown
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
+from atmos_ai_sidecar.terminal.commands.options import format_option
 from atmos_ai_sidecar.terminal.commands.tree import Command, Group
 from atmos_ai_sidecar.terminal.render.tables import table
 
 
 @click.group("audit", cls=Group)
 def audit() -> None:
-    """Read and check what was written down about every call."""
+    """Read and check what was written down about every call.
+
+    \b
+    Example:
+      atmos-ai permissions audit show
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
 
 
 @audit.command("show", cls=Command)
 @click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many rows.")
 @click.option("--session", default="", metavar="NAME", help="Only of one session.")
-@click.option(
-    "-f", "--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True
-)
+@format_option("table", "json")
 @click.pass_obj
 async def show(context: CommandContext, *, limit: int, session: str, output_format: str) -> int:
     """Print the newest rows, newest first.
@@ -67,7 +71,7 @@ async def verify(context: CommandContext) -> int:
 
 
 @audit.command("export", cls=Command)
-@click.option("-f", "--format", "output_format", type=click.Choice(["jsonl"]), default="jsonl", show_default=True)
+@format_option("jsonl")
 @click.pass_obj
 async def export(context: CommandContext, output_format: str) -> int:  # noqa: ARG001 - the only one there is
     """Print every row, oldest first, one JSON object a line.

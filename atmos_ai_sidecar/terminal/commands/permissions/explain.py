@@ -10,6 +10,7 @@ from atmos_ai_sidecar.domain.permissions import Decision
 from atmos_ai_sidecar.errors import InvalidFieldError
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
+from atmos_ai_sidecar.terminal.commands.options import format_option
 from atmos_ai_sidecar.terminal.commands.permissions.documents import json_object, pair, rule_document, where
 from atmos_ai_sidecar.terminal.commands.tree import Command
 from atmos_ai_sidecar.terminal.render.palette import visible
@@ -25,7 +26,7 @@ from atmos_ai_sidecar.terminal.render.palette import visible
     metavar="JSON|-",
     help="The whole input as a JSON object; - reads one a line and prints one decision a line.",
 )
-@click.option("-f", "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option("text", "json")
 @click.pass_obj
 async def explain(
     context: CommandContext, tool: str, values: tuple[str, ...], input_json: str, output_format: str

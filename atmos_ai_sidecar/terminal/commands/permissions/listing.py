@@ -8,21 +8,14 @@ from atmos_ai_sidecar.application.workspace import Workspace
 from atmos_ai_sidecar.domain.grants import Grant
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
+from atmos_ai_sidecar.terminal.commands.options import format_option
 from atmos_ai_sidecar.terminal.commands.permissions.documents import as_yaml, grant_document, rule_document
 from atmos_ai_sidecar.terminal.commands.tree import Command
 from atmos_ai_sidecar.terminal.render.tables import age, table
 
 
 @click.command("list", cls=Command)
-@click.option(
-    "-f",
-    "--format",
-    "output_format",
-    type=click.Choice(["table", "json", "yaml"]),
-    default="table",
-    show_default=True,
-    help="How to print them.",
-)
+@format_option("table", "json", "yaml", text="How to print them.")
 @click.pass_obj
 async def list_rules(context: CommandContext, output_format: str) -> int:
     """List the rules and lists of the configuration, and what is remembered.

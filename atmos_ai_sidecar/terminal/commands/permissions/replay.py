@@ -9,6 +9,7 @@ from atmos_ai_sidecar.domain.messages import Message
 from atmos_ai_sidecar.errors import InvalidFieldError, SidecarError, ToolNotFoundError
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
+from atmos_ai_sidecar.terminal.commands.options import format_option
 from atmos_ai_sidecar.terminal.commands.permissions.documents import json_object
 from atmos_ai_sidecar.terminal.commands.tree import Command
 from atmos_ai_sidecar.terminal.render.palette import visible
@@ -20,7 +21,7 @@ _REASONS = {"TOOL_EXECUTION_DENIED": _DENIED, "UNATTENDED": _ASKED}
 @click.command("test", cls=Command)
 @click.argument("file", required=False, metavar="[FILE]")
 @click.option("--replay", "session", default="", metavar="SESSION", help="Decide the calls of a session again.")
-@click.option("-f", "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option("text", "json")
 @click.pass_obj
 async def test_rules(context: CommandContext, file: str | None, *, session: str, output_format: str) -> int:
     """Try today's rules on cases, or on the calls of a session; nothing is run.

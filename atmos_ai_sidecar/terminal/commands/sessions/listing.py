@@ -9,6 +9,7 @@ import click
 from atmos_ai_sidecar.domain.sessions import Session
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
+from atmos_ai_sidecar.terminal.commands.options import format_option
 from atmos_ai_sidecar.terminal.commands.tree import Command
 from atmos_ai_sidecar.terminal.render.tables import age, table
 
@@ -17,15 +18,7 @@ PAGE = 1000
 
 
 @click.command("list", cls=Command)
-@click.option(
-    "-f",
-    "--format",
-    "output_format",
-    type=click.Choice(["table", "json", "yaml", "csv"]),
-    default="table",
-    show_default=True,
-    help="How to print them.",
-)
+@format_option("table", "json", "yaml", "csv", text="How to print them.")
 @click.option(
     "--all", "shows_all", is_flag=True, help="All of them, not only the newest (ai.sessions.max_sessions, 10)."
 )

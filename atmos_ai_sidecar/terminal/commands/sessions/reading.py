@@ -10,6 +10,7 @@ from atmos_ai_sidecar.domain.sessions import Session
 from atmos_ai_sidecar.domain.tools import Result, ToolRegistry
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
+from atmos_ai_sidecar.terminal.commands.options import format_option
 from atmos_ai_sidecar.terminal.commands.sessions.listing import session_fields
 from atmos_ai_sidecar.terminal.commands.tree import Command
 from atmos_ai_sidecar.terminal.render.cards import call_title, card
@@ -18,15 +19,7 @@ from atmos_ai_sidecar.terminal.render.tables import age
 
 _SPEAKERS = {Role.USER: "You", Role.ASSISTANT: "Assistant"}
 _LOST = Result(success=False, error="has no result")
-_FORMAT = click.option(
-    "-f",
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to print it.",
-)
+_FORMAT = format_option("text", "json", text="How to print it.")
 
 
 @click.command("show", cls=Command)

@@ -7,6 +7,7 @@ import click
 from atmos_ai_sidecar.domain.left_calls import LeftCall, LeftState
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
+from atmos_ai_sidecar.terminal.commands.options import format_option
 from atmos_ai_sidecar.terminal.commands.tree import Command
 from atmos_ai_sidecar.terminal.render.palette import visible
 
@@ -17,7 +18,7 @@ RISK = (
 
 
 @click.command("running", cls=Command)
-@click.option("-f", "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option("text", "json")
 @click.pass_obj
 async def running_tools(context: CommandContext, output_format: str) -> int:
     """Show calls that change infrastructure and were left to finish, and what became of them.

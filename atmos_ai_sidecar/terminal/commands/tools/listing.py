@@ -7,6 +7,7 @@ import click
 from atmos_ai_sidecar.domain.tools import Tool
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
+from atmos_ai_sidecar.terminal.commands.options import format_option
 from atmos_ai_sidecar.terminal.commands.tree import Command, Group
 from atmos_ai_sidecar.terminal.render.cards import cut
 from atmos_ai_sidecar.terminal.render.palette import visible
@@ -18,14 +19,18 @@ _DESCRIPTION_COLUMNS = 60
 @click.group("tools", cls=Group, invoke_without_command=True)
 @click.pass_context
 def tools(click_context: click.Context) -> Awaitable[int] | None:
-    """See what the model can ask for, and run it yourself."""
+    """See what the model can ask for, and run it yourself.
+
+    \b
+    Examples:
+      atmos-ai tools list
+      atmos-ai tools run atmos_list_stacks
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
     return print_tools(click_context.obj, "table") if click_context.invoked_subcommand is None else None
 
 
 @tools.command("list", cls=Command)
-@click.option(
-    "-f", "--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True
-)
+@format_option("table", "json")
 @click.pass_obj
 async def list_tools(context: CommandContext, output_format: str) -> int:
     """List the tools, what they do, and whether they ask.
@@ -40,7 +45,7 @@ async def list_tools(context: CommandContext, output_format: str) -> int:
 
 @click.command("show", cls=Command)
 @click.argument("name")
-@click.option("-f", "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option("text", "json")
 @click.pass_obj
 async def show_tool(context: CommandContext, name: str, output_format: str) -> int:
     """Show a tool: what it does, what it takes, whether it asks.

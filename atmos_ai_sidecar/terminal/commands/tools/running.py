@@ -14,6 +14,7 @@ from atmos_ai_sidecar.domain.tools import Result
 from atmos_ai_sidecar.errors import InvalidFieldError, ToolExecutionDeniedError, UnattendedError
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import MAX_INPUT_CHARACTERS, CommandContext
+from atmos_ai_sidecar.terminal.commands.options import format_option
 from atmos_ai_sidecar.terminal.commands.tools.inputs import named_values, object_of
 from atmos_ai_sidecar.terminal.commands.tree import Command
 from atmos_ai_sidecar.terminal.render.palette import visible
@@ -32,7 +33,7 @@ _CODES = {
 @click.argument("name")
 @click.argument("values", metavar="[NAME=VALUE]...", nargs=-1)
 @click.option("--input", "input_json", default="{}", metavar="JSON|-", help="The input as a JSON object; - reads it.")
-@click.option("-f", "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option("text", "json")
 @click.pass_obj
 async def run_tool(
     context: CommandContext, name: str, values: tuple[str, ...], input_json: str, output_format: str
