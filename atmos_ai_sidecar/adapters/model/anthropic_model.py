@@ -165,7 +165,10 @@ class AnthropicModel:
 
 
 def _build_wire(settings: ModelSettings, clock: Clock) -> "Wire":
+    from atmos_ai_sidecar.adapters.model.lazy_exports import LazyExports  # noqa: PLC0415 - a parser comes with it
+
+    LazyExports.install("anthropic")
     with importing_much():
-        from atmos_ai_sidecar.adapters.model.wire import Wire  # noqa: PLC0415 - 2.5 s, and only when a model is used
+        from atmos_ai_sidecar.adapters.model.wire import Wire  # noqa: PLC0415 - slow, and only when a model is used
 
     return Wire(settings, clock)
