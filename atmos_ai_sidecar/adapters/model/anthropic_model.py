@@ -8,6 +8,7 @@ from atmos_ai_sidecar.adapters.model import failures
 from atmos_ai_sidecar.adapters.model.answers import Answer, MalformedAnswerError
 from atmos_ai_sidecar.adapters.model.failures import Failure
 from atmos_ai_sidecar.adapters.model.importing import importing_much
+from atmos_ai_sidecar.adapters.model.read_ahead import ReadAhead
 from atmos_ai_sidecar.adapters.model.requests import body_of
 from atmos_ai_sidecar.adapters.model.settings import ModelSettings
 from atmos_ai_sidecar.application.ports.clock import Clock
@@ -122,7 +123,7 @@ class AnthropicModel:
         idle = self._settings.idle_timeout_seconds
         allowed = idle if deadline is None else min(idle, self._remaining(deadline))
         try:
-            async with aclosing(wire.events(body, allowed)) as events:
+            async with aclosing(wire.events(body, allowed)) as source, ReadAhead(source) as events:
                 while (event := await self._next_within(events, idle)) is not None:
                     if deadline is not None:
                         self._remaining(deadline)
@@ -133,19 +134,20 @@ class AnthropicModel:
         except MalformedAnswerError as error:
             raise failures.broken(self._settings, str(error)) from error
 
-    async def _next_within(self, events: AsyncGenerator[dict[str, Any], None], seconds: float) -> dict[str, Any] | None:
+    async def _next_within(self, events: ReadAhead, seconds: float) -> dict[str, Any] | None:
         """The next event, or None at the end; raises Failure when nothing comes for so long, by our own clock."""
-        reading = asyncio.ensure_future(anext(events, None))
-        timer = asyncio.ensure_future(self._clock.sleep(seconds))
-        try:
-            await asyncio.wait((reading, timer), return_when=asyncio.FIRST_COMPLETED)
-            if not reading.done():
+        if events.must_wait:
+            waiting = asyncio.ensure_future(events.wait())
+            timer = asyncio.ensure_future(self._clock.sleep(seconds))
+            try:
+                await asyncio.wait((waiting, timer), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (timer, waiting):
+                    task.cancel()
+                await asyncio.gather(timer, waiting, return_exceptions=True)
+            if events.must_wait:
                 raise failures.silent(self._settings, seconds)
-            return reading.result()
-        finally:
-            for task in (timer, reading):
-                task.cancel()
-            await asyncio.gather(timer, reading, return_exceptions=True)
+        return events.take()
 
     def _remaining(self, deadline: float) -> float:
         remaining = deadline - self._clock.monotonic()
