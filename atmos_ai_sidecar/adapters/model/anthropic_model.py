@@ -1,7 +1,8 @@
 import asyncio
 import random
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from atmos_ai_sidecar.adapters.model import failures
@@ -17,6 +18,7 @@ from atmos_ai_sidecar.application.ports.model import ModelEvent, ModelRequest, R
 if TYPE_CHECKING:
     from atmos_ai_sidecar.adapters.model.wire import Wire
 
+_WIRE = "atmos_ai_sidecar.adapters.model.wire"
 # The SDK's own figures, so that our visible retries are as patient as its silent ones.
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 8.0
@@ -170,7 +172,8 @@ def _build_wire(settings: ModelSettings, clock: Clock) -> "Wire":
     from atmos_ai_sidecar.adapters.model.lazy_exports import LazyExports  # noqa: PLC0415 - a parser comes with it
 
     LazyExports.install("anthropic")
-    with importing_much():
+    # Only the first time: what is frozen is never collected, and later there is more than modules.
+    with nullcontext() if _WIRE in sys.modules else importing_much():
         from atmos_ai_sidecar.adapters.model.wire import Wire  # noqa: PLC0415 - slow, and only when a model is used
 
     return Wire(settings, clock)
