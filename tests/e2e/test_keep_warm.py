@@ -1,5 +1,6 @@
 """A sidecar that stays for later runs, where the user wants one."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -157,8 +158,7 @@ def test_state_that_cannot_be_believed_is_replaced(warm: Warm, tmp_path: Path) -
 
     warm.run("sessions", "list")
     for damage in (plant_garbage, plant_link, open_to_others, remove_folder):
-        former = warm.process
-        kill(former)
+        former = kill(warm)
         (path,) = warm.folder.glob("*.json")
         damage(path)
         assert warm.run("sessions", "list").returncode == 0
@@ -228,8 +228,7 @@ def test_it_leaves_when_nobody_has_called_for_a_while(warm: Warm) -> None:
 
 def test_killed_sidecar_is_cleaned_up_and_replaced(warm: Warm) -> None:
     warm.run("sessions", "list")
-    first = warm.process
-    kill(first)
+    first = kill(warm)
     assert warm.run("sessions", "list").returncode == 0
     assert warm.process != first
     assert len(list(warm.folder.parent.iterdir())) == 2  # the folder of the state, and that of the living one
@@ -296,17 +295,22 @@ def test_no_tool_reads_the_token_that_it_leaves(warm: Warm) -> None:
         assert json.loads(explained.stdout)["decision"] == "deny", explained
 
 
-def kill(process: psutil.Process) -> None:
-    """Returns when its locks are free; that somebody has taken note of its end can take a second more."""
+def kill(warm: Warm) -> psutil.Process:
+    """Kills the warm sidecar; returns when its lock is free, which is later than when it is dead."""
+    (path,) = warm.folder.glob("*.lock")
 
-    def has_ended() -> bool:
-        try:
-            return process.status() == psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return True
+    def is_free() -> bool:
+        with path.open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
 
-    process.kill()
-    wait_until(has_ended)
+    killed = warm.process
+    killed.kill()
+    wait_until(is_free)
+    return killed
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
