@@ -7,7 +7,7 @@ GO_SOURCES := $(shell find go-shim -name '*.go') go-shim/go.mod go-shim/go.sum
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format typecheck proto reference faults faults-long bench fuzz soak screenshots lock dist clean go-test cross-compile examples descriptor-set
+.PHONY: help setup demo test python-test lint format typecheck proto reference faults faults-long bench fuzz soak screenshots lock dist clean go-test cross-compile examples descriptor-set
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -17,6 +17,7 @@ $(VENV)/.runtime: requirements/runtime.txt pyproject.toml atmos_ai_sidecar/__ini
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --require-hashes -r requirements/build.txt -r requirements/runtime.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q atmos_ai_sidecar
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
@@ -67,11 +68,17 @@ setup: $(VENV)/.runtime $(BIN)/atmos-ai $(BIN)/atmos-ai-wrapper ## create .venv 
 demo: setup ## chat about the demo project, offline; without a terminal, ask three questions
 	@$(BIN)/atmos-ai demo
 
+# Most tests wait for processes, timers and the like: the static checks run beside them, and a few more at once than
+# there are processors. What a check prints comes in one piece where make can do that; what pytest prints comes at once.
+TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+TEST_JOBS ?= 3
+
 test: setup $(VENV)/.dev $(VENV)/.conformance examples ## run every check and every test
-	@$(MAKE) --no-print-directory lint typecheck
-	@$(MAKE) --no-print-directory go-test cross-compile
+	@$(MAKE) --no-print-directory --jobs=2 $(TOGETHER) python-test lint typecheck go-test cross-compile
+
+python-test: setup $(VENV)/.dev $(VENV)/.conformance examples ## every test in Python, with its coverage
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m pytest --cov --cov-report= -q -n 2 --dist worksteal --durations 15
+	+@env -u MAKEFLAGS -u MFLAGS $(BIN)/python -m pytest --cov --cov-report= -q -n $(TEST_JOBS) --dist worksteal --durations 15
 	$(BIN)/python -m coverage report --fail-under=90 --format=total
 	$(BIN)/python -m coverage report --include='atmos_ai_sidecar/domain/*' --fail-under=100
 

@@ -18,7 +18,7 @@ from atmos_ai_sidecar.handshake import Handshake, Warm
 
 CLAIM_SECONDS: Final = 1.0
 """Others test the lock for a moment; whoever holds it longer is a living sidecar."""
-CHECK_SECONDS: Final = 5.0
+CHECK_SECONDS: Final = 1.0
 """How often the lock's file is looked at."""
 _PAUSE_SECONDS: Final = 0.02
 

@@ -14,7 +14,7 @@ from tests.bench.decisions import decision_rows
 from tests.bench.long_lists import long_list_rows
 from tests.bench.markdown import markdown_rows
 from tests.bench.memory import memory_rows
-from tests.bench.place import ROOT, Place, place, timed
+from tests.bench.place import ROOT, Place, place, real_atmos, timed
 from tests.bench.starts import chat_rows, exec_rows, handshake_rows, program_rows
 from tests.bench.streams import cancel_rows, delta_rows, event_rows
 from tests.bench.table import Row, table
@@ -58,7 +58,7 @@ def main(wanted: Sequence[str]) -> int:
         "cores": os.cpu_count(),
         "load_before": load_before,
         "load_after": os.getloadavg(),
-        "atmos": os.environ.get("ATMOS_AI_TEST_ATMOS", ""),
+        "atmos": real_atmos(),
     }
     sys.stdout.write(f"load average {load_before[0]:.1f} before, {os.getloadavg()[0]:.1f} after\n")
     if not wanted:

@@ -26,16 +26,21 @@ class Place:
     environment: Mapping[str, str]
     model: OfflineModelProcess
     real_atmos: str
-    """The Atmos to compare with; empty when ATMOS_AI_TEST_ATMOS names none."""
+    """The Atmos to compare with; see ``real_atmos``."""
 
     def with_environment(self, **variables: str) -> dict[str, str]:
         return {**self.environment, **variables}
 
 
+def real_atmos() -> str:
+    """The Atmos that ATMOS_AI_TEST_ATMOS names, or ATMOS_AI_ATMOS as for everything else; empty for none."""
+    return os.environ.get("ATMOS_AI_TEST_ATMOS", "") or os.environ.get("ATMOS_AI_ATMOS", "")
+
+
 @contextmanager
 def place() -> Iterator[Place]:
     """Makes a place that is gone afterwards."""
-    real_atmos = os.environ.get("ATMOS_AI_TEST_ATMOS", "")
+    atmos = real_atmos()
     with tempfile.TemporaryDirectory(prefix="b") as folder, start_offline_model() as model:
         project, home, runtime = (Path(folder, name) for name in ("project", "home", "run"))
         shutil.copytree(DEMO / "project", project)
@@ -49,10 +54,10 @@ def place() -> Iterator[Place]:
             "LANG": "C.UTF-8",
             "ANTHROPIC_BASE_URL": model.url,
             "ANTHROPIC_API_KEY": "bench",
-            "ATMOS_AI_ATMOS": real_atmos or str(DEMO / "bin" / "atmos"),
+            "ATMOS_AI_ATMOS": atmos or str(DEMO / "bin" / "atmos"),
             "ATMOS_AI_TRUST_PROJECT": "1",
         }
-        yield Place(project=project, environment=environment, model=model, real_atmos=real_atmos)
+        yield Place(project=project, environment=environment, model=model, real_atmos=atmos)
 
 
 def timed(call: Callable[[], object]) -> float:

@@ -1,5 +1,6 @@
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -89,6 +90,17 @@ def demo(project: Project, model_url: str) -> Project:
     """The project with the offline model."""
     project.environment.update(ANTHROPIC_BASE_URL=model_url, ANTHROPIC_API_KEY="test")
     return project
+
+
+@pytest.fixture
+def kept_warm(demo: Project) -> Iterator[None]:
+    """One sidecar for all runs behind the shim, where starts are not the point and there are many."""
+    demo.environment["ATMOS_AI_KEEP_WARM"] = "60s"
+    yield
+    ended = subprocess.run(
+        (SHIM, "sidecar", "stop", "--all"), cwd=demo.directory, env=demo.environment, check=False, capture_output=True
+    )
+    assert ended.returncode == 0, ended.stderr
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """A sidecar that stays for later runs, where the user wants one."""
 
+import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -15,8 +17,23 @@ import pytest
 from atmos_ai_sidecar.demo.offline_model.process import OfflineModelProcess
 from tests.e2e.conftest import SHIM, Project
 from tests.e2e.test_process_life import finished_turns, wait_until_journalled
+from tests.e2e.test_tool_life import use_atmos
 
 PATIENCE_SECONDS = 15.0
+SURROUNDINGS = """
+import json, os, sys, time
+from pathlib import Path
+
+if "list" in sys.argv:
+    meeting = Path(os.environ["MEETING"])
+    (meeting / os.environ["AWS_PROFILE"]).touch()
+    while len(list(meeting.iterdir())) < 2:
+        time.sleep(0.01)
+    umask = os.umask(0)
+    names = ("AWS_PROFILE", "TERM", "LC_ALL", "PATH", "ANTHROPIC_API_KEY")
+    print(json.dumps({"umask": umask, "directory": os.getcwd()} | {name: os.environ.get(name) for name in names}))
+"""
+"""An atmos that tells what it was started with, when two have been started."""
 
 
 class Warm:
@@ -27,9 +44,12 @@ class Warm:
         self.folder = Path(project.environment["XDG_RUNTIME_DIR"], "atmos-ai", "warm")
         project.environment["ATMOS_AI_KEEP_WARM"] = "60s"
 
-    def start(self, *arguments: str, directory: Path | None = None, **variables: str) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str, directory: Path | None = None, umask: int = 0o022, **variables: str
+    ) -> subprocess.Popen[str]:
         return subprocess.Popen(
             (str(SHIM), *arguments),
+            umask=umask,
             cwd=directory or self.project.directory,
             env={**self.project.environment, **variables},
             stdin=subprocess.DEVNULL,
@@ -39,7 +59,7 @@ class Warm:
         )
 
     def run(self, *arguments: str, directory: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
-        with self.start(*arguments, directory=directory, **variables) as process:
+        with self.start(*arguments, directory=directory, umask=0o022, **variables) as process:
             out, error = process.communicate(timeout=PATIENCE_SECONDS)
         return subprocess.CompletedProcess(arguments, process.returncode, out, error)
 
@@ -70,6 +90,82 @@ def test_later_runs_attach_and_bring_their_own_environment(warm: Warm) -> None:
     assert elsewhere.returncode == 1
     assert "http://127.0.0.1:9" in elsewhere.stderr
     assert warm.process == first
+
+
+def test_runs_at_the_same_time_keep_their_keys_folders_and_environments_apart(
+    warm: Warm, model: OfflineModelProcess
+) -> None:
+    use_atmos(warm.project, SURROUNDINGS)
+    meeting = warm.project.home / "meeting"
+    meeting.mkdir()
+    call = {"steps": [{"tool_use": {"name": "execute_atmos_command", "input": {"arguments": ["list", "stacks"]}}}]}
+    model.add_answers(call, call, {"steps": ["Done."]}, {"steps": ["Done."]})
+    runs = {
+        name: warm.start(
+            *("exec", "Where am I?", "--format", "json", "--yolo"),
+            directory=directory,
+            umask=umask,
+            ANTHROPIC_API_KEY=f"key-of-{name}",
+            AWS_PROFILE=name,
+            LC_ALL=locale,
+            TERM=f"xterm-{name}",
+            PATH=f"{warm.project.environment['PATH']}:/of-{name}",
+            MEETING=str(meeting),
+        )
+        for name, directory, umask, locale in (
+            ("one", warm.project.directory, 0o077, "C"),
+            ("two", warm.project.directory / "stacks", 0o027, "C.UTF-8"),
+        )
+    }
+    for name, run in runs.items():
+        out, error = run.communicate(timeout=PATIENCE_SECONDS)
+        assert run.returncode == 0, error
+        seen = json.loads(json.loads(out)["tool_calls"][0]["result"])
+        umask, locale = {"one": (0o077, "C"), "two": (0o027, "C.UTF-8")}[name]
+        assert (seen["AWS_PROFILE"], seen["TERM"], seen["LC_ALL"]) == (name, f"xterm-{name}", locale)
+        assert seen["PATH"].endswith(f":/of-{name}")
+        assert seen["umask"] == umask
+        assert seen["ANTHROPIC_API_KEY"] is None
+    keys = [request["headers"]["authorization"] for request in model.requests()]
+    assert sorted(keys) == ["Bearer key-of-one"] * 2 + ["Bearer key-of-two"] * 2
+    assert len(warm.states) == 1
+
+
+def test_changed_configuration_counts_for_the_next_run(warm: Warm) -> None:
+    def shown() -> str:
+        return warm.run("permissions", "explain", "atmos_list_stacks", "--format", "json").stdout
+
+    before = json.loads(shown())["decision"]
+    first = warm.process
+    warm.project.edit("    blocked:\n", "    blocked:\n      - atmos_list_stacks\n")
+    assert (before, json.loads(shown())["decision"]) == ("allow", "deny")
+    assert warm.process == first
+
+
+def test_state_that_cannot_be_believed_is_replaced(warm: Warm, tmp_path: Path) -> None:
+    def plant_garbage(path: Path) -> None:
+        path.write_bytes(b"\xff{")
+
+    def plant_link(path: Path) -> None:
+        path.rename(tmp_path / "theirs")
+        path.symlink_to(tmp_path / "theirs")
+
+    def open_to_others(path: Path) -> None:
+        path.chmod(0o644)
+
+    def remove_folder(path: Path) -> None:
+        shutil.rmtree(path.parent)
+
+    warm.run("sessions", "list")
+    for damage in (plant_garbage, plant_link, open_to_others, remove_folder):
+        former = kill(warm)
+        (path,) = warm.folder.glob("*.json")
+        damage(path)
+        assert warm.run("sessions", "list").returncode == 0
+        assert warm.process != former
+        (path,) = warm.folder.glob("*.json")
+        assert not path.is_symlink()
+        assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_state_is_private_and_holds_no_more_than_is_needed(warm: Warm) -> None:
@@ -132,9 +228,7 @@ def test_it_leaves_when_nobody_has_called_for_a_while(warm: Warm) -> None:
 
 def test_killed_sidecar_is_cleaned_up_and_replaced(warm: Warm) -> None:
     warm.run("sessions", "list")
-    first = warm.process
-    first.kill()
-    first.wait(PATIENCE_SECONDS)
+    first = kill(warm)
     assert warm.run("sessions", "list").returncode == 0
     assert warm.process != first
     assert len(list(warm.folder.parent.iterdir())) == 2  # the folder of the state, and that of the living one
@@ -199,6 +293,24 @@ def test_no_tool_reads_the_token_that_it_leaves(warm: Warm) -> None:
     for tool, value in calls:
         explained = warm.run("--yolo", "permissions", "explain", tool, value, "--format", "json")
         assert json.loads(explained.stdout)["decision"] == "deny", explained
+
+
+def kill(warm: Warm) -> psutil.Process:
+    """Kills the warm sidecar; returns when its lock is free, which is later than when it is dead."""
+    (path,) = warm.folder.glob("*.lock")
+
+    def is_free() -> bool:
+        with path.open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
+
+    killed = warm.process
+    killed.kill()
+    wait_until(is_free)
+    return killed
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

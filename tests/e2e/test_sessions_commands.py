@@ -11,7 +11,7 @@ from tests.adapters.atmos_sessions.test_atmos_sessions import TABLES, add_messag
 from tests.e2e.conftest import SHIM, Project
 from tests.e2e.test_commands import run
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("kept_warm")]
 
 
 def test_session_is_shown_found_moved_and_comes_back(program: tuple[str, ...], demo: Project) -> None:

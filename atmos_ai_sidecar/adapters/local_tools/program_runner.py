@@ -18,6 +18,8 @@ from atmos_ai_sidecar.errors import ToolExecutionFailedError
 LADDER_SECONDS = (10.0, 5.0)
 KEPT_CHARACTERS = 5_000_000
 """Of each of the two outputs."""
+SPARE_DELAY_SECONDS = 0.05
+"""The start of a process stops the loop for milliseconds: first the result shall be on its way."""
 
 _READ_BYTES = 16_384
 """A byte that is no UTF-8 becomes three: a piece of output stays below 64 KiB whatever comes."""
@@ -48,7 +50,7 @@ class WardenedRunner:
             clock: Measures how long a program ran.
             ladder_seconds: How long a program has after SIGINT, and then after SIGTERM.
             kept_characters: How much of each output is kept; half of it from the start, half from the end.
-            keeps_spare: Start a warden ahead after every call; ``close`` has to be called then.
+            keeps_spare: Start a warden ahead a moment after every call; ``close`` has to be called then.
             records: Where changes are kept on record; None: what becomes of one whose call was cut off stays unknown.
         """
         self._clock = clock
@@ -99,7 +101,7 @@ class WardenedRunner:
                 await asyncio.gather(*readers, return_exceptions=True)
         finally:
             warden.close()
-            asyncio.get_running_loop().call_soon(self.prepare)
+            asyncio.get_running_loop().call_later(SPARE_DELAY_SECONDS, self.prepare)
         return Completion(
             exit_code=_exit_code(report, program),
             stdout=stdout.text,

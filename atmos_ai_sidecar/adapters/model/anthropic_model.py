@@ -1,13 +1,15 @@
 import asyncio
 import random
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from atmos_ai_sidecar.adapters.model import failures
 from atmos_ai_sidecar.adapters.model.answers import Answer, MalformedAnswerError
 from atmos_ai_sidecar.adapters.model.failures import Failure
 from atmos_ai_sidecar.adapters.model.importing import importing_much
+from atmos_ai_sidecar.adapters.model.read_ahead import ReadAhead
 from atmos_ai_sidecar.adapters.model.requests import body_of
 from atmos_ai_sidecar.adapters.model.settings import ModelSettings
 from atmos_ai_sidecar.application.ports.clock import Clock
@@ -16,6 +18,7 @@ from atmos_ai_sidecar.application.ports.model import ModelEvent, ModelRequest, R
 if TYPE_CHECKING:
     from atmos_ai_sidecar.adapters.model.wire import Wire
 
+_WIRE = "atmos_ai_sidecar.adapters.model.wire"
 # The SDK's own figures, so that our visible retries are as patient as its silent ones.
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 8.0
@@ -122,7 +125,7 @@ class AnthropicModel:
         idle = self._settings.idle_timeout_seconds
         allowed = idle if deadline is None else min(idle, self._remaining(deadline))
         try:
-            async with aclosing(wire.events(body, allowed)) as events:
+            async with aclosing(wire.events(body, allowed)) as source, ReadAhead(source) as events:
                 while (event := await self._next_within(events, idle)) is not None:
                     if deadline is not None:
                         self._remaining(deadline)
@@ -133,19 +136,20 @@ class AnthropicModel:
         except MalformedAnswerError as error:
             raise failures.broken(self._settings, str(error)) from error
 
-    async def _next_within(self, events: AsyncGenerator[dict[str, Any], None], seconds: float) -> dict[str, Any] | None:
+    async def _next_within(self, events: ReadAhead, seconds: float) -> dict[str, Any] | None:
         """The next event, or None at the end; raises Failure when nothing comes for so long, by our own clock."""
-        reading = asyncio.ensure_future(anext(events, None))
-        timer = asyncio.ensure_future(self._clock.sleep(seconds))
-        try:
-            await asyncio.wait((reading, timer), return_when=asyncio.FIRST_COMPLETED)
-            if not reading.done():
+        if events.must_wait:
+            waiting = asyncio.ensure_future(events.wait())
+            timer = asyncio.ensure_future(self._clock.sleep(seconds))
+            try:
+                await asyncio.wait((waiting, timer), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (timer, waiting):
+                    task.cancel()
+                await asyncio.gather(timer, waiting, return_exceptions=True)
+            if events.must_wait:
                 raise failures.silent(self._settings, seconds)
-            return reading.result()
-        finally:
-            for task in (timer, reading):
-                task.cancel()
-            await asyncio.gather(timer, reading, return_exceptions=True)
+        return events.take()
 
     def _remaining(self, deadline: float) -> float:
         remaining = deadline - self._clock.monotonic()
@@ -165,7 +169,11 @@ class AnthropicModel:
 
 
 def _build_wire(settings: ModelSettings, clock: Clock) -> "Wire":
-    with importing_much():
-        from atmos_ai_sidecar.adapters.model.wire import Wire  # noqa: PLC0415 - 2.5 s, and only when a model is used
+    from atmos_ai_sidecar.adapters.model.lazy_exports import LazyExports  # noqa: PLC0415 - a parser comes with it
+
+    LazyExports.install("anthropic")
+    # Only the first time: what is frozen is never collected, and later there is more than modules.
+    with nullcontext() if _WIRE in sys.modules else importing_much():
+        from atmos_ai_sidecar.adapters.model.wire import Wire  # noqa: PLC0415 - slow, and only when a model is used
 
     return Wire(settings, clock)

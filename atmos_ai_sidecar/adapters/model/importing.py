@@ -11,7 +11,8 @@ def importing_much() -> Iterator[None]:
 
     Modules stay for as long as the process does. Left to itself the collector walks through all of them several
     times while they are imported, then with every full collection, which stops the event loop for tens of
-    milliseconds, and at last when the process ends.
+    milliseconds, and at last when the process ends. For the first import only: whatever else is there at the end of
+    the block stays as well.
     """
     was_enabled = gc.isenabled()
     gc.disable()

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncGenerator, Generator, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anthropic
 import httpx2
@@ -12,7 +12,8 @@ from atmos_ai_sidecar.adapters.model.settings import ModelSettings
 from atmos_ai_sidecar.application.ports.clock import Clock
 
 _HEADERS = "ANTHROPIC_CUSTOM_HEADERS"
-Client = anthropic.AsyncAnthropic | anthropic.AsyncAnthropicBedrock | anthropic.AsyncAnthropicVertex
+if TYPE_CHECKING:  # to name them is to load them
+    Client = anthropic.AsyncAnthropic | anthropic.AsyncAnthropicBedrock | anthropic.AsyncAnthropicVertex
 
 
 class Platform(Protocol):
@@ -21,7 +22,7 @@ class Platform(Protocol):
     content_type: str
 
     @property
-    def client(self) -> Client:
+    def client(self) -> "Client":
         """The SDK's client."""
 
     async def prepare(self) -> None:

@@ -158,16 +158,19 @@ func TestWarmthIsTheUsersChoiceAlone(t *testing.T) {
 		want        time.Duration
 		fails       bool
 	}{
-		"nothing":     {nil, 0, false},
-		"a time":      {[]string{"ATMOS_AI_KEEP_WARM=10m"}, 10 * time.Minute, false},
-		"seconds":     {[]string{"ATMOS_AI_KEEP_WARM=30"}, 30 * time.Second, false},
-		"off":         {[]string{"ATMOS_AI_KEEP_WARM=off"}, 0, false},
-		"the last":    {[]string{"ATMOS_AI_KEEP_WARM=1m", "ATMOS_AI_KEEP_WARM=2m"}, 2 * time.Minute, false},
-		"under CI":    {[]string{"ATMOS_AI_KEEP_WARM=10m", "CI=1"}, 0, false},
-		"CI is false": {[]string{"ATMOS_AI_KEEP_WARM=10m", "CI=false"}, 10 * time.Minute, false},
-		"no time":     {[]string{"ATMOS_AI_KEEP_WARM=soon"}, 0, true},
-		"negative":    {[]string{"ATMOS_AI_KEEP_WARM=-1s"}, 0, true},
-		"too long":    {[]string{"ATMOS_AI_KEEP_WARM=1000h"}, 0, true},
+		"nothing":       {nil, 0, false},
+		"a time":        {[]string{"ATMOS_AI_KEEP_WARM=10m"}, 10 * time.Minute, false},
+		"seconds":       {[]string{"ATMOS_AI_KEEP_WARM=30"}, 30 * time.Second, false},
+		"off":           {[]string{"ATMOS_AI_KEEP_WARM=off"}, 0, false},
+		"the last":      {[]string{"ATMOS_AI_KEEP_WARM=1m", "ATMOS_AI_KEEP_WARM=2m"}, 2 * time.Minute, false},
+		"under CI":      {[]string{"ATMOS_AI_KEEP_WARM=10m", "CI=1"}, 0, false},
+		"under Azure":   {[]string{"ATMOS_AI_KEEP_WARM=10m", "TF_BUILD=True"}, 0, false},
+		"under Jenkins": {[]string{"ATMOS_AI_KEEP_WARM=10m", "JENKINS_URL=https://ci.invalid/"}, 0, false},
+		"CI is False":   {[]string{"ATMOS_AI_KEEP_WARM=10m", "CI=False"}, 10 * time.Minute, false},
+		"CI is false":   {[]string{"ATMOS_AI_KEEP_WARM=10m", "CI=false"}, 10 * time.Minute, false},
+		"no time":       {[]string{"ATMOS_AI_KEEP_WARM=soon"}, 0, true},
+		"negative":      {[]string{"ATMOS_AI_KEEP_WARM=-1s"}, 0, true},
+		"too long":      {[]string{"ATMOS_AI_KEEP_WARM=1000h"}, 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := keepWarm(append([]string{"HOME=" + home}, test.environment...))

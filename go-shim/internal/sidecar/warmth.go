@@ -26,10 +26,13 @@ var projectChoosers = []string{"-C", "--chdir", "--base-path", "--config", "--co
 // projectVariables do the same from the environment.
 var projectVariables = []string{"ATMOS_CHDIR", "ATMOS_BASE_PATH", "ATMOS_CLI_CONFIG_PATH", "ATMOS_PROFILE"}
 
+// ciVariables are set by CI systems: of Azure, Jenkins, TeamCity and AWS those that do not set CI.
+var ciVariables = []string{"CI", "TF_BUILD", "JENKINS_URL", "TEAMCITY_VERSION", "CODEBUILD_BUILD_ID"}
+
 // keepWarm returns how long the user wants a sidecar to stay for later runs; 0 for not at all. It is the user's choice
 // alone: nothing of a project is read. Under CI a sidecar never stays.
 func keepWarm(environment []string) (time.Duration, error) {
-	if ci := variable(environment, "CI"); ci != "" && ci != "false" && ci != "0" {
+	if isCI(environment) {
 		return 0, nil
 	}
 	text, where := variable(environment, keepWarmVariable), keepWarmVariable
@@ -57,6 +60,17 @@ func keepWarm(environment []string) (time.Duration, error) {
 		}
 	}
 	return idle, nil
+}
+
+// isCI tells whether nobody comes back to this machine: CI is what most say, some have only a word of their own.
+func isCI(environment []string) bool {
+	return slices.ContainsFunc(ciVariables, func(name string) bool {
+		switch strings.ToLower(variable(environment, name)) {
+		case "", "0", "false", "no", "off":
+			return false
+		}
+		return true
+	})
 }
 
 // keyOf reads one plain top-level key of a YAML file; empty when it is not there.

@@ -400,6 +400,18 @@ async def test_a_call_takes_the_spare_warden_and_leaves_another(prepared: Warden
     assert int(completion.stdout) not in {spare, os.getpid()}
 
 
+async def test_a_result_does_not_wait_for_the_next_warden_to_be_started(prepared: WardenedRunner) -> None:
+    before = wardens()
+    prepared.prepare()
+    (spare,) = wardens() - before
+    await prepared.run(shell("true"), lambda _: None)
+    await asyncio.sleep(0)
+    assert wardens() - before <= {spare}
+    async with asyncio.timeout(5):
+        while not wardens() - before - {spare}:  # noqa: ASYNC110 - nothing tells of a process that starts
+            await asyncio.sleep(0.01)
+
+
 async def test_a_spare_warden_that_was_killed_is_replaced(prepared: WardenedRunner) -> None:
     before = wardens()
     prepared.prepare()
