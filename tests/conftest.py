@@ -1,6 +1,7 @@
 """No test may leave this machine: the interpreter refuses the connection, and the test fails with it."""
 
 import ipaddress
+import signal
 import socket
 import sys
 from typing import Any
@@ -22,3 +23,7 @@ def _guard(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_guard)
+
+# Behind nohup or `&` of a script these are ignored, also by every process that a test starts and signals.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)

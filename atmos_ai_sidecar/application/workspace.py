@@ -52,6 +52,8 @@ class RunOptions:
     """Atmos' own global flags as they were given, passed on to every call of Atmos."""
     stores_all: bool = False
     """Also where `ai.sessions.auto_save` is false: for programs, which say themselves what is to be stored."""
+    may_forget: bool = False
+    """For a conversation with a person: it goes on in memory, and says so, when the place of the sessions is no use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,8 @@ class WorkspaceDescription:
     """Sessions live in memory only."""
     saves_on_request: bool = False
     """Sessions are stored by ``Drafts.save`` only."""
+    storage_problem: str = ""
+    """Why sessions live in memory although nobody asked for that, and what to do."""
     warnings: Sequence[str] = field(default_factory=tuple)
 
 

@@ -59,6 +59,7 @@ class Assembly:
     has_tools: bool
     kept: Engine | None = None
     """Where sessions are stored when somebody says so; None where ``engine`` is the only place."""
+    storage_problem: str = ""
 
     def workspace(self) -> Workspace:
         """The finished workspace.
@@ -231,6 +232,7 @@ class Assembly:
             permission_mode=self.permissions.mode,
             is_ephemeral=not self.config.sessions.enabled,
             saves_on_request=self.kept is not None,
+            storage_problem=self.storage_problem,
             warnings=(
                 *self.config.warnings,
                 *self.permissions.warnings,

@@ -14,6 +14,7 @@ from atmos_ai_sidecar.composition.chosen_model import ChosenModel
 from atmos_ai_sidecar.composition.configurations import configuration_of
 from atmos_ai_sidecar.composition.engine import Engines
 from atmos_ai_sidecar.composition.evaluation import evaluated
+from atmos_ai_sidecar.composition.forgetting import opened_or_forgetful
 from atmos_ai_sidecar.composition.left_calls import left_calls
 from atmos_ai_sidecar.composition.project_log import ProjectLog, ignore_in_git
 from atmos_ai_sidecar.composition.run_options import check_servers
@@ -70,7 +71,8 @@ class Workspaces:
         self._log.open(config, run, options)
         async with AsyncExitStack() as stack:
             left = left_calls(run, "", self._clock)
-            kept = await self._engines.at(config, left) if config.sessions.enabled else None
+            opened = await opened_or_forgetful(self._engines, config, left, options)
+            config, kept = opened.config, opened.engine
             ignore_in_git(config.directory)
             # Commands that run nothing work on what is stored.
             has_drafts = not config.sessions.auto_save and needs_trust and not options.stores_all
@@ -92,6 +94,7 @@ class Workspaces:
                 approvals=self._approvals,
                 instance_id=self._instance_id,
                 has_tools=is_trusted and config.tools.enabled,
+                storage_problem=opened.problem,
             )
             stack.push_async_callback(assembly.close)
             workspace = assembly.workspace()

@@ -14,7 +14,7 @@ from atmos_ai_sidecar.application.workspace import Run, RunOptions, TrustQuestio
 from atmos_ai_sidecar.composition.workspaces import Workspaces
 from atmos_ai_sidecar.domain.messages import Role
 from atmos_ai_sidecar.domain.trust import TrustRecord
-from atmos_ai_sidecar.errors import ProjectUntrustedError
+from atmos_ai_sidecar.errors import ProjectUntrustedError, StorageCorruptError
 
 OWNER = "0123456789abcdef"
 
@@ -32,10 +32,10 @@ class Process:
         (self.directory / "atmos.yaml").write_text(text)
 
     def open(
-        self, *, trusts: bool = True, stores_all: bool = False, needs_trust: bool = True
+        self, *, trusts: bool = True, stores_all: bool = False, needs_trust: bool = True, may_forget: bool = False
     ) -> AbstractAsyncContextManager[Workspace]:
         run = Run(run_id="r", directory=str(self.directory), environment={"HOME": str(self.directory)})
-        options = RunOptions(trust_project=trusts, stores_all=stores_all)
+        options = RunOptions(trust_project=trusts, stores_all=stores_all, may_forget=may_forget)
         return self.workspaces.open(run, options, needs_trust=needs_trust)
 
     async def stored(self) -> list[str]:
@@ -139,3 +139,32 @@ async def test_a_project_that_changed_is_asked_about_with_what_changed(process: 
             pass
     assert [question.has_changed for question in asked] == [False, True]
     assert "  atmos.yaml changed" in asked[1].lines
+
+
+def spoil_the_store(process: Process) -> Path:
+    path = process.directory / ".atmos" / "sessions" / "sidecar.db"
+    path.parent.mkdir(parents=True)
+    path.write_text("notes")
+    return path
+
+
+async def test_a_run_that_may_forget_goes_on_without_a_store_that_is_no_use(process: Process) -> None:
+    process.configure("")
+    path = spoil_the_store(process)
+    async with process.open(may_forget=True) as workspace:
+        await workspace.sessions.create(name="a")
+        described = workspace.describe()
+    assert described.is_ephemeral
+    assert str(path) in described.storage_problem
+    assert path.read_text() == "notes"
+    with pytest.raises(StorageCorruptError):
+        async with process.open():
+            pass
+
+
+async def test_a_budget_of_sessions_is_not_forgotten_with_them(process: Process) -> None:
+    process.configure("", "budget: {session: {max_tokens: 100}}")
+    spoil_the_store(process)
+    with pytest.raises(StorageCorruptError):
+        async with process.open(may_forget=True):
+            pass

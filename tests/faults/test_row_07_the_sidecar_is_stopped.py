@@ -2,6 +2,8 @@
 
 import os
 import signal
+import sys
+import threading
 import time
 from pathlib import Path
 
@@ -11,7 +13,14 @@ import pytest
 
 from atmos_ai_sidecar.v1 import sidecar_service_pb2
 from atmos_ai_sidecar.v1.sidecar_service_pb2_grpc import SidecarServiceStub
+from tests.e2e.conftest import SHIM, Project
+from tests.e2e.screen import Screen
 from tests.sidecar_process import SidecarProcess, sidecar_process
+
+VERDICT_SECONDS = 40
+SHORT_SECONDS = 15
+READY = "ready, /help"
+TOLD = "stopped answering"
 
 
 @pytest.fixture
@@ -41,3 +50,30 @@ def wait_for_log(sidecar: SidecarProcess, text: str) -> None:
     while text not in sidecar.log():
         assert time.monotonic() < deadline, sidecar.log()
         os.sched_yield()
+
+
+@pytest.mark.e2e
+@pytest.mark.long
+@pytest.mark.timeout(180)
+def test_a_person_hears_of_a_stopped_sidecar_within_forty_seconds_and_goes_on_with_another(demo: Project) -> None:
+    with Screen([SHIM, "chat"], environment=demo.environment, directory=demo.directory) as screen:
+        screen.wait_for(READY)
+        shim = psutil.Process(int(screen.process.pid or 0))
+        sidecar = next(child for child in shim.children() if "serve" in child.cmdline())
+        sidecar.suspend()
+        screen.submit("Which stacks are there?")
+        threading.Event().wait(SHORT_SECONDS)
+        sidecar.resume()  # in time: it goes on, and what was typed is not lost
+        screen.wait_for("ue1-dev")
+        assert sidecar.is_running()
+        sidecar.suspend()
+        begin = time.monotonic()
+        screen.wait_until(lambda text: TOLD in text, "a word about it", seconds=VERDICT_SECONDS)
+        sys.stdout.write(f"\nrow 7: told after {time.monotonic() - begin:.0f} s\n")
+        psutil.wait_procs([sidecar], timeout=10)
+        assert not sidecar.is_running() or sidecar.status() == psutil.STATUS_ZOMBIE
+        screen.wait_until(lambda text: READY in text.rsplit(TOLD, 1)[-1], "to be back")
+        screen.submit("Which components are there?")
+        screen.wait_until(lambda text: "vpc" in text.rsplit(TOLD, 1)[-1].partition("Which components")[2], "an answer")
+        screen.submit("/quit")
+        assert screen.exit_code() == 0

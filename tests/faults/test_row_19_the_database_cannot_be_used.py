@@ -2,6 +2,7 @@
 
 import hashlib
 import sqlite3
+import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import SHIM, Project
+from tests.e2e.screen import Screen
 from tests.faults.conversations import Client, refusal
 from tests.faults.namespaces import can_mount, read_only
 from tests.sidecar_process import sidecar_process
@@ -104,15 +106,6 @@ def test_a_database_that_is_not_sound_and_ours_is_refused_by_name_and_left_alone
     assert contents(used.database.parent) == before
 
 
-@pytest.mark.skipif(not can_mount(), reason="this machine forbids user and mount namespaces")
-def test_a_read_only_store_is_a_clear_error(used: Project) -> None:
-    before = contents(used.database.parent)
-    told, message = what_is_said(used, read_only(used.directory))
-    assert told == UNAVAILABLE
-    assert "Read-only file system" in message
-    assert contents(used.database.parent) == before
-
-
 def test_a_database_that_is_deleted_while_it_is_open_is_noticed_and_not_made_again(used: Project) -> None:
     with (
         sidecar_process(directory=used.directory, environment=used.environment) as sidecar,
@@ -127,3 +120,63 @@ def test_a_database_that_is_deleted_while_it_is_open_is_noticed_and_not_made_aga
             assert (code, reason) == UNAVAILABLE
         assert not used.database.exists()
     assert not used.database.exists()
+
+
+def run(project: Project, *arguments: str, prefix: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        (*prefix, SHIM, *arguments),
+        cwd=project.directory,
+        env=project.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=40,
+        check=False,
+    )
+
+
+def test_a_question_is_answered_without_the_store_and_a_script_is_refused(used: Project) -> None:
+    do, (_, reason), words = HARMS["newer"]
+    do(used.database)
+    before = contents(used.database.parent)
+    asked = run(used, "ask", "--session", "s", "Which stacks are there?")
+    assert asked.returncode == 0, asked.stderr
+    assert "ue1-dev" in asked.stdout
+    assert "NOT STORED" in asked.stderr
+    assert words in " ".join(asked.stderr.split())
+    scripted = run(used, "exec", "--format", "json", "Which stacks are there?")
+    assert scripted.returncode == 1
+    assert reason in scripted.stdout
+    refused = run(used, "chat", "--continue")
+    assert refused.returncode == 1
+    assert words in " ".join(refused.stderr.split())
+    assert contents(used.database.parent) == before
+
+
+@pytest.mark.skipif(not can_mount(), reason="this machine forbids user and mount namespaces")
+def test_a_read_only_store_is_a_clear_error_and_a_question_is_answered(used: Project) -> None:
+    before = contents(used.database.parent)
+    told, message = what_is_said(used, read_only(used.directory))
+    assert told == UNAVAILABLE
+    assert "Read-only file system" in message
+    asked = run(used, "ask", "Which stacks are there?", prefix=read_only(used.directory))
+    assert asked.returncode == 0, asked.stderr
+    assert "NOT STORED" in asked.stderr
+    assert "Read-only file system" in asked.stderr
+    assert contents(used.database.parent) == before
+
+
+def test_a_chat_without_its_store_says_so_first_and_promises_nothing_at_the_end(used: Project) -> None:
+    damage(used.database)
+    before = contents(used.database.parent)
+    with Screen([SHIM, "chat"], environment=used.environment, directory=used.directory) as screen:
+        screen.wait_for("ready, /help")
+        screen.wait_for("NOT STORED")
+        screen.submit("Which stacks are there?")
+        screen.wait_for("ue1-dev")
+        screen.submit("/save")
+        screen.wait_for("/export writes it to a file")
+        screen.submit("/quit")
+        assert screen.exit_code() == 0
+        assert "This session is kept" not in screen.text
+    assert contents(used.database.parent) == before

@@ -5,17 +5,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
-from google.protobuf.message_factory import GetMessageClass
 from grpc import StatusCode, aio
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha import reflection_pb2
 
 from atmos_ai_sidecar.errors import TokenInvalidError, TokenMissingError
-from atmos_ai_sidecar.rpc.auth import EVERYBODY, PACKAGE, ROLES, Role, Tokens, bearer_token
+from atmos_ai_sidecar.rpc.auth import EVERYBODY, PACKAGE, ROLES, AuthInterceptor, Role, Tokens, bearer_token
+from atmos_ai_sidecar.rpc.departure import Departure
+from atmos_ai_sidecar.rpc.guard import GuardInterceptor
 from atmos_ai_sidecar.v1 import (
     chat_service_pb2,
     permission_service_pb2,
@@ -24,7 +26,7 @@ from atmos_ai_sidecar.v1 import (
     terminal_service_pb2,
     tool_registry_service_pb2,
 )
-from tests.rpc.world import OWNER, World, bearer, error_info
+from tests.rpc.world import OWNER, OWNER_TOKEN, World, bearer, error_info
 
 _MODULES: tuple[Any, ...] = (
     chat_service_pb2,
@@ -40,6 +42,33 @@ METHODS: dict[str, MethodDescriptor] = {
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }
+REFLECTION = tuple(f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo" for version in ("v1", "v1alpha"))
+PROMPT = f"/{PACKAGE}.PermissionService/Prompt"
+WATCH = "/grpc.health.v1.Health/Watch"
+UNKNOWN = ("/nothing.Service/Method", f"/{PACKAGE}.SessionService/Nothing", "/", "//", "/grpc.health.v1.Health/check")
+STREAMS: dict[str, tuple[bool, bool]] = {
+    **{path: (method.client_streaming, method.server_streaming) for path, method in METHODS.items()},
+    WATCH: (False, True),
+}
+"""Whether client and server send streams; of what is not here, both."""
+REFUSED: dict[str, tuple[Any, str]] = {
+    "no token": ((), "TOKEN_MISSING"),
+    "a token as bytes": ((("authorization-bin", b"Bearer \xff"),), "TOKEN_MISSING"),
+    "another key": ((("x-authorization", f"Bearer {OWNER_TOKEN}"),), "TOKEN_MISSING"),
+    "an empty value": ((("authorization", ""),), "TOKEN_INVALID"),
+    "an empty token": ((("authorization", "Bearer "),), "TOKEN_INVALID"),
+    "no scheme": ((("authorization", OWNER_TOKEN),), "TOKEN_INVALID"),
+    "another scheme": ((("authorization", f"Basic {OWNER_TOKEN}"),), "TOKEN_INVALID"),
+    "another process's owner token": (bearer("f0" * 32), "TOKEN_INVALID"),
+    "another process's client token": (bearer(Tokens(OWNER_TOKEN).mint_client()), "TOKEN_INVALID"),
+    "a forged client token": (bearer("name.signature"), "TOKEN_INVALID"),
+    "a part of the token": (bearer(OWNER_TOKEN[:-1]), "TOKEN_INVALID"),
+    "the token and more": (bearer(f"{OWNER_TOKEN}0"), "TOKEN_INVALID"),
+    "the token twice": ((*OWNER, *OWNER), "TOKEN_INVALID"),
+    "the token after another": ((*bearer("f0" * 32), *OWNER), "TOKEN_INVALID"),
+    "both in one": ((("authorization", f"Bearer {OWNER_TOKEN}, Bearer {OWNER_TOKEN}"),), "TOKEN_INVALID"),
+}
+"""What a caller may bring that is worth nothing, and the reason that it is told."""
 OWNER_ONLY = {
     "ToolRegistryService/ExecuteTool",
     "ToolRegistryService/HostTools",
@@ -55,20 +84,22 @@ OWNER_ONLY = {
 
 
 async def outcome(channel: aio.Channel, path: str, metadata: Any) -> aio.AioRpcError | None:
-    """What a call comes to that sends one empty message; None when it is answered."""
-    method = METHODS[path]
-    kind = f"{'stream' if method.client_streaming else 'unary'}_{'stream' if method.server_streaming else 'unary'}"
-    request, response = GetMessageClass(method.input_type), GetMessageClass(method.output_type)
-    make = getattr(channel, kind)(path, request.SerializeToString, response.FromString)
-    call = make(metadata=metadata, timeout=5) if method.client_streaming else make(request(), metadata=metadata)
+    """What a call comes to that sends one empty message; None when it is answered, or waits for more."""
+    client_streams, server_streams = STREAMS.get(path, (True, True))
+    kind = f"{'stream' if client_streams else 'unary'}_{'stream' if server_streams else 'unary'}"
+    make: Any = getattr(channel, kind)(path)
+    call = make(metadata=metadata, timeout=5) if client_streams else make(b"", metadata=metadata)
     try:
         async with asyncio.timeout(5):
-            if method.client_streaming:
+            if client_streams:
                 with suppress(aio.AioRpcError, asyncio.InvalidStateError):  # it may be answered before it has written
-                    await call.write(request())
+                    await call.write(b"")
                     await call.done_writing()
-            if method.server_streaming:
-                await call.read()
+            if server_streams:
+                answer = await call.read()
+                if answer is not aio.EOF:  # type: ignore[attr-defined]
+                    call.cancel()
+                    return None
             else:
                 await call
     except aio.AioRpcError as error:
@@ -91,30 +122,17 @@ def test_what_runs_tools_or_answers_questions_is_for_owners_only() -> None:
     assert owners == OWNER_ONLY
 
 
-@pytest.mark.parametrize("path", METHODS)
-@pytest.mark.parametrize(
-    ("metadata", "reason"),
-    [
-        ((), "TOKEN_MISSING"),
-        ((("authorization-bin", b"Bearer \xff"),), "TOKEN_MISSING"),
-        ((("authorization", ""),), "TOKEN_INVALID"),
-        ((("authorization", "Bearer "),), "TOKEN_INVALID"),
-        ((("authorization", "Basic abc"),), "TOKEN_INVALID"),
-        (bearer("f0" * 32), "TOKEN_INVALID"),
-        (bearer("name.signature"), "TOKEN_INVALID"),
-        ((*OWNER, *OWNER), "TOKEN_INVALID"),
-    ],
-)
-async def test_call_without_a_valid_token_is_refused_at_once(
-    channel: aio.Channel, world: World, path: str, metadata: Any, reason: str
-) -> None:
-    error = await outcome(channel, path, metadata)
-    assert error is not None
-    assert (error.code(), error_info(error).reason) == (StatusCode.UNAUTHENTICATED, reason)
+@pytest.mark.parametrize("path", [*METHODS, WATCH, *REFLECTION, *UNKNOWN])
+async def test_call_without_a_valid_token_is_refused_at_once(channel: aio.Channel, world: World, path: str) -> None:
+    for state, (metadata, reason) in REFUSED.items():
+        error = await outcome(channel, path, metadata)
+        assert error is not None, state
+        assert (error.code(), error_info(error).reason) == (StatusCode.UNAUTHENTICATED, reason), state
     assert not world.opened
+    assert not world.shutdowns
 
 
-@pytest.mark.parametrize("path", METHODS)
+@pytest.mark.parametrize("path", [*METHODS, WATCH, *REFLECTION])
 async def test_client_token_opens_what_the_table_lists_and_nothing_else(
     channel: aio.Channel, world: World, path: str
 ) -> None:
@@ -123,6 +141,63 @@ async def test_client_token_opens_what_the_table_lists_and_nothing_else(
     assert is_forbidden == (path.removeprefix(f"/{PACKAGE}.") in OWNER_ONLY)
     if is_forbidden and error is not None:
         assert error_info(error).reason == "ROLE_FORBIDDEN"
+        assert not world.opened
+        assert not world.shutdowns
+
+
+@pytest.mark.parametrize("path", [path for path in (*METHODS, WATCH, *REFLECTION) if path != PROMPT])
+async def test_owner_token_opens_everything(channel: aio.Channel, world: World, path: str) -> None:
+    error = await outcome(channel, path, OWNER)
+    assert error is None or error.code() not in {StatusCode.UNAUTHENTICATED, StatusCode.PERMISSION_DENIED}
+
+
+@pytest.mark.parametrize("path", METHODS)
+async def test_no_token_opens_anything_once_the_server_is_going_away(
+    channel: aio.Channel, world: World, path: str
+) -> None:
+    assert world.server is not None
+    world.server._departure.begin()
+    for metadata in (OWNER, bearer(world.tokens.mint_client()), (), bearer("f0" * 32)):
+        error = await outcome(channel, path, metadata)
+        assert error is not None
+        assert (error.code(), error_info(error).reason) == (StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
+    assert not world.opened
+
+
+@pytest.mark.parametrize("arity", ["unary_unary", "unary_stream", "stream_unary", "stream_stream"])
+async def test_refused_call_of_any_kind_runs_nothing_of_its_handler(socket_directory: Path, arity: str) -> None:
+    ran: list[str] = []
+
+    async def behaviour(request: object, context: object) -> bytes:
+        ran.append(arity)
+        return b""
+
+    async def stream(request: object, context: Any) -> None:
+        await context.write(await behaviour(request, context))
+
+    handler = getattr(grpc, f"{arity}_rpc_method_handler")(stream if arity.endswith("stream") else behaviour)
+    server = aio.server(interceptors=(GuardInterceptor(Departure()), AuthInterceptor(Tokens(OWNER_TOKEN))))
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("a.Service", {"Method": handler}),))
+    server.add_insecure_port(f"unix:{socket_directory}/a.sock")
+    await server.start()
+    async with aio.insecure_channel(f"unix:{socket_directory}/a.sock") as channel:
+        call: Any = getattr(channel, arity)
+        for metadata, expected in (
+            *((each, StatusCode.UNAUTHENTICATED) for each, _ in REFUSED.values()),
+            (OWNER, None),
+        ):
+            before = len(ran)
+            running = call("/a.Service/Method")
+            running = running(b"", metadata=metadata) if arity.startswith("unary") else running(metadata=metadata)
+            async with asyncio.timeout(5):
+                if expected is None and arity.startswith("stream"):
+                    await running.done_writing()
+                if expected is None and arity.endswith("stream"):
+                    await running.read()
+                code = await running.code()
+            assert code is (expected or StatusCode.OK)
+            assert len(ran) - before == (expected is None)
+    await server.stop(None)
 
 
 async def test_bidirectional_call_is_refused_before_it_sends_anything(channel: Any) -> None:

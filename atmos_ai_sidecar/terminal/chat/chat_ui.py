@@ -4,6 +4,7 @@ import asyncio
 import shlex
 from collections.abc import Coroutine, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from typing import Any
 
 from prompt_toolkit.application import create_app_session
@@ -22,6 +23,7 @@ from atmos_ai_sidecar.terminal.chat.keys import ChatActions
 from atmos_ai_sidecar.terminal.chat.live_turn import Expanded, Note
 from atmos_ai_sidecar.terminal.chat.memory import Memory
 from atmos_ai_sidecar.terminal.chat.picking import Picking
+from atmos_ai_sidecar.terminal.chat.saving import is_stored
 from atmos_ai_sidecar.terminal.chat.settings import ChatSettings, resume_token
 from atmos_ai_sidecar.terminal.chat.slash_commands import COMMANDS, is_slash_command, run_slash_command
 from atmos_ai_sidecar.terminal.chat.stage import Stage
@@ -173,7 +175,8 @@ class ChatUI:
                 await asyncio.gather(*tasks, return_exceptions=True)
         if self._failure is not None:
             raise self._failure
-        if self._conversation is not None and self._has_spoken and self._settings.can_resume:
+        can_resume = self._settings.can_resume and self._has_spoken
+        if self._conversation is not None and can_resume and is_stored(self._conversation):
             name = visible(self._conversation.session.name)
             self._context.writer.say(f"This session is kept: atmos-ai chat --session {shlex.quote(name)}")
         return code
@@ -183,7 +186,9 @@ class ChatUI:
         try:
             await self._console.drain()  # the first frame goes out before anything slow begins
             async with self._context.services.open_workspace(
-                self._context.run, self._context.options, confirm_trust=self._confirm_trust
+                self._context.run,
+                replace(self._context.options, may_forget=not self._settings.continues),
+                confirm_trust=self._confirm_trust,
             ) as workspace:
                 await self._serve(workspace)
         except Exception as error:  # noqa: BLE001 - told by the caller when the terminal is itself again

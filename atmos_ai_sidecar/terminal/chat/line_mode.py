@@ -23,7 +23,7 @@ TWICE_SECONDS = 2.0
 
 async def run_line_mode(settings: ChatSettings) -> int:
     """Reads lines and prints answers until the input ends, and returns the exit code."""
-    async with settings.context.open_workspace() as workspace:
+    async with settings.context.open_workspace(may_forget=not settings.continues) as workspace:
         conversation = await Conversation.begin(
             workspace,
             name=settings.session,

@@ -1,4 +1,4 @@
-"""`/save`: stores a session where nothing is stored by itself."""
+"""What of a session is stored, and `/save`, which stores it where nothing is stored by itself."""
 
 from atmos_ai_sidecar.terminal.chat.conversation import Conversation
 from atmos_ai_sidecar.terminal.render.palette import visible
@@ -14,6 +14,15 @@ async def saved(conversation: Conversation) -> str:
     if workspace.drafts is not None:
         session = await workspace.drafts.save(conversation.session.id)
         return f"Saved {visible(session.name)} as it is now. What follows needs another /save."
-    if workspace.describe().is_ephemeral:
+    description = workspace.describe()
+    if description.storage_problem:
+        return f"{description.storage_problem} /export writes it to a file."
+    if description.is_ephemeral:
         return "Sessions are switched off (ai.sessions.enabled is false): nothing can be stored."
     return "Everything in this session is stored already."
+
+
+def is_stored(conversation: Conversation) -> bool:
+    """Whether a later command finds what is said."""
+    description = conversation.workspace.describe()
+    return not (description.is_ephemeral or description.saves_on_request)

@@ -80,7 +80,9 @@ def header(
         f"session {palette.cyan(visible(session.name))} ({state}) · {visible(model)} · permissions: {shown_mode}",
         _destination(description.endpoint, palette),
     ]
-    if description.is_ephemeral:
+    if description.storage_problem:
+        lines.append(palette.alarm(visible(f"NOT STORED. {description.storage_problem}")))
+    elif description.is_ephemeral:
         lines.append(palette.yellow("Sessions are switched off: nothing of this is stored."))
     if description.saves_on_request:
         lines.append(palette.yellow("Nothing of this is stored until you type /save."))

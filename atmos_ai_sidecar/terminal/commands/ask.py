@@ -22,4 +22,4 @@ async def ask(click_context: click.Context, /, question: tuple[str, ...], **valu
       terraform show -no-color plan | atmos-ai ask "Is this plan safe?"
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     options = TurnOptions.of(click_context, **values)
-    return await run_script(click_context.obj, options, " ".join(question), appends_input=True)
+    return await run_script(click_context.obj, options, " ".join(question), appends_input=True, may_forget=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from atmos_ai_sidecar.application.ports.console import Console
@@ -41,10 +41,16 @@ class CommandContext:
         """A person types here and sees what we say."""
         return self.console.stdin_is_terminal and self.console.stderr_is_terminal
 
-    def open_workspace(self, *, needs_trust: bool = True) -> AbstractAsyncContextManager[Workspace]:
-        """The workspace of this run; a person is asked whether an unknown project is trusted."""
+    def open_workspace(
+        self, *, needs_trust: bool = True, may_forget: bool = False
+    ) -> AbstractAsyncContextManager[Workspace]:
+        """The workspace of this run; a person is asked whether an unknown project is trusted.
+
+        With ``may_forget`` it lives in memory when the place of the sessions is no use, see ``RunOptions``.
+        """
         confirm: ConfirmTrust | None = self._confirm_trust if self.is_interactive else None
-        return self.services.open_workspace(self.run, self.options, confirm_trust=confirm, needs_trust=needs_trust)
+        options = replace(self.options, may_forget=may_forget)
+        return self.services.open_workspace(self.run, options, confirm_trust=confirm, needs_trust=needs_trust)
 
     def path(self, name: str) -> Path:
         """A path as the caller means it."""

@@ -30,7 +30,9 @@ from atmos_ai_sidecar.terminal.output_file import OutputFile
 from atmos_ai_sidecar.terminal.render.palette import visible
 
 
-async def run_script(context: CommandContext, options: TurnOptions, words: str, *, appends_input: bool) -> int:
+async def run_script(
+    context: CommandContext, options: TurnOptions, words: str, *, appends_input: bool, may_forget: bool = False
+) -> int:
     """Runs one prompt and returns the exit code.
 
     Args:
@@ -38,6 +40,7 @@ async def run_script(context: CommandContext, options: TurnOptions, words: str, 
         options: What was asked for.
         words: The prompt as far as it stands on the command line.
         appends_input: Whether piped input belongs to the prompt also when there are words.
+        may_forget: Whether it is run in memory, with a warning, when the place of the sessions is no use.
 
     Raises:
         click.UsageError, OptionInvalidError: What was asked for cannot be; nothing was run.
@@ -45,15 +48,16 @@ async def run_script(context: CommandContext, options: TurnOptions, words: str, 
     if options.output_schema and not options.output_format:
         options = replace(options, output_format="text")
     context = replace(context, options=replace(context.options, allow=options.allow))
-    return await _Script(context, options).run(words, appends_input=appends_input)
+    return await _Script(context, options, may_forget=may_forget).run(words, appends_input=appends_input)
 
 
 class _Script:
     """One prompt, and what there is to say about it."""
 
-    def __init__(self, context: CommandContext, options: TurnOptions) -> None:
+    def __init__(self, context: CommandContext, options: TurnOptions, *, may_forget: bool) -> None:
         self._context = context
         self._options = options
+        self._may_forget = may_forget
         self._interruption = Interruption(context.console)
         clock = context.services.clock
         self._started, self._timestamp = clock.monotonic(), clock.now().isoformat()
@@ -84,7 +88,9 @@ class _Script:
         schema = await asyncio.to_thread(self._schema) if self._options.output_schema else None
         if self._file is not None:
             self._file.check()
-        async with self._context.open_workspace() as workspace:
+        async with self._context.open_workspace(may_forget=self._may_forget) as workspace:
+            if problem := workspace.describe().storage_problem:
+                self._remark("storage", f"NOT STORED. {problem}")
             if self._options.allow:
                 await workspace.tools.load()  # also tools that are found while the workspace is in use can be named
                 workspace.permissions.require_known(map(_entry, self._options.allow), "--allow")

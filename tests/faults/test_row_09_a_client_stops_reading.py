@@ -1,0 +1,58 @@
+"""Row 9: a client reads nothing for a minute while ten megabytes are said to it."""
+
+import sys
+import threading
+import time
+
+import psutil
+import pytest
+
+from atmos_ai_sidecar.demo.offline_model.process import OfflineModelProcess
+from atmos_ai_sidecar.v1 import chat_service_pb2
+from tests.e2e.conftest import Project
+from tests.faults.conversations import Client
+from tests.sidecar_process import sidecar_process
+
+pytestmark = pytest.mark.e2e
+
+QUIET_SECONDS = 60
+MAX_GROWTH_BYTES = 20 << 20
+TURNS = 5
+TEXT = "".join(f"{number:09d} " for number in range(200_000))
+assert TURNS * len(TEXT) == 10_000_000
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_ten_megabytes_that_nobody_reads_for_a_minute_are_kept_and_bounded(
+    project: Project, model: OfflineModelProcess
+) -> None:
+    model.add_answers(*(TURNS + 1) * [TEXT])
+    with (
+        sidecar_process(directory=project.directory, environment=project.environment) as sidecar,
+        sidecar.channel() as channel,
+        Client(sidecar, channel).attached("s", timeout=900) as fast,
+    ):
+
+        def speak() -> None:
+            fast.events.clear()
+            fast.say("Speak.")
+            assert fast.finished().stop_reason == chat_service_pb2.STOP_REASON_END_TURN
+            assert fast.text == TEXT
+
+        speak()  # what a turn of that size costs anyway is no growth
+        process = psutil.Process(sidecar.process.pid)
+        before = process.memory_info().rss
+        begin, highest = time.monotonic(), before
+        with Client(sidecar, channel).attached("s", timeout=900) as slow:
+            for _ in range(TURNS):
+                speak()  # nobody is held up by who does not read
+                highest = max(highest, process.memory_info().rss)
+            threading.Event().wait(begin + QUIET_SECONDS - time.monotonic())
+            highest = max(highest, process.memory_info().rss)
+            for _ in range(TURNS):
+                slow.finished()
+            assert slow.text == TURNS * TEXT
+        sys.stdout.write(f"\nrow 9: 10 MB unread for {time.monotonic() - begin:.0f} s, ")
+        sys.stdout.write(f"memory {(highest - before) / 1e6:+.1f} MB\n")
+        assert highest - before < MAX_GROWTH_BYTES
