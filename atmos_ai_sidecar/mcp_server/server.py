@@ -16,7 +16,7 @@ from atmos_ai_sidecar.application.workspace import Workspace
 from atmos_ai_sidecar.domain.messages import ToolCall
 from atmos_ai_sidecar.domain.tools import Effect, OutputPiece, Result, Tool
 from atmos_ai_sidecar.errors import ToolNotFoundError, UnattendedError
-from atmos_ai_sidecar.mcp_server.questions import answer_by_elicitation, why_not_elicited
+from atmos_ai_sidecar.mcp_server.questions import answer_by_elicitation, how_to_allow, why_not_elicited
 
 _INSTRUCTIONS = (
     "The tools of an Atmos project. Calls that change or run something need a permission of the project's user; a "
@@ -82,8 +82,8 @@ async def _execute(
         return result
     return Result(
         success=False,
-        output=f"{tool.name} was not run: it needs the user's approval, and {why_not}. To allow it, the user can add "
-        f"`{tool.name}` to ai.tools.allowed in atmos.yaml, or call it in `atmos-ai chat` and answer with always.",
+        output=f"{tool.name} was not run: it needs the user's approval, and {why_not}. "
+        + how_to_allow(workspace.permissions, tool, values),
         error=result.error,
         reason=result.reason,
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -114,13 +115,31 @@ async def test_an_agent_lists_our_tools_and_calls_one(project: Project, program:
         assert await client.end() == 0
 
 
-async def test_without_elicitation_a_call_that_asks_is_refused_with_how_to_allow_it(project: Project) -> None:
+async def test_without_elicitation_a_call_is_refused_and_runs_after_the_user_did_as_the_refusal_says(
+    project: Project,
+) -> None:
     async with agent(project) as client:
         await client.greet()
         result = await client.call(*PLAN)
         assert result["isError"] is True
-        assert "ai.tools.allowed" in text(result)
+        words = shlex.split(text(result).split("`")[1])
+        assert words[:3] == ["atmos-ai", "permissions", "add"]
+        told = await asyncio.create_subprocess_exec(
+            *MODULE, *words[1:], "--yes", cwd=project.directory, env=project.environment, stdout=asyncio.subprocess.PIPE
+        )
+        await told.communicate()
+        assert told.returncode == 0
+        assert (await client.call(*PLAN))["isError"] is False
         assert await client.end() == 0
+
+
+async def test_what_cannot_be_allowed_for_good_is_refused_with_where_it_can_be_asked(project: Project) -> None:
+    async with agent(project) as client:
+        await client.greet()
+        words = ["terraform", "destroy", "vpc", "-s", "ue1-prod"]
+        result = await client.call("execute_atmos_command", {"arguments": words})
+        assert "permissions add" not in text(result)
+        assert "`atmos-ai chat`" in text(result)
 
 
 async def test_with_elicitation_the_client_is_asked_once_for_each_call(project: Project) -> None:
