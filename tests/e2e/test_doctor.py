@@ -1,20 +1,10 @@
 import json
-import subprocess
 
 from tests.e2e.conftest import MODULE, SHIM, Project
 
 
 def doctor(project: Project, *program: str) -> tuple[int, dict[str, dict[str, str]]]:
-    done = subprocess.run(
-        (*(program or (str(SHIM),)), "doctor", "--format", "json"),
-        cwd=project.directory,
-        env=project.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    done = project.run(*(program or (str(SHIM),)), "doctor", "--format", "json")
     return done.returncode, {item["check"]: item for item in json.loads(done.stdout)}
 
 
