@@ -247,6 +247,29 @@ def test_every_file_of_the_architecture_map_exists() -> None:
             assert path.exists() or any(path.parent.rglob(name)), path
 
 
+def test_every_folder_of_the_package_is_on_both_maps() -> None:
+    folders = {path.parent.name for path in (ROOT / "atmos_ai_sidecar").glob("*/__init__.py")}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("## Layers")[1].split("\n## ")[0]
+    for folder in folders:
+        assert re.search(rf"`(?:atmos_ai_sidecar/)?{folder}/`", readme), folder
+        assert re.search(rf"^\| .*`{folder}/`", rows, re.MULTILINE), folder
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_the_layers_are_those_that_the_linter_checks(page: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (layers,) = [each["layers"] for each in project["tool"]["importlinter"]["contracts"] if each["type"] == "layers"]
+    assert " → ".join(layers) in (ROOT / page).read_text(encoding="utf-8")
+
+
+def test_contributors_are_told_of_every_target() -> None:
+    targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert len(targets) > 10
+    assert [target for target in targets if f"`make {target}`" not in page] == []
+
+
 def test_every_page_is_named_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for page in sorted((ROOT / "docs").glob("*.md")):
