@@ -2,13 +2,14 @@
 
 import json
 import os
+import re
 import stat
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import ROOT, Project
 
 pytestmark = pytest.mark.e2e
 
@@ -186,6 +187,9 @@ def test_demo_without_a_terminal_asks_three_questions(program: tuple[str, ...], 
     assert "offline" in done.stdout.splitlines()[0]
     assert "10.20.0.0/16" in done.stdout
     assert done.stdout.count("> ") == 3
+    transcript = re.search(r"(?s)````text\n(.*?)````", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert transcript is not None
+    assert done.stdout.strip() == transcript[1].strip()
 
 
 def test_closed_reader_ends_the_command_quietly(program: tuple[str, ...], demo: Project) -> None:
