@@ -42,7 +42,7 @@ def tool_server(workspace: Workspace, approvals: Approvals, *, version: str) -> 
     async def call_tool(context: Context, params: mcp_types.CallToolRequestParams) -> mcp_types.CallToolResult:
         await workspace.tools.load()
         try:
-            tool = workspace.tools.registry.get(params.name)
+            tool = _found(workspace, params.name)
         except ToolNotFoundError as error:
             raise MCPError(code=mcp_types.INVALID_PARAMS, message=str(error)) from error
         return _answer(await _execute(workspace, approvals, context, tool, params.arguments or {}))
@@ -55,6 +55,12 @@ def tool_server(workspace: Workspace, approvals: Approvals, *, version: str) -> 
         on_list_tools=list_tools,
         on_call_tool=call_tool,
     )
+
+
+def _found(workspace: Workspace, name: str) -> Tool:
+    if name in _NOT_OFFERED:
+        raise ToolNotFoundError(name)
+    return workspace.tools.registry.get(name)
 
 
 async def _execute(
@@ -114,7 +120,7 @@ def _described(tool: Tool) -> mcp_types.Tool:
         annotations=mcp_types.ToolAnnotations(
             read_only_hint=tool.effect is Effect.READ,
             destructive_hint=tool.effect is not Effect.READ,
-            open_world_hint=tool.effect is Effect.NETWORK,
+            open_world_hint=tool.effect in {Effect.EXECUTE, Effect.NETWORK},  # a program may talk to anybody
         ),
     )
 
