@@ -313,3 +313,12 @@ def test_the_lines_of_the_protocol_page_are_what_our_own_parsers_take() -> None:
     (turn,) = [block.text for block in blocks if block.language == "jsonl"]
     events = [json_format.Parse(line, chat_service_pb2.ChatRequest()) for line in turn.splitlines()]
     assert [event.WhichOneof("event") for event in events] == ["attach", "user_message"]
+
+
+def test_the_reference_says_which_fields_exclude_each_other_and_links_every_rpc() -> None:
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    assert "| `session_name` = 2 | string, one of `session` |" in page
+    assert "| `resume_after_seq` = 3 | optional int64 |" in page
+    rpcs = re.findall(r"^### (\w+Service)\.(\w+)$", page, re.MULTILINE)
+    assert len(rpcs) > 30
+    assert all(f"[{rpc}](#{service.lower()}{rpc.lower()})" in page for service, rpc in rpcs)
