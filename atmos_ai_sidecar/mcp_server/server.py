@@ -8,7 +8,6 @@ from typing import Any
 
 import mcp_types
 from mcp.server import Server, ServerRequestContext
-from mcp.shared.exceptions import MCPError
 
 from atmos_ai_sidecar.application.approvals import Approvals
 from atmos_ai_sidecar.application.ports.approver import CallContext
@@ -16,6 +15,7 @@ from atmos_ai_sidecar.application.workspace import Workspace
 from atmos_ai_sidecar.domain.messages import ToolCall
 from atmos_ai_sidecar.domain.tools import Effect, OutputPiece, Result, Tool
 from atmos_ai_sidecar.errors import ToolNotFoundError, UnattendedError
+from atmos_ai_sidecar.mcp_server.failures import telling
 from atmos_ai_sidecar.mcp_server.questions import answer_by_elicitation, how_to_allow, why_not_elicited
 
 _INSTRUCTIONS = (
@@ -35,17 +35,16 @@ def tool_server(workspace: Workspace, approvals: Approvals, *, version: str) -> 
     async def list_tools(
         _context: Context, _params: mcp_types.PaginatedRequestParams | None
     ) -> mcp_types.ListToolsResult:
-        await workspace.tools.load()
-        offered = workspace.tools.offered(workspace.permissions.pin())
+        with telling():
+            await workspace.tools.load()
+            offered = workspace.tools.offered(workspace.permissions.pin())
         return mcp_types.ListToolsResult(tools=[_described(tool) for tool in offered if tool.name not in _NOT_OFFERED])
 
     async def call_tool(context: Context, params: mcp_types.CallToolRequestParams) -> mcp_types.CallToolResult:
-        await workspace.tools.load()
-        try:
+        with telling():
+            await workspace.tools.load()
             tool = _found(workspace, params.name)
-        except ToolNotFoundError as error:
-            raise MCPError(code=mcp_types.INVALID_PARAMS, message=str(error)) from error
-        return _answer(await _execute(workspace, approvals, context, tool, params.arguments or {}))
+            return _answer(await _execute(workspace, approvals, context, tool, params.arguments or {}))
 
     return Server(
         "atmos-ai",

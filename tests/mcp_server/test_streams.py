@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from atmos_ai_sidecar.app import Sidecar
+from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.workspace import Run, RunOptions
 from atmos_ai_sidecar.domain.tools import Effect, Execution, Result, Tool
-from atmos_ai_sidecar.errors import MessageTooLargeError
+from atmos_ai_sidecar.errors import MessageTooLargeError, StorageCorruptError
 from atmos_ai_sidecar.mcp_server import serving, streams
 from tests.demo.replay import ATMOS, copy_project, environment
 from tests.fakes.console import FakeConsole
@@ -124,3 +125,26 @@ async def test_what_is_no_message_is_answered_and_the_server_lives_on(tmp_path: 
         assert client.heard[0]["error"]["code"] == -32700
         client.console.end_input()
         assert await task == 0
+
+
+@pytest.mark.parametrize("method", ["tools/list", "tools/call"])
+async def test_an_error_is_told_with_its_reason_and_one_that_nobody_meant_with_a_number_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, method: str
+) -> None:
+    errors: list[Exception] = [RuntimeError("hunter2"), StorageCorruptError("The file is broken.")]
+
+    def pin(_permissions: Permissions) -> None:
+        raise errors.pop()
+
+    monkeypatch.setattr(Permissions, "pin", pin)
+    params = {"name": "atmos_list_stacks"} if method == "tools/call" else {}
+    async with serving_client(tmp_path) as (client, _task):
+        client.say(id=1, **HELLO)
+        client.say(id=2, method=method, params=params)
+        meant = (await client.answer(2))["error"]
+        assert (meant["message"], meant["data"]) == ("The file is broken.", {"reason": "STORAGE_CORRUPT"})
+        client.say(id=3, method=method, params=params)
+        told = (await client.answer(3))["error"]
+        assert told["code"] == -32603
+        assert "hunter2" not in json.dumps(told)
+        assert told["data"]["error_id"] in caplog.text
