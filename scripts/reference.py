@@ -16,7 +16,7 @@ INTRODUCTION = """# API reference
 
 The services of the package `atmos_ai_sidecar.v1`, generated from the comments in `proto/` by `make reference`. The
 rules around them, and the list of reasons, are in [protocol.md](protocol.md); how to write a client is in
-[clients.md](clients.md).
+[clients.md](clients.md). Of the fields that are *one of* the same name, a message has one at most.
 """
 _SERVICE, _MESSAGE, _ENUM, _FIELD, _NESTED, _NESTED_ENUM = 6, 4, 5, 2, 3, 4
 """Field numbers of descriptors, of which paths of comments are made."""
@@ -36,8 +36,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def page() -> str:
     """The whole page."""
-    parts = [INTRODUCTION]
-    for file in _files():
+    files = _files()
+    parts = [INTRODUCTION, *_index(files)]
+    for file in files:
         comments = {tuple(each.path): each.leading_comments for each in file.source_code_info.location}
         parts += _services(file, comments)
         parts += _messages(file.message_type, comments, (_MESSAGE,), "")
@@ -53,6 +54,14 @@ def _files() -> Sequence[Any]:
         subprocess.run([sys.executable, "-m", "grpc_tools.protoc", *options, *sources], check=True)
         found = FileDescriptorSet.FromString(out.read_bytes()).file
     return sorted(found, key=lambda file: (not file.service, file.name))
+
+
+def _index(files: Sequence[Any]) -> Iterator[str]:
+    yield "| service | rpcs |\n|---|---|"
+    for service in (service for file in files for service in file.service):
+        rpcs = (f"[{method.name}](#{service.name.lower()}{method.name.lower()})" for method in service.method)
+        yield f"| [{service.name}](#{service.name.lower()}) | {' · '.join(rpcs)} |"
+    yield ""
 
 
 def _services(file: Any, comments: Mapping[Path_, str]) -> Iterator[str]:
@@ -109,7 +118,10 @@ def _type(field: Any, message: DescriptorProto) -> str:
     name = _link(field.type_name) if field.type_name else _NAMES[field.type]
     if field.label == FieldDescriptorProto.LABEL_REPEATED:
         return f"repeated {name}"
-    return f"optional {name}" if field.proto3_optional else name
+    if field.proto3_optional:
+        return f"optional {name}"
+    is_choice = field.HasField("oneof_index")
+    return f"{name}, one of `{message.oneof_decl[field.oneof_index].name}`" if is_choice else name
 
 
 def _link(type_name: str) -> str:

@@ -3,16 +3,24 @@
 What docs/configuration.md says in its table is checked by ``tests/configuration/test_documentation.py``.
 """
 
+import ast
+import importlib
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import pytest
+from google.protobuf import json_format
 from ruamel.yaml import YAML
 
+from atmos_ai_sidecar.handshake import Bootstrap, Handshake, StartError, parse_bootstrap, parse_handshake
 from atmos_ai_sidecar.terminal.commands.init import AI_SECTION, CUSTOM_COMMAND
+from atmos_ai_sidecar.terminal.main import root
+from atmos_ai_sidecar.v1 import chat_service_pb2
 from tests.command_lines import check, words_of
 from tests.configuration.conftest import ProjectFolder
 
@@ -23,11 +31,9 @@ EVERY_PAGE = (*PAGES, *sorted((ROOT / "docs" / "decisions").glob("*.md")))
 SHELL = ("sh", "bash", "console")
 NOT_PARSED = {
     "text": "what a program prints",
-    "": "a picture or a diagram",
+    "": "a picture or a diagram; a test sees to it that no command is in it",
     "diff": "what a question shows",
     "go": "an excerpt: the package that it imports from Atmos is not on this machine",
-    "python": "an excerpt that its test has in whole",
-    "toml": "an excerpt that its test has in whole",
     "typescript": "an excerpt that its test has in whole",
 }
 """Languages of blocks that are not parsed here, and why."""
@@ -66,7 +72,7 @@ def blocks_of(page: Path) -> Iterator[Block]:
     assert not fence, f"{page}:{start}: a block that does not end"
 
 
-BLOCKS = [block for page in PAGES for block in blocks_of(page)]
+BLOCKS = [block for page in EVERY_PAGE for block in blocks_of(page)]
 
 
 def of(*languages: str) -> list[Block]:
@@ -93,7 +99,7 @@ def test_blocks_are_found() -> None:
 
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
 def test_every_block_is_parsed_or_it_is_said_why_not(block: Block) -> None:
-    assert block.language in {*SHELL, "yaml", "json", "jsonl", *NOT_PARSED}
+    assert block.language in {*SHELL, "yaml", "json", "jsonl", "python", "toml", *NOT_PARSED}
 
 
 @pytest.mark.parametrize("block", of("yaml"), ids=str)
@@ -110,6 +116,27 @@ def test_every_yaml_block_is_yaml_and_every_configuration_is_read(project: Proje
 def test_every_json_block_is_json(block: Block) -> None:
     for text in block.text.splitlines() if block.language == "jsonl" else (block.text,):
         json.loads(text)
+
+
+@pytest.mark.parametrize("block", of("python"), ids=str)
+def test_every_python_block_compiles_and_imports_what_exists(block: Block) -> None:
+    tree = ast.parse(block.text)
+    for statement in ast.walk(tree):
+        if isinstance(statement, ast.ImportFrom):
+            name = statement.module or ""
+            module = importlib.import_module(name)
+            for alias in statement.names:
+                assert hasattr(module, alias.name) or importlib.import_module(f"{name}.{alias.name}")
+
+
+@pytest.mark.parametrize("block", of("toml"), ids=str)
+def test_every_toml_block_is_toml(block: Block) -> None:
+    tomllib.loads(block.text)
+
+
+@pytest.mark.parametrize("block", of(""), ids=str)
+def test_no_command_is_in_a_block_that_is_not_parsed(block: Block) -> None:
+    assert not re.search(r"^\s*(?:\$ )?(?:atmos-ai|make|atmos) ", block.text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("block", of(*SHELL), ids=str)
@@ -143,6 +170,28 @@ def test_every_command_in_a_sentence_is_accepted(page: Path) -> None:
         if not LEFT_OUT.search(text):
             for call in words_of(text):
                 check(call)
+
+
+def named_command(pattern: str) -> tuple[click.Command, list[str]]:
+    """The last command that a pattern names, and what stands behind it."""
+    command: click.Command = root
+    words = pattern.split()[1:]
+    while isinstance(command, click.Group) and words and words[0] in command.commands:
+        command = command.commands[words.pop(0)]
+    return command, words
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_pattern_of_a_command_names_subcommands_and_options_that_exist(page: Path) -> None:
+    for text in COMMAND.findall(page.read_text(encoding="utf-8")):
+        if not LEFT_OUT.search(text) or text == "atmos-ai …":
+            continue
+        command, words = named_command(text.replace("\\|", "|"))
+        options = {name for parameter in command.params for name in parameter.opts}
+        assert set(re.findall(r"(?<!\w)--?[a-z][a-z-]*", " ".join(words))) <= options, text
+        if isinstance(command, click.Group):
+            assert len(words) == 1, text
+            assert set(words[0].strip("[]").split("|")) <= set(command.commands), text
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -200,6 +249,29 @@ def test_every_file_of_the_architecture_map_exists() -> None:
             assert path.exists() or any(path.parent.rglob(name)), path
 
 
+def test_every_folder_of_the_package_is_on_both_maps() -> None:
+    folders = {path.parent.name for path in (ROOT / "atmos_ai_sidecar").glob("*/__init__.py")}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("## Layers")[1].split("\n## ")[0]
+    for folder in folders:
+        assert re.search(rf"`(?:atmos_ai_sidecar/)?{folder}/`", readme), folder
+        assert re.search(rf"^\| .*`{folder}/`", rows, re.MULTILINE), folder
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_the_layers_are_those_that_the_linter_checks(page: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (layers,) = [each["layers"] for each in project["tool"]["importlinter"]["contracts"] if each["type"] == "layers"]
+    assert " → ".join(layers) in (ROOT / page).read_text(encoding="utf-8")
+
+
+def test_contributors_are_told_of_every_target() -> None:
+    targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert len(targets) > 10
+    assert [target for target in targets if f"`make {target}`" not in page] == []
+
+
 def test_every_page_is_named_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for page in sorted((ROOT / "docs").glob("*.md")):
@@ -230,3 +302,25 @@ def test_messages_of_the_shim_that_are_explained_are_those_of_its_code() -> None
     ):
         assert quoted in page, quoted
         assert quoted in code, quoted
+
+
+def test_the_lines_of_the_protocol_page_are_what_our_own_parsers_take() -> None:
+    blocks = [block for block in BLOCKS if block.page == "docs/protocol.md"]
+    (bootstrap,) = [block.text for block in blocks if block.language == "json"]
+    assert isinstance(parse_bootstrap(bootstrap.encode()), Bootstrap)
+    (handshakes,) = [block.text for block in blocks if block.language == "text"]
+    started, refused = handshakes.splitlines()
+    assert isinstance(parse_handshake(started.encode()), Handshake)
+    assert isinstance(parse_handshake(refused.encode()), StartError)
+    (turn,) = [block.text for block in blocks if block.language == "jsonl"]
+    events = [json_format.Parse(line, chat_service_pb2.ChatRequest()) for line in turn.splitlines()]
+    assert [event.WhichOneof("event") for event in events] == ["attach", "user_message"]
+
+
+def test_the_reference_says_which_fields_exclude_each_other_and_links_every_rpc() -> None:
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    assert "| `session_name` = 2 | string, one of `session` |" in page
+    assert "| `resume_after_seq` = 3 | optional int64 |" in page
+    rpcs = re.findall(r"^### (\w+Service)\.(\w+)$", page, re.MULTILINE)
+    assert len(rpcs) > 30
+    assert all(f"[{rpc}](#{service.lower()}{rpc.lower()})" in page for service, rpc in rpcs)

@@ -4,6 +4,8 @@ What comes back was said by a program: nobody can tell whether a person saw the 
 never what is restricted or may destroy, and the answer is recorded as unverified.
 """
 
+import json
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +14,7 @@ from mcp.server.session import ServerSession
 from mcp.shared.exceptions import MCPError
 
 from atmos_ai_sidecar.application.approvals import Approvals, Question
+from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.domain.permissions import PermissionSettings
 from atmos_ai_sidecar.domain.questions import sanitised
 from atmos_ai_sidecar.domain.requests import Answer, PermissionRequest
@@ -25,6 +28,9 @@ _SCHEMA: dict[str, Any] = {
     },
     "required": ["allow"],
 }
+
+_LONGEST_COMMAND = 500
+"""Characters that a person can be told to type."""
 
 
 def why_not_elicited(tool: Tool, values: Mapping[str, Any], policy: PermissionSettings, session: ServerSession) -> str:
@@ -41,6 +47,19 @@ def why_not_elicited(tool: Tool, values: Mapping[str, Any], policy: PermissionSe
     if not session.can_send_request:
         return "this MCP client cannot be asked on this connection"
     return ""
+
+
+def how_to_allow(permissions: Permissions, tool: Tool, values: Mapping[str, Any]) -> str:
+    """What the user can do about a call that was refused; a command that is told would let this very call through."""
+    try:
+        permissions.grant_for(tool.name, values, allow=True)
+    except SidecarError:
+        return "Such calls ask each time: the user can have it run in `atmos-ai chat`, and is asked there."
+    words = ["atmos-ai", "permissions", "add", tool.name, "--input", json.dumps(values)]
+    command = shlex.join(words)
+    if len(command) > _LONGEST_COMMAND:
+        return "The user can have it run in `atmos-ai chat` and answer with always there; after that it runs here too."
+    return f"The user can allow it with `{command}` in the project's folder; after that it runs here too."
 
 
 async def answer_by_elicitation(approvals: Approvals, run_id: str, session: ServerSession) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import mcp_types
 from mcp.server import Server, ServerRequestContext
-from mcp.shared.exceptions import MCPError
 
 from atmos_ai_sidecar.application.approvals import Approvals
 from atmos_ai_sidecar.application.ports.approver import CallContext
@@ -16,7 +15,8 @@ from atmos_ai_sidecar.application.workspace import Workspace
 from atmos_ai_sidecar.domain.messages import ToolCall
 from atmos_ai_sidecar.domain.tools import Effect, OutputPiece, Result, Tool
 from atmos_ai_sidecar.errors import ToolNotFoundError, UnattendedError
-from atmos_ai_sidecar.mcp_server.questions import answer_by_elicitation, why_not_elicited
+from atmos_ai_sidecar.mcp_server.failures import telling
+from atmos_ai_sidecar.mcp_server.questions import answer_by_elicitation, how_to_allow, why_not_elicited
 
 _INSTRUCTIONS = (
     "The tools of an Atmos project. Calls that change or run something need a permission of the project's user; a "
@@ -35,17 +35,16 @@ def tool_server(workspace: Workspace, approvals: Approvals, *, version: str) -> 
     async def list_tools(
         _context: Context, _params: mcp_types.PaginatedRequestParams | None
     ) -> mcp_types.ListToolsResult:
-        await workspace.tools.load()
-        offered = workspace.tools.offered(workspace.permissions.pin())
+        with telling():
+            await workspace.tools.load()
+            offered = workspace.tools.offered(workspace.permissions.pin())
         return mcp_types.ListToolsResult(tools=[_described(tool) for tool in offered if tool.name not in _NOT_OFFERED])
 
     async def call_tool(context: Context, params: mcp_types.CallToolRequestParams) -> mcp_types.CallToolResult:
-        await workspace.tools.load()
-        try:
-            tool = workspace.tools.registry.get(params.name)
-        except ToolNotFoundError as error:
-            raise MCPError(code=mcp_types.INVALID_PARAMS, message=str(error)) from error
-        return _answer(await _execute(workspace, approvals, context, tool, params.arguments or {}))
+        with telling():
+            await workspace.tools.load()
+            tool = _found(workspace, params.name)
+            return _answer(await _execute(workspace, approvals, context, tool, params.arguments or {}))
 
     return Server(
         "atmos-ai",
@@ -55,6 +54,12 @@ def tool_server(workspace: Workspace, approvals: Approvals, *, version: str) -> 
         on_list_tools=list_tools,
         on_call_tool=call_tool,
     )
+
+
+def _found(workspace: Workspace, name: str) -> Tool:
+    if name in _NOT_OFFERED:
+        raise ToolNotFoundError(name)
+    return workspace.tools.registry.get(name)
 
 
 async def _execute(
@@ -82,8 +87,8 @@ async def _execute(
         return result
     return Result(
         success=False,
-        output=f"{tool.name} was not run: it needs the user's approval, and {why_not}. To allow it, the user can add "
-        f"`{tool.name}` to ai.tools.allowed in atmos.yaml, or call it in `atmos-ai chat` and answer with always.",
+        output=f"{tool.name} was not run: it needs the user's approval, and {why_not}. "
+        + how_to_allow(workspace.permissions, tool, values),
         error=result.error,
         reason=result.reason,
     )
@@ -114,7 +119,7 @@ def _described(tool: Tool) -> mcp_types.Tool:
         annotations=mcp_types.ToolAnnotations(
             read_only_hint=tool.effect is Effect.READ,
             destructive_hint=tool.effect is not Effect.READ,
-            open_world_hint=tool.effect is Effect.NETWORK,
+            open_world_hint=tool.effect in {Effect.EXECUTE, Effect.NETWORK},  # a program may talk to anybody
         ),
     )
 

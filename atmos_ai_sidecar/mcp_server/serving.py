@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from atmos_ai_sidecar.application.approvals import Approvals
 from atmos_ai_sidecar.application.ports.console import Console
 from atmos_ai_sidecar.application.workspace import Workspace
-from atmos_ai_sidecar.errors import SidecarError
+from atmos_ai_sidecar.errors import MessageTooLargeError, SidecarError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 OpenForMcp = Callable[[], AbstractAsyncContextManager[Workspace]]
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
-_REFUSED = -32000
+REFUSED = -32000
 """The first of the codes that JSON-RPC leaves to servers."""
 
 
@@ -34,21 +34,29 @@ async def serve_mcp(console: Console, open_workspace: OpenForMcp, approvals: App
         The exit code 0.
 
     Raises:
-        ProjectUntrustedError and what else opening a workspace raises; the client was told in an answer before.
+        ProjectUntrustedError and what else opening a workspace raises; MessageTooLargeError when a line is beyond the
+        limit. The client was told in an answer before.
     """
     lines = Lines(console)
+    is_open = False
     try:
         async with open_workspace() as workspace:
             serve = await asyncio.to_thread(_load)
+            is_open = True
             await serve(workspace, approvals, lines, console, version=version)
     except SidecarError as error:
-        await _refuse(lines, console, error)
+        if not is_open:
+            await _refuse(lines, console, error)
         raise
     return 0
 
 
 class Lines:
-    """Whole lines of a console's input; a line beyond the limit ends it."""
+    """Whole lines of a console's input.
+
+    Raises (on iteration):
+        MessageTooLargeError: A line is beyond the limit. What follows is not read.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -64,7 +72,11 @@ class Lines:
             pieces.append(rest)
             length += len(rest)
             if length > MAX_LINE_BYTES:
-                return
+                raise MessageTooLargeError(
+                    f"A message of the MCP client is longer than {MAX_LINE_BYTES} bytes, so the connection was ended.",
+                    remedy="Let the client send less at once.",
+                    limit_bytes=str(MAX_LINE_BYTES),
+                )
         if last := b"".join(pieces):
             yield last
 
@@ -74,7 +86,7 @@ async def _refuse(lines: Lines, console: Console, error: SidecarError) -> None:
     async for line in lines:
         number = _request_id(line)
         if number is not None:
-            told = {"code": _REFUSED, "message": str(error), "data": {"reason": error.reason}}
+            told = {"code": REFUSED, "message": str(error), "data": {"reason": error.reason}}
             console.write(json.dumps({"jsonrpc": "2.0", "id": number, "error": told}).encode() + b"\n")
             await console.drain()
             return

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -29,6 +30,24 @@ class Project:
     @property
     def database(self) -> Path:
         return self.directory / ".atmos" / "sessions" / "sidecar.db"
+
+    def run(
+        self, *command: str | Path, stdin: str | None = None, stdout: int | IO[str] = subprocess.PIPE, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a program in the project to its end, without a terminal to ask on."""
+        source = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
+        return subprocess.run(
+            command,
+            **source,
+            cwd=self.directory,
+            env=self.environment | variables,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=50,
+            check=False,
+            start_new_session=True,
+        )
 
     def allow_everything(self) -> None:
         """Lets tools run without a question."""

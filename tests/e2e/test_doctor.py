@@ -1,7 +1,6 @@
 import json
 import os
 import re
-import subprocess
 import sys
 
 from tests.e2e.conftest import MODULE, SHIM, Project
@@ -9,16 +8,7 @@ from tests.e2e.test_mcp_servers import SERVER
 
 
 def doctor(project: Project, *program: str) -> tuple[int, dict[str, dict[str, str]]]:
-    done = subprocess.run(
-        (*(program or (str(SHIM),)), "doctor", "--format", "json"),
-        cwd=project.directory,
-        env=project.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    done = project.run(*(program or (str(SHIM),)), "doctor", "--format", "json")
     return done.returncode, {item["check"]: item for item in json.loads(done.stdout)}
 
 

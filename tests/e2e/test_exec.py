@@ -11,7 +11,6 @@ from jsonschema import Draft202012Validator
 
 from atmos_ai_sidecar.demo.offline_model.process import OfflineModelProcess
 from tests.e2e.conftest import ROOT, SHIM, Project
-from tests.e2e.test_commands import run
 from tests.e2e.test_process_life import HALF, shim, sidecar_of, wait_until_journalled
 
 pytestmark = pytest.mark.e2e
@@ -39,7 +38,7 @@ def events(text: str) -> list[dict[str, Any]]:
 
 
 def run_json(project: Project, *arguments: str, code: int) -> dict[str, Any]:
-    done = run(BEHIND_THE_SHIM, project, "exec", *arguments, "--format", "json")
+    done = project.run(*BEHIND_THE_SHIM, "exec", *arguments, "--format", "json")
     assert done.returncode == code, done.stderr
     told = checked(done.stdout)
     assert told["metadata"]["exit_code"] == code
@@ -85,7 +84,7 @@ class TestExitCodes:
         ],
     )
     def test_2_for_wrong_usage_and_nothing_on_stdout(self, demo: Project, arguments: list[str], word: str) -> None:
-        done = run(BEHIND_THE_SHIM, demo, "exec", "Hello", "-f", "json", *arguments)
+        done = demo.run(*BEHIND_THE_SHIM, "exec", "Hello", "-f", "json", *arguments)
         assert (done.returncode, done.stdout) == (2, "")
         assert word in done.stderr
 
@@ -146,7 +145,7 @@ class TestExitCodes:
         reading, writing = os.pipe()
         os.close(reading)
         try:
-            done = run(program, demo, "exec", "Which stacks are there?", "-f", output_format, stdout=writing)
+            done = demo.run(*program, "exec", "Which stacks are there?", "-f", output_format, stdout=writing)
         finally:
             os.close(writing)
         assert (done.returncode, done.stderr) == (141, "")
@@ -173,14 +172,14 @@ def test_reader_that_takes_one_line_ends_the_stream_quietly(program: tuple[str, 
 
 def test_closed_output_is_no_crash(program: tuple[str, ...], demo: Project) -> None:
     closing = ("/bin/sh", "-c", 'exec "$@" >&-', "sh", *program)
-    done = run(closing, demo, "exec", "Which stacks are there?", "-f", "json")
+    done = demo.run(*closing, "exec", "Which stacks are there?", "-f", "json")
     assert done.returncode in {0, 1}
     assert "Traceback" not in done.stderr
     assert "panic" not in done.stderr
 
 
 def test_events_are_one_a_line_and_end_with_the_object(program: tuple[str, ...], demo: Project) -> None:
-    done = run(program, demo, "exec", "Validate the stacks.", "-f", "stream-json", "-s", "checks")
+    done = demo.run(*program, "exec", "Validate the stacks.", "-f", "stream-json", "-s", "checks")
     assert done.returncode == 0, done.stderr
     first, *others, last = events(done.stdout)
     assert (first["type"], first["session"]) == ("session", "checks")
@@ -232,8 +231,8 @@ def test_files_go_with_the_prompt_and_not_with_the_system_prompt(project: Projec
     (project.directory / "notes.txt").write_text("The password is password=hunter2-9xK4vQ\nThe region is eu-north-1.\n")
     (project.directory / "key.pem").write_text("-----BEGIN")
     model.add_answers("Noted.")
-    done = run(
-        BEHIND_THE_SHIM, project, "exec", "Read.", "--include", "notes.txt,*.pem", "--context", "--exclude", "catalog"
+    done = project.run(
+        *BEHIND_THE_SHIM, "exec", "Read.", "--include", "notes.txt,*.pem", "--context", "--exclude", "catalog"
     )
     assert done.returncode == 0, done.stderr
     assert "Left out key.pem: files of this name usually hold secrets." in done.stderr
@@ -249,11 +248,11 @@ def test_files_go_with_the_prompt_and_not_with_the_system_prompt(project: Projec
 def test_output_file_gets_the_object_and_stdout_nothing(program: tuple[str, ...], demo: Project) -> None:
     target = demo.directory / "answer.json"
     target.write_text("old")
-    done = run(program, demo, "exec", "Which stacks are there?", "-f=json", "-o", "answer.json")
+    done = demo.run(*program, "exec", "Which stacks are there?", "-f=json", "-o", "answer.json")
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert checked(target.read_text())["success"] is True
     assert not list(demo.directory.glob(".atmos-ai-*"))
-    refused = run(program, demo, "exec", "Which stacks are there?", "-f", "json", "-o", "none/answer.json")
+    refused = demo.run(*program, "exec", "Which stacks are there?", "-f", "json", "-o", "none/answer.json")
     assert refused.returncode == 1
     assert "no folder" in checked(refused.stdout)["error"]["message"]
 
@@ -265,13 +264,13 @@ def test_warning_of_a_budget_is_on_stderr_and_in_the_object(project: Project, mo
         model.add_answers(look, "Done.")
         costs.append(run_json(project, "Look.", code=0)["metadata"]["cost_usd"])
     model.add_answers(look, "Done.")
-    done = run(BEHIND_THE_SHIM, project, "exec", "Look.", "-f", "json", "--max-cost-usd", str(costs[-1] * 1.05))
+    done = project.run(*BEHIND_THE_SHIM, "exec", "Look.", "-f", "json", "--max-cost-usd", str(costs[-1] * 1.05))
     assert [notice["kind"] for notice in checked(done.stdout)["notices"]] == ["budget_warning"]
     assert "of a budget are used" in done.stderr
 
 
 def test_ask_has_the_formats_too_and_takes_a_pipe(program: tuple[str, ...], demo: Project) -> None:
-    done = run(program, demo, "ask", "--format", "json", input="What is the CIDR of the VPC in ue1-dev?")
+    done = demo.run(*program, "ask", "--format", "json", stdin="What is the CIDR of the VPC in ue1-dev?")
     assert done.returncode == 0, done.stderr
     assert "10.10.0.0/16" in checked(done.stdout)["response"]
 

@@ -4,7 +4,6 @@ import stat
 from pathlib import Path
 
 from tests.e2e.conftest import SHIM, Project
-from tests.e2e.test_ways_in import run
 
 CANARY = "canary-8f3kD92jfK2qLw"
 
@@ -15,7 +14,7 @@ def log_of(project: Project) -> Path:
 
 def test_log_says_what_ran_and_nothing_that_was_said(demo: Project) -> None:
     question = "What is the CIDR of the VPC in ue1-prod?"
-    assert run(demo, str(SHIM), "ask", question, DEPLOY_TOKEN=CANARY).returncode == 0
+    assert demo.run(SHIM, "ask", question, DEPLOY_TOKEN=CANARY).returncode == 0
     log = log_of(demo)
     text = log.read_text()
     assert "atmos_describe_component succeeded" in text
@@ -29,13 +28,13 @@ def test_log_says_what_ran_and_nothing_that_was_said(demo: Project) -> None:
 
 
 def test_log_says_that_a_command_failed(demo: Project) -> None:
-    run(demo, str(SHIM), "ask", "hello", ANTHROPIC_API_KEY="", ANTHROPIC_BASE_URL="")
+    demo.run(SHIM, "ask", "hello", ANTHROPIC_API_KEY="", ANTHROPIC_BASE_URL="")
     assert "ask ended with 1" in log_of(demo).read_text()
 
 
 def test_debug_says_more_and_where_the_log_is(demo: Project) -> None:
-    plain = run(demo, str(SHIM), "sessions", "show", CANARY, DEPLOY_TOKEN=CANARY)
-    more = run(demo, str(SHIM), "--debug", "sessions", "show", CANARY, DEPLOY_TOKEN=CANARY)
+    plain = demo.run(SHIM, "sessions", "show", CANARY, DEPLOY_TOKEN=CANARY)
+    more = demo.run(SHIM, "--debug", "sessions", "show", CANARY, DEPLOY_TOKEN=CANARY)
     assert (plain.returncode, more.returncode) == (1, 1)
     assert "Traceback" not in plain.stderr
     assert plain.stderr.splitlines()[0] == more.stderr.splitlines()[0]
@@ -50,5 +49,5 @@ def test_debug_says_more_and_where_the_log_is(demo: Project) -> None:
 def test_a_run_that_stores_nothing_leaves_no_log(demo: Project) -> None:
     file = Path(demo.directory) / "atmos.yaml"
     file.write_text(file.read_text().replace("sessions:\n    enabled: true", "sessions:\n    enabled: false", 1))
-    assert run(demo, str(SHIM), "--trust-project", "ask", "Which stacks are there?").returncode == 0
+    assert demo.run(SHIM, "--trust-project", "ask", "Which stacks are there?").returncode == 0
     assert not log_of(demo).parents[1].exists()

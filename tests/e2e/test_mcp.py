@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -12,7 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.e2e.conftest import MODULE, Project
+from tests.e2e.conftest import MODULE, SHIM, Project
+from tests.e2e.test_tool_life import ATMOS, use_atmos
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -106,6 +108,8 @@ async def test_an_agent_lists_our_tools_and_calls_one(project: Project, program:
         tools = {tool["name"]: tool for tool in (await client.answer(number))["result"]["tools"]}
         assert tools["atmos_describe_component"]["annotations"]["readOnlyHint"] is True
         assert tools["file_edit"]["annotations"]["destructiveHint"] is True
+        assert tools["file_edit"]["annotations"]["openWorldHint"] is False
+        assert tools["atmos_terraform_plan"]["annotations"]["openWorldHint"] is True
         assert {"atmos_config_get", "atmos_terraform_plan"} <= set(tools)
         assert not {"execute_bash_command", "read_tool_output", "read_file"} & set(tools)
         result = await client.call(*DESCRIBE)
@@ -114,13 +118,31 @@ async def test_an_agent_lists_our_tools_and_calls_one(project: Project, program:
         assert await client.end() == 0
 
 
-async def test_without_elicitation_a_call_that_asks_is_refused_with_how_to_allow_it(project: Project) -> None:
+async def test_without_elicitation_a_call_is_refused_and_runs_after_the_user_did_as_the_refusal_says(
+    project: Project,
+) -> None:
     async with agent(project) as client:
         await client.greet()
         result = await client.call(*PLAN)
         assert result["isError"] is True
-        assert "ai.tools.allowed" in text(result)
+        words = shlex.split(text(result).split("`")[1])
+        assert words[:3] == ["atmos-ai", "permissions", "add"]
+        told = await asyncio.create_subprocess_exec(
+            *MODULE, *words[1:], "--yes", cwd=project.directory, env=project.environment, stdout=asyncio.subprocess.PIPE
+        )
+        await told.communicate()
+        assert told.returncode == 0
+        assert (await client.call(*PLAN))["isError"] is False
         assert await client.end() == 0
+
+
+async def test_what_cannot_be_allowed_for_good_is_refused_with_where_it_can_be_asked(project: Project) -> None:
+    async with agent(project) as client:
+        await client.greet()
+        words = ["terraform", "destroy", "vpc", "-s", "ue1-prod"]
+        result = await client.call("execute_atmos_command", {"arguments": words})
+        assert "permissions add" not in text(result)
+        assert "`atmos-ai chat`" in text(result)
 
 
 async def test_with_elicitation_the_client_is_asked_once_for_each_call(project: Project) -> None:
@@ -212,6 +234,23 @@ async def test_sigterm_ends_it_and_what_it_started(project: Project, program: tu
     await until(lambda: not replays(project))
 
 
+async def test_a_change_that_runs_when_the_server_is_ended_is_left_to_finish_and_told_of(project: Project) -> None:
+    project.allow_everything()
+    project.edit("      - execute_atmos_command\n", "      - something_else\n")
+    use_atmos(project, ATMOS)
+    async with agent(project, (str(SHIM),)) as client:
+        await client.greet()
+        words = ["terraform", "apply", "vpc", "-s", "ue1-dev"]
+        await client.request("tools/call", name="execute_atmos_command", arguments={"arguments": words})
+        await until((project.directory / "lock").exists)
+        client.process.terminate()
+        async with asyncio.timeout(60):
+            assert await client.process.wait() == 143
+    (project.directory / "go-on").touch()
+    await until((project.directory / "applied").exists)
+    await until(lambda: "ended with exit code 0" in project.run(SHIM, "tools", "running").stdout)
+
+
 async def test_what_was_asked_before_the_end_of_input_is_answered(project: Project) -> None:
     async with agent(project) as client:
         await client.greet()
@@ -228,8 +267,9 @@ async def test_nonsense_and_unknown_tools_are_errors_and_the_server_lives_on(pro
         await client.greet()
         assert client.process.stdin is not None
         client.process.stdin.write(b'no json\n[1]\n{"jsonrpc": "2.0", "id": 77}\n\xff\xfe\n' + b"x" * 100_000 + b"\n")
-        number = await client.request("tools/call", name="brew_coffee", arguments={})
-        assert "There is no tool 'brew_coffee'" in (await client.answer(number))["error"]["message"]
+        for name in ("brew_coffee", "read_tool_output"):
+            number = await client.request("tools/call", name=name, arguments={})
+            assert f"There is no tool '{name}'" in (await client.answer(number))["error"]["message"]
         result = await client.call("atmos_describe_component", {"component": 7})
         assert "is not valid" in text(result)
         assert (await client.call(*DESCRIBE))["isError"] is False

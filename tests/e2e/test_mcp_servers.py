@@ -9,7 +9,6 @@ import pytest
 
 from atmos_ai_sidecar.demo.offline_model.process import OfflineModelProcess
 from tests.e2e.conftest import MODULE, Project
-from tests.e2e.test_commands import run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -55,7 +54,7 @@ def results(model: OfflineModelProcess) -> list[str]:
 
 def test_the_model_is_offered_the_tools_and_a_call_asks(served: Project, model: OfflineModelProcess) -> None:
     model.add_answers(call("good__echo", text="hi"), "Not allowed.")
-    done = run(MODULE, served, "exec", "Say hi.", "-f", "json")
+    done = served.run(*MODULE, "exec", "Say hi.", "-f", "json")
     assert done.returncode == 3, done.stderr
     assert json.loads(done.stdout)["approvals_needed"][0]["tool"] == "good__echo"
     offered = {tool["name"] for tool in model.requests()[0]["json"]["tools"]}
@@ -69,7 +68,7 @@ def test_the_model_is_offered_the_tools_and_a_call_asks(served: Project, model: 
 def test_a_call_that_is_allowed_answers(served: Project, model: OfflineModelProcess) -> None:
     served.edit("      - atmos_list_*\n", "      - atmos_list_*\n      - good__echo\n")
     model.add_answers(call("good__echo", text="hallo from the server"), "Done.")
-    done = run(MODULE, served, "exec", "Say hallo.", "-f", "json")
+    done = served.run(*MODULE, "exec", "Say hallo.", "-f", "json")
     assert done.returncode == 0, done.stderr
     assert "hallo from the server" in results(model)[0]
 
@@ -79,7 +78,7 @@ def test_a_server_that_dies_in_a_call_is_told_as_unknown_and_nothing_is_sent_aga
 ) -> None:
     served.allow_everything()
     model.add_answers(call("good__die"), call("readonly__die"), call("good__echo", text="still here"), "Done.")
-    done = run(MODULE, served, "exec", "Try.", "-f", "json")
+    done = served.run(*MODULE, "exec", "Try.", "-f", "json")
     assert done.returncode == 0, done.stderr
     told = results(model)
     assert any("not known whether it did its work" in result for result in told)
@@ -89,7 +88,7 @@ def test_a_server_that_dies_in_a_call_is_told_as_unknown_and_nothing_is_sent_aga
 
 
 def test_tools_are_listed_and_a_broken_server_is_told_about(served: Project, program: tuple[str, ...]) -> None:
-    done = run(program, served, "tools", "list")
+    done = served.run(*program, "tools", "list")
     assert done.returncode == 0, done.stderr
     assert "good__echo" in done.stdout
     assert "The MCP server broken is left out: it ended with exit code 3" in done.stderr
@@ -97,5 +96,5 @@ def test_tools_are_listed_and_a_broken_server_is_told_about(served: Project, pro
 
 def test_an_untrusted_project_starts_no_server(served: Project, tmp_path: Path) -> None:
     del served.environment["ATMOS_AI_TRUST_PROJECT"]
-    assert run(MODULE, served, "tools", "list").returncode == 5
+    assert served.run(*MODULE, "tools", "list").returncode == 5
     assert not (tmp_path / "log").exists()

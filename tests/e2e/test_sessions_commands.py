@@ -9,32 +9,31 @@ import pytest
 
 from tests.adapters.atmos_sessions.test_atmos_sessions import TABLES, add_message, add_session
 from tests.e2e.conftest import SHIM, Project
-from tests.e2e.test_commands import run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("kept_warm")]
 
 
 def test_session_is_shown_found_moved_and_comes_back(program: tuple[str, ...], demo: Project) -> None:
-    done = run(program, demo, "exec", "What is the CIDR of the VPC in ue1-prod?", "--session", "mine")
+    done = demo.run(*program, "exec", "What is the CIDR of the VPC in ue1-prod?", "--session", "mine")
     assert done.returncode == 0, done.stderr
-    shown = run(program, demo, "sessions", "show", "mine")
+    shown = demo.run(*program, "sessions", "show", "mine")
     assert "What is the CIDR" in shown.stdout
     assert "10.20.0.0/16" in shown.stdout
-    assert "mine" in run(program, demo, "sessions", "search", "cidr").stdout
-    assert run(program, demo, "sessions", "rename", "mine", "ours").returncode == 0
-    assert run(program, demo, "sessions", "export", "ours", "-o", "ours.yaml").returncode == 0
+    assert "mine" in demo.run(*program, "sessions", "search", "cidr").stdout
+    assert demo.run(*program, "sessions", "rename", "mine", "ours").returncode == 0
+    assert demo.run(*program, "sessions", "export", "ours", "-o", "ours.yaml").returncode == 0
     assert stat.S_IMODE((demo.directory / "ours.yaml").stat().st_mode) == 0o600
-    taken = run(program, demo, "sessions", "import", "ours.yaml")
+    taken = demo.run(*program, "sessions", "import", "ours.yaml")
     assert taken.returncode == 1
     assert "--overwrite" in taken.stderr
-    assert run(program, demo, "sessions", "import", "ours.yaml", "-n", "copy").returncode == 0
-    assert run(program, demo, "sessions", "show", "copy").stdout == shown.stdout
-    goes_on = run(program, demo, "exec", "And in ue1-dev?", "--session", "copy")
+    assert demo.run(*program, "sessions", "import", "ours.yaml", "-n", "copy").returncode == 0
+    assert demo.run(*program, "sessions", "show", "copy").stdout == shown.stdout
+    goes_on = demo.run(*program, "exec", "And in ue1-dev?", "--session", "copy")
     assert "10.10.0.0/16" in goes_on.stdout, goes_on.stderr
 
 
 def test_sessions_of_atmos_come_over_and_old_ones_are_cleaned(program: tuple[str, ...], demo: Project) -> None:
-    run(program, demo, "sessions", "list")  # makes the folder
+    demo.run(*program, "sessions", "list")  # makes the folder
     database = demo.database.with_name("sessions.db")
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.executescript(TABLES)
@@ -42,16 +41,16 @@ def test_sessions_of_atmos_come_over_and_old_ones_are_cleaned(program: tuple[str
             add_session(connection, f"s-{number}", name)
             add_message(connection, f"s-{number}", "user", "How big is it?", number)
     before = database.read_bytes()
-    assert "2 imported" in run(program, demo, "sessions", "import", "--from-atmos").stderr
-    assert "2 imported before" in run(program, demo, "sessions", "import", "--from-atmos").stderr
+    assert "2 imported" in demo.run(*program, "sessions", "import", "--from-atmos").stderr
+    assert "2 imported before" in demo.run(*program, "sessions", "import", "--from-atmos").stderr
     assert database.read_bytes() == before
-    assert run(program, demo, "sessions", "export", "--all", "backup").returncode == 0
+    assert demo.run(*program, "sessions", "export", "--all", "backup").returncode == 0
     assert sorted(path.name for path in (demo.directory / "backup").iterdir()) == ["first.json", "second.json"]
     with closing(sqlite3.connect(demo.database)) as connection, connection:
         connection.execute("UPDATE sessions SET updated_at = '2020' || substr(updated_at, 5) WHERE name = 'first'")
-    assert "first" in run(program, demo, "sessions", "clean", "--dry-run").stdout
-    assert "Removed 1 session" in run(program, demo, "sessions", "clean", "--older-than", "1w").stderr
-    listed = json.loads(run(program, demo, "sessions", "list", "-f", "json").stdout)
+    assert "first" in demo.run(*program, "sessions", "clean", "--dry-run").stdout
+    assert "Removed 1 session" in demo.run(*program, "sessions", "clean", "--older-than", "1w").stderr
+    listed = json.loads(demo.run(*program, "sessions", "list", "-f", "json").stdout)
     assert [session["name"] for session in listed] == ["second"]
 
 
@@ -62,11 +61,11 @@ def test_without_auto_save_a_chat_is_stored_by_save_only(demo: Project) -> None:
         "kept": "Which stacks are there?\n/model other\n/save\n/quit\n",
     }
     for name, typed in chats.items():
-        done = run((str(SHIM),), demo, "chat", "--session", name, input=typed)
+        done = demo.run(SHIM, "chat", "--session", name, stdin=typed)
         assert done.returncode == 0, done.stderr
         assert "Nothing of this is stored until you type /save." in done.stdout + done.stderr
-    (listed,) = json.loads(run((str(SHIM),), demo, "sessions", "list", "--format", "json").stdout)
+    (listed,) = json.loads(demo.run(SHIM, "sessions", "list", "--format", "json").stdout)
     assert (listed["name"], listed["model"]) == ("kept", "other")
-    shown = run((str(SHIM),), demo, "sessions", "show", "kept").stdout
+    shown = demo.run(SHIM, "sessions", "show", "kept").stdout
     assert "Which stacks are there?" in shown
     assert "ue1-prod" in shown

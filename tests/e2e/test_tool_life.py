@@ -4,7 +4,6 @@ import json
 import secrets
 import select
 import string
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -65,20 +64,6 @@ def pid_in(path: Path) -> psutil.Process:
     return psutil.Process(int(path.read_text()))
 
 
-def ask(project: Project, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [SHIM, *arguments],
-        cwd=project.directory,
-        env=project.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=40,
-        check=False,
-        **more,
-    )
-
-
 @pytest.mark.parametrize("victim", ["sidecar", "shim"])
 def test_an_apply_survives_and_its_outcome_is_told_at_the_next_start_and_it_never_runs_again(
     project: Project, model: OfflineModelProcess, victim: str
@@ -92,18 +77,18 @@ def test_an_apply_survives_and_its_outcome_is_told_at_the_next_start_and_it_neve
         process.communicate(timeout=10)
         psutil.wait_procs([sidecar], timeout=5)
     assert terraform.is_running()
-    assert "is still running after" in ask(project, "tools", "running").stdout
+    assert "is still running after" in project.run(SHIM, "tools", "running").stdout
     (project.directory / "go-on").touch()
     psutil.wait_procs([terraform], timeout=5)
-    wait_until(lambda: "ended with exit code 0" in ask(project, "tools", "running").stdout)
+    wait_until(lambda: "ended with exit code 0" in project.run(SHIM, "tools", "running").stdout)
     model.add_answers("It is applied.")
-    again = ask(project, "ask", "--session", "s", "And?")
+    again = project.run(SHIM, "ask", "--session", "s", "And?")
     assert again.returncode == 0, again.stderr
     told = json.dumps(model.requests()[-1]["json"]["messages"])
     assert "was left to finish and ended with exit code 0" in told
     assert "Apply complete!" in told
     assert (project.directory / "applied").read_text() == "once"
-    assert ask(project, "tools", "running").stdout == ""
+    assert project.run(SHIM, "tools", "running").stdout == ""
 
 
 def test_nothing_is_left_of_a_plan_whose_shim_and_sidecar_are_killed(
@@ -170,9 +155,9 @@ def test_secrets_from_anywhere_are_found_nowhere(project: Project, model: Offlin
     )
     arguments = ("ask", "--yolo", "--debug", "--session", "s", f"Use {canaries['user']} and look around.")
     # The process's own arguments are the user's; what is made of them is ours.
-    done = ask(project, *arguments)
+    done = project.run(SHIM, *arguments)
     assert done.returncode == 0, done.stderr
-    shown = ask(project, "sessions", "show", "s").stdout
+    shown = project.run(SHIM, "sessions", "show", "s").stdout
     requests = json.dumps(model.requests())
     assert "secret:" in requests
     assert "us-east-1" in requests

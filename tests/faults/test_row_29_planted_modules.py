@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -58,16 +57,7 @@ def planted(demo: Project, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("program", [(str(SHIM),), MODULE], ids=["shim", "module"])
 def test_nothing_that_was_planted_is_imported(program: tuple[str, ...], demo: Project, planted: Path) -> None:
     # The replayed Atmos is a Python program too, and not ours to protect: a model without tools is asked.
-    done = subprocess.run(
-        (*program, "exec", "--no-tools", "Hello"),
-        cwd=demo.directory,
-        env=demo.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+    done = demo.run(*program, "exec", "--no-tools", "Hello")
     assert done.returncode == 0, done.stderr
     assert not planted.exists(), planted.read_text()
 
@@ -77,16 +67,7 @@ def test_warden_imports_nothing_that_was_planted(demo: Project, planted: Path) -
     stand_in.write_text("#!/bin/sh\necho '[]'\n")
     stand_in.chmod(0o755)
     demo.environment["ATMOS_AI_ATMOS"] = str(stand_in)
-    done = subprocess.run(
-        (str(SHIM), "exec", "Which stacks are there?"),
-        cwd=demo.directory,
-        env=demo.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+    done = demo.run(SHIM, "exec", "Which stacks are there?")
     assert done.returncode == 0, done.stderr
     assert not planted.exists(), planted.read_text()
 
@@ -105,16 +86,7 @@ def test_programs_that_a_project_brings_never_run_although_path_leads_into_it(de
     del demo.environment["ATMOS_AI_ATMOS"]
     places = (".", "bin", "", "./bin", good, Path(sys.executable).parent, demo.environment["PATH"])
     demo.environment["PATH"] = os.pathsep.join(map(str, places))
-    done = subprocess.run(
-        (elsewhere / "atmos-ai", "ask", "Which stacks are there?"),
-        cwd=demo.directory,
-        env=demo.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+    done = demo.run(elsewhere / "atmos-ai", "ask", "Which stacks are there?")
     assert done.returncode == 0, done.stderr
     assert "ue1-dev" in done.stdout
     assert not witness.exists(), witness.read_text()

@@ -29,14 +29,18 @@ async def http_server(project: Path, home: Path, *more: Tool) -> AsyncIterator[s
     variables = environment(HOME=str(home), ATMOS_AI_ATMOS=str(ATMOS), XDG_STATE_HOME=str(home / "state"))
     run = Run(run_id="", directory=str(project), environment=variables)
     sidecar = Sidecar()
-    async with sidecar.open_workspace(run, RunOptions(trust_project=True)) as workspace:
-        for tool in more:
-            workspace.tools.registry.register(tool)
-        app = tool_server(workspace, sidecar.approvals, version="1").streamable_http_app()
-        server = _Server(uvicorn.Config(app, http="h11", ws="none", log_config=None, log_level="critical"))
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            serving = asyncio.create_task(server.serve(sockets=[listener]))
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
-            server.should_exit = True
-            await serving
-    await sidecar.close()
+    try:
+        async with sidecar.open_workspace(run, RunOptions(trust_project=True)) as workspace:
+            for tool in more:
+                workspace.tools.registry.register(tool)
+            app = tool_server(workspace, sidecar.approvals, version="1").streamable_http_app()
+            server = _Server(uvicorn.Config(app, http="h11", ws="none", log_config=None, log_level="critical"))
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                serving = asyncio.create_task(server.serve(sockets=[listener]))
+                try:
+                    yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
+                finally:
+                    server.should_exit = True
+                    await serving
+    finally:
+        await sidecar.close()

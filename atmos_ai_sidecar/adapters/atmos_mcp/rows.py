@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, cast
 
+from atmos_ai_sidecar.adapters.atmos_mcp.descriptions import parameter_description
 from atmos_ai_sidecar.domain.tools import DEFAULT_TIMEOUT_SECONDS, CommandClass, Effect, Parameter, ParameterType
 
 NETWORK_SECONDS = 120.0
@@ -50,41 +51,18 @@ class Row:
     """The tool of ours that stands in its place; empty when it is offered."""
 
 
-_DESCRIPTIONS = {
-    "component": "Name of the component, for example vpc.",
-    "stack": "Name of the stack, for example ue1-dev.",
-    "file": "The file to work on; without it the one that Atmos would take.",
-    "file_path": "Path of the file.",
-    "path": "Dotted path of the setting, for example vars.region.",
-    "value": "The new value.",
-    "type": "Type of the value: string, int, float, bool or yaml.",
-    "pattern": "Only paths that match; * and ? are wildcards.",
-    "query": "A yq expression that selects part of the answer, for example .vars.",
-    "include_abstract": "Abstract components too.",
-    "finding_id": "Id of the security finding.",
-    "framework": "Compliance framework, for example cis-aws.",
-    "tags": "Only components with these tags.",
-    "tool": "Name of the tool, as owner/name or its alias.",
-    "version": "Version of the tool.",
-    "track": "Name of the version track.",
-    "schema_path": "Path of the schema; without it the one that the configuration names.",
-    "command": "Words after `atmos`, for example terraform plan.",
-    "address": "Address of the block or attribute, for example variable.region.default.",
-}
-
-
-def parameters(text: str) -> Sequence[Parameter]:
+def parameters(tool: str, text: str) -> Sequence[Parameter]:
     """Parameters from a short form, ``name:type!=default`` each: string where no type stands, required with ``!``."""
-    return tuple(map(_parameter, text.split()))
+    return tuple(_parameter(tool, word) for word in text.split())
 
 
-def _parameter(text: str) -> Parameter:
+def _parameter(tool: str, text: str) -> Parameter:
     head, _, default = text.partition("=")
     name, _, kind = head.removesuffix("!").partition(":")
     return Parameter(
         name=name,
         type=cast("ParameterType", kind or "string"),
-        description=_DESCRIPTIONS.get(name, f"{name.replace('_', ' ').capitalize()}."),
+        description=parameter_description(tool, name),
         required=head.endswith("!"),
         default=_default(default, kind) if default else None,
     )
@@ -106,7 +84,7 @@ class Kind:
 
     def row(self, name: str, text: str, description: str = "", **more: Any) -> Row:
         """A row of this kind; stack and component are found by their names."""
-        found = parameters(text)
+        found = parameters(name, text)
         names = {parameter.name for parameter in found}
         values: dict[str, Any] = {
             "effect": self.effect,

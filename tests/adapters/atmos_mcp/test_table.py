@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import atmos_ai_sidecar.demo
+from atmos_ai_sidecar.adapters.atmos_mcp.descriptions import BY_TOOL
 from atmos_ai_sidecar.adapters.atmos_mcp.table import TABLE
 from atmos_ai_sidecar.domain.tools import CommandClass, Effect
 
@@ -64,6 +65,12 @@ def test_what_changes_or_sends_something_asks() -> None:
 
 def test_what_is_offered_is_described() -> None:
     assert all(row.description.endswith(".") for row in TABLE.values() if not row.hidden_by)
+
+
+def test_every_parameter_that_is_offered_is_described() -> None:
+    offered = [(row.name, parameter) for row in TABLE.values() if not row.hidden_by for parameter in row.parameters]
+    assert [(name, parameter.name) for name, parameter in offered if not parameter.description.endswith(".")] == []
+    assert set(BY_TOOL) <= {f"{name}.{parameter.name}" for name, parameter in offered}
 
 
 def test_a_hidden_tool_has_its_place_taken_by_one_of_ours() -> None:
