@@ -176,7 +176,7 @@ def test_tiny_terminal_can_do_all_of_it(project: Project, model: OfflineModelPro
 def test_line_by_line_has_questions_commands_and_no_cursor_movement(
     project: Project, model: OfflineModelProcess, variant: str
 ) -> None:
-    model.add_answers({"steps": [PLAN]}, "Planned.")
+    model.add_answers({"steps": ["Thinking.\n", {"wait_for": "typed"}, PLAN]}, "Planned.")
     flags = ["--plain"] if variant == "plain" else []
     if variant == "dumb":
         project.environment["TERM"] = "dumb"
@@ -185,7 +185,12 @@ def test_line_by_line_has_questions_commands_and_no_cursor_movement(
     ) as screen:
         screen.wait_for(r"(?m)^>")
         screen.submit("plan")
-        screen.wait_for(r"Answer \[y/a/n/d\]")
+        screen.wait_for(r"Thinking\.")
+        screen.submit("y")
+        screen.wait_for(r"(?m)^y$")
+        model.open_gate("typed")
+        screen.wait_for(r"typed before the question[^\0]*Answer \[y/a/n/d\]: $")
+        wait_out_the_guard(screen)
         screen.submit("y")
         screen.wait_for(r"Planned\.")
         screen.submit("/usage")

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from prompt_toolkit.buffer import Buffer
 
 from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.terminal.line_reader import REACTION_SECONDS
 from atmos_ai_sidecar.terminal.render.cards import cut, folded
 
-GUARD_SECONDS = 0.3
 MOST_KEY_ROWS, ROOMY_ROWS = 3, 16
 FOLDING_COLUMNS = 60
 """On a narrower screen a choice is one row; what it would remember stands in the question."""
@@ -192,7 +192,7 @@ class ApprovalPanel:
         question.answer(choice, reason)
 
     def _guard(self) -> None:
-        self._guarded_until = self._clock.monotonic() + GUARD_SECONDS
+        self._guarded_until = self._clock.monotonic() + REACTION_SECONDS
 
 
 def _style(line: str) -> str:
