@@ -51,6 +51,8 @@ def chat_keys(
     always, picking = Condition(lambda: True), has_focus(picker.input)
     bind("c-c", actions.interrupt, always)
     bind("c-z", actions.suspend, always)
+    for flow_control in ("c-s", "c-q"):  # pressed out of habit; a search that they began would swallow what follows
+        bind(flow_control, lambda: None, always)
     bind("c-l", actions.pick_session, ~picking & ~asking & ~reasoning)
     bind("c-o", actions.show_output, always)
     bind(Keys.BackTab, actions.toggle_read_only, always)

@@ -81,7 +81,7 @@ class Stage:
         blocked = Condition(lambda: self.panel.is_asking or self.panel.was_just_answered)
         self.composer = Composer(send=send, is_blocked=blocked, room=self._composer_room, wants_names=wants_names)
         self.composer.buffer.on_text_changed += lambda _buffer: self.panel.typed()
-        self.input = StreamInput(console)
+        self.input = StreamInput(console, self._clock)
         depth = color_depth_of(console.environment, has_colors=self._palette.enabled)
         self.output = StreamOutput(console, color_depth=depth)
         keys = chat_keys(actions, self.panel, self.composer, self.turn, picker, press=self.press)
