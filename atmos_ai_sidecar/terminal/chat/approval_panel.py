@@ -59,6 +59,8 @@ class ApprovalPanel:
         self._on_change = on_change
         self._show_whole = show_whole
         self.reason = Buffer(multiline=False)
+        self.is_cut = False
+        """The rows that were made last had no room for the whole question."""
 
     @property
     def count(self) -> int:
@@ -165,7 +167,8 @@ class ApprovalPanel:
         keys = [] if self.is_reasoning else self._keys(question, columns, most)
         body = [piece for line in question.lines for piece in folded(line, columns)]
         room = limit - len(keys) - 1
-        if len(body) > room:
+        self.is_cut = len(body) > room
+        if self.is_cut:
             hidden = len(body) - max(room - 1, 0)
             body = [*body[: max(room - 1, 0)], cut(f"… {hidden} more lines above", columns)][: max(room, 0)]
         head: Row = [("class:question", cut(title, columns))]
