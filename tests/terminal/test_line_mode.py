@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from atmos_ai_sidecar.domain.grants import Grant
 from atmos_ai_sidecar.domain.requests import Answer
 from atmos_ai_sidecar.errors import ModelNotConfiguredError
 from tests.fakes.chat import ScriptedTurn
@@ -193,3 +194,11 @@ class TestSlashCommands:
         assert "atmos_terraform_plan      execute  asks" in console.out
         assert "Mode: prompt." in console.out
         assert "never" not in console.out
+
+    async def test_a_remembered_answer_cannot_draw(self) -> None:
+        console, office = FakeConsole(environment=DUMB), Office()
+        office.grants.add(Grant(tool="x", allow=True, input={"path": "\x1b]0;me\x07"}))
+        console.type("/permissions\n")
+        console.end_input()
+        assert await office.run(console, "chat") == 0
+        assert "path = \\x1b]0;me\\x07" in console.out
