@@ -93,6 +93,8 @@ class Typesetter:
             _environ={},
         )
         self._has_colors = has_colors
+        # One for all blocks: each new one would make a parser of its own, which costs more than setting a paragraph.
+        self._markdown = _Markdown("", code_theme=_CODE_THEME, hyperlinks=False)
 
     def text(self, blocks: Iterable[Block]) -> str:
         """The blocks as lines with colours, a blank line between two of them and none at the end."""
@@ -126,9 +128,8 @@ class Typesetter:
         return "".join(self._row(line) + "\n" for line in self._lines(tokens))
 
     def _lines(self, tokens: Sequence[Token]) -> list[list[Segment]]:
-        markdown = _Markdown("", code_theme=_CODE_THEME, hyperlinks=False)
-        markdown.parsed = list(tokens)
-        return _trimmed(self._console.render_lines(markdown, self._console.options, pad=False))
+        self._markdown.parsed = list(tokens)
+        return _trimmed(self._console.render_lines(self._markdown, self._console.options, pad=False))
 
     def _fragments(self, line: Sequence[Segment]) -> Fragments:
         """One row without the blanks at its end: a terminal that gets narrower would wrap them."""
