@@ -26,6 +26,7 @@ from atmos_ai_sidecar.terminal.chat.settings import ChatSettings, resume_token
 from atmos_ai_sidecar.terminal.chat.slash_commands import COMMANDS, is_slash_command, run_slash_command
 from atmos_ai_sidecar.terminal.chat.stage import Stage
 from atmos_ai_sidecar.terminal.chat.transcript import UserSaid, entries, header
+from atmos_ai_sidecar.terminal.render.ends import end_text
 from atmos_ai_sidecar.terminal.render.health import health_lines
 from atmos_ai_sidecar.terminal.render.palette import Palette, visible
 
@@ -144,6 +145,9 @@ class ChatUI:
             self.say(f"… {len(past) - SHOWN_PAST} entries before these; /export writes all of them to a file.")
         self._stage.show_past(past[-SHOWN_PAST:])
         self._composer.remember(entry.text for entry in past if isinstance(entry, UserSaid))
+        end = await conversation.last_end()
+        if end is not None and (text := end_text(end)):
+            self._stage.add(Note(text=text, tone="dim"))
 
     async def _measure(self, conversation: Conversation) -> None:
         """Learns how full the model's window is, and what the session has cost."""

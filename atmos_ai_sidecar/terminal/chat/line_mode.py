@@ -16,6 +16,7 @@ from atmos_ai_sidecar.terminal.chat.transcript import AssistantSaid, ToolRan, Us
 from atmos_ai_sidecar.terminal.commands.context import TYPED_BEFORE
 from atmos_ai_sidecar.terminal.one_turn import TurnRequest, run_turn
 from atmos_ai_sidecar.terminal.render.cards import card
+from atmos_ai_sidecar.terminal.render.ends import end_text
 from atmos_ai_sidecar.terminal.render.health import health_lines
 from atmos_ai_sidecar.terminal.render.palette import Palette, visible
 
@@ -110,6 +111,9 @@ class LineMode:
                     self.say(visible(entry.markdown))
                 case ToolRan():
                     self.say(card(entry.title, entry.result, self.palette, width=self._console.size.columns - 1))
+        end = await self._conversation.last_end()
+        if end is not None and (text := end_text(end)):
+            self._writer.say(text)
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
