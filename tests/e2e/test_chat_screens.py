@@ -152,7 +152,7 @@ def test_sessions_are_chosen_renamed_and_deleted(demo: Project, columns: int, ro
 def test_several_questions_are_numbered_and_chosen(
     project: Project, model: OfflineModelProcess, columns: int, rows: int
 ) -> None:
-    project.edit("restricted:\n", "restricted:\n      - atmos_describe_component\n")
+    project.edit("      - atmos_describe_*\n    restricted:\n", "    restricted:\n      - atmos_describe_*\n")
     other = {"tool_use": {"name": "atmos_describe_component", "input": {"component": "vpc", "stack": "ue1-dev"}}}
     model.add_answers({"steps": [DESCRIBE, other]}, "Described.")
     with Screen(
