@@ -65,6 +65,7 @@ class ChatUI:
         self._conversation: Conversation | None = None
         self._failure: BaseException | None = None
         self._commands: list[str] = []
+        self._command: asyncio.Task[None] | None = None
         self._may_send = asyncio.Event()
         self._follower: asyncio.Task[None] | None = None
         self._last_interrupt = -TWICE_SECONDS
@@ -245,9 +246,24 @@ class ChatUI:
             await self._may_send.wait()
             self._may_send.clear()
             while self._commands:
-                await run_slash_command(conversation, self, self._commands.pop(0))
+                await self._run_command(conversation, self._commands.pop(0))
             while not self._turn.is_working and (text := self._composer.take_waiting()) is not None:
                 await self._start(conversation, text)
+
+    async def _run_command(self, conversation: Conversation, text: str) -> None:
+        """Runs a slash command, which Esc may end."""
+        self._command = command = asyncio.create_task(run_slash_command(conversation, self, text))
+        try:
+            await asyncio.wait((command,))
+        finally:
+            self._command = None
+            if not command.done():
+                command.cancel()
+                await asyncio.wait((command,))
+        if command.cancelled():
+            self._stage.add(Note(text="Cancelled.", tone="dim"))
+        else:
+            await command
 
     async def _start(self, conversation: Conversation, text: str) -> None:
         self._turn.begin()
@@ -319,6 +335,7 @@ class ChatUI:
         return ChatActions(
             interrupt=self._interrupt,
             cancel=self._cancel,
+            is_running_command=lambda: self._command is not None,
             leave=self.leave,
             suspend=lambda: self.spawn(self._stage.suspend()),
             pick_session=self._picking.open,
@@ -340,14 +357,16 @@ class ChatUI:
             self._stage.leave(exit_codes.of_signal("INT"))
             return
         self._last_interrupt = now
-        if self._turn.is_working:
+        if self._turn.is_working or self._command is not None:
             self._cancel()
         elif self._composer.buffer.text:
             self._composer.buffer.reset()
         self._stage.hint("Ctrl-C again leaves")
 
     def _cancel(self) -> None:
-        if self._conversation is not None:
+        if self._command is not None:
+            self._command.cancel()
+        elif self._conversation is not None:
             self.spawn(self._cancel_turn(self._conversation))
         else:
             self.leave()
