@@ -179,8 +179,9 @@ class ChatUI:
         if self._failure is not None:
             raise self._failure
         if self._conversation is not None and self._has_spoken and self._settings.can_resume:
-            name = visible(self._conversation.session.name)
-            self._context.writer.say(f"This session is kept: atmos-ai chat --session {shlex.quote(name)}")
+            name = shlex.quote(visible(self._conversation.session.name))
+            option = f"--session={name}" if name.startswith("-") else f"--session {name}"
+            self._context.writer.say(f"This session is kept: atmos-ai chat {option}")
         return code
 
     async def _live(self) -> None:

@@ -234,6 +234,11 @@ class Stage:
     def _reason_prompt(self) -> str:
         return "Why not? (Enter: no reason) " if self.screen.columns >= FOLDING_COLUMNS else "Why not? "
 
+    def _picker_prompt(self) -> str:
+        """What is asked for, with room left for what is typed."""
+        width = self.screen.columns
+        return cut(self.picker.prompt, width - 3 if self.picker.wants_yes else width * 2 // 3)
+
     def _layout(self) -> Layout:
         self._reason_window = Window(
             BufferControl(self.panel.reason, input_processors=[BeforeInput(self._reason_prompt)]), height=1
@@ -241,7 +246,7 @@ class Stage:
         self._picker_window = Window(
             BufferControl(
                 self.picker.input,
-                input_processors=[BeforeInput(lambda: [("class:prompt", f"{self.picker.prompt}: ")])],
+                input_processors=[BeforeInput(lambda: [("class:prompt", f"{self._picker_prompt()}: ")])],
             ),
             height=1,
         )
