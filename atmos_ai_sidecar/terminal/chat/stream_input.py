@@ -13,8 +13,9 @@ from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.console import Console, TerminalMode
 from atmos_ai_sidecar.terminal.chat.key_reader import KeyReader
 
-QUIET_SECONDS = 0.05
-"""A paste without marks is over when nothing more has come for so long."""
+QUIET_SECONDS = 0.15
+"""A paste without marks is over when nothing more has come for so long: a busy machine pauses within one, and nobody
+presses Enter that soon after it."""
 _NUMBERS = itertools.count(1)
 
 
