@@ -124,6 +124,19 @@ class Screen:
         flags = termios.tcgetattr(self.process.child_fd)[3]
         return bool(flags & termios.ECHO) and bool(flags & termios.ICANON)
 
+    def is_clean(self) -> bool:
+        """Whether the terminal has its first modes again, and the screen no mode that a program switched on."""
+        import pty
+        import termios
+
+        ends = pty.openpty()
+        fresh, found = termios.tcgetattr(ends[1]), termios.tcgetattr(self.process.child_fd)
+        for end in ends:
+            os.close(end)
+        switched = ((b"\x1b[?2004h", b"\x1b[?2004l"), (b"\x1b[?25l", b"\x1b[?25h"), (b"\x1b[?2026h", b"\x1b[?2026l"))
+        are_off = all(self.raw.rfind(off) >= self.raw.rfind(on) for on, off in (*switched, (b"\x1b[?7l", b"\x1b[?7h")))
+        return fresh[:4] == found[:4] and fresh[6] == found[6] and are_off
+
     def _feed(self, data: Any) -> None:
         self.raw += data
         self._stream.feed(data)

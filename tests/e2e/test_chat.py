@@ -38,7 +38,7 @@ def chat(
 def leave(screen: Screen) -> None:
     screen.type("\x04")
     assert screen.exit_code() == 0
-    assert screen.is_cooked()
+    assert screen.is_clean()
 
 
 def test_conversation_about_the_project(program: tuple[str, ...], demo: Project) -> None:
@@ -184,7 +184,7 @@ def test_ctrl_c_twice_leaves_with_130_and_a_cooked_terminal(program: tuple[str, 
         screen.type("\x03")
         screen.type("\x03")
         assert screen.exit_code() == 130
-        assert screen.is_cooked()
+        assert screen.is_clean()
 
 
 @pytest.mark.parametrize(("name", "code"), [("TERM", 143), ("HUP", 129)])
@@ -194,7 +194,7 @@ def test_signal_ends_the_chat_with_its_code_and_a_cooked_terminal(
     with chat(demo, program) as screen:
         screen.signal(name)
         assert screen.exit_code() == code
-        assert screen.is_cooked()
+        assert screen.is_clean()
 
 
 def test_terminal_may_shrink_and_grow_at_any_time(demo: Project) -> None:
@@ -272,6 +272,7 @@ def test_killed_sidecar_is_started_again_and_the_chat_goes_on(project: Project, 
         next(child for child in shim.children() if "serve" in child.cmdline()).kill()
         screen.wait_for("ended unexpectedly")
         screen.wait_until(lambda text: re.search(READY, text.rsplit("ended unexpectedly", 1)[-1]), "to be back")
+        screen.wait_for("ended in the middle of this turn")
         screen.submit("Again.")
         screen.wait_for(r"A whole one\.")
         leave(screen)

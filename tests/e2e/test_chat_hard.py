@@ -4,6 +4,7 @@ import itertools
 import os
 import signal
 import time
+from collections.abc import Sequence
 
 import psutil
 import pytest
@@ -11,7 +12,8 @@ import pytest
 from atmos_ai_sidecar.demo.offline_model.process import OfflineModelProcess
 from tests.e2e.conftest import Project
 from tests.e2e.screen import Screen
-from tests.e2e.test_chat import READY, chat, leave
+from tests.e2e.test_chat import READY, chat, leave, wait_out_the_guard
+from tests.e2e.test_chat_screens import CTRL_L, ESCAPE, PLAN
 
 pytestmark = pytest.mark.e2e
 
@@ -69,6 +71,65 @@ def test_megabyte_is_pasted_and_sent_as_it_is(project: Project, model: OfflineMo
     assert text == f"look: {paste} thanks"
 
 
+def test_careless_keys_cancel_nothing_and_lose_nothing(project: Project, model: OfflineModelProcess) -> None:
+    model.add_answers({"steps": ["start", {"wait_for": "go"}, " and end"]}, "Read.")
+    lines = "".join(f"line {number}\t of a terminal that marks no paste\r" for number in range(5000))
+    with chat(project) as screen:
+        screen.submit("Speak.")
+        screen.wait_for("start")
+        screen.type("a\x13b\x11c\x1b[1;99Pd\x1b]11;rgb:0/0/0\x07e\x1b[13;2uf")  # Ctrl-S, Ctrl-Q, keys that nobody knows
+        screen.wait_until(lambda _: "> abcde" in screen.lines and "f" in screen.lines, "for the draft")
+        screen.type("\x1b[200~half a paste")
+        model.open_gate("go")
+        screen.wait_for("start and end")
+        screen.wait_for(READY)
+        screen.type("\x03")
+        screen.wait_for("Ctrl-C again leaves")
+        assert "Cancelled" not in screen.text
+        screen.wait_until(lambda _: ">" in screen.lines, "for an empty draft")
+        screen.type(lines)
+        screen.wait_for(rf"> \[Pasted text #1: {len(lines)} characters, 5001 lines\]")
+        screen.type("\r")
+        screen.wait_for(r"Read\.")
+        leave(screen)
+    assert model.requests()[-1]["json"]["messages"][-1]["content"][0]["text"] == lines.replace("\r", "\n")
+
+
+def test_storms_of_sizes_leave_the_list_and_a_question_as_they_were(
+    project: Project, model: OfflineModelProcess
+) -> None:
+    model.add_answers({"steps": [PLAN]}, "Planned.")
+    sizes = [(1, 1), (20, 10), *SIZES[::3]]
+    with chat(project, columns=80, rows=24) as screen:
+        screen.type(CTRL_L)
+        screen.wait_for("filter:")
+        storm(screen, sizes)
+        screen.type("x")
+        screen.wait_until(lambda _: "filter: x" in screen.lines, "for the list to take a key")
+        screen.type(ESCAPE)
+        screen.wait_until(lambda _: not any("filter:" in line for line in screen.lines), "for the list to close")
+        screen.submit("Plan it.")
+        screen.wait_for("may this run")
+        storm(screen, sizes)
+        screen.wait_until(lambda _: any(" d  No, never" in line for line in screen.lines), "for the question")
+        screen.type("\r \x1b[C")
+        wait_out_the_guard(screen)
+        screen.type("y")
+        screen.wait_for(r"Planned\.")
+        screen.wait_for(READY)
+        shown = "\n".join(screen.lines)
+        assert shown.count(READY) == 1, shown
+        leave(screen)
+
+
+def storm(screen: Screen, sizes: Sequence[tuple[int, int]]) -> None:
+    """Changes the size a thousand times a second, and ends where it began."""
+    for number in range(300):
+        screen.process.setwinsize(*reversed(sizes[number % len(sizes)]))
+        time.sleep(0.001)
+    screen.resize(80, 24)
+
+
 def test_terminal_that_is_stopped_and_suspended_loses_nothing(project: Project, model: OfflineModelProcess) -> None:
     model.add_answers({"steps": ["start\n\n", {"wait_for": "go"}, PARAGRAPHS * 20, "the end"]})
     with chat(project) as screen:
@@ -113,6 +174,6 @@ def test_frozen_sidecar_is_left_with_control_c_twice(project: Project, model: Of
         screen.type("\x03")
         screen.wait_for("did not answer and was ended")
         assert screen.exit_code() == 70
-        assert screen.is_cooked()
+        assert screen.is_clean()
         psutil.wait_procs([sidecar], timeout=10)
         assert not sidecar.is_running() or sidecar.status() == psutil.STATUS_ZOMBIE

@@ -148,10 +148,76 @@ def test_sessions_are_chosen_renamed_and_deleted(demo: Project, columns: int, ro
         leave(screen)
 
 
-def test_tiny_terminal_can_do_all_of_it(project: Project, model: OfflineModelProcess) -> None:
-    model.add_answers({"steps": [PLAN]}, ANSWER)
+@pytest.mark.parametrize(("columns", "rows"), [(20, 10), (80, 24), (200, 50)])
+def test_several_questions_are_numbered_and_chosen(
+    project: Project, model: OfflineModelProcess, columns: int, rows: int
+) -> None:
+    project.edit("      - atmos_describe_*\n    restricted:\n", "    restricted:\n      - atmos_describe_*\n")
+    other = {"tool_use": {"name": "atmos_describe_component", "input": {"component": "vpc", "stack": "ue1-dev"}}}
+    model.add_answers({"steps": [DESCRIBE, other]}, "Described.")
     with Screen(
-        [SHIM, "chat"], environment=project.environment, directory=project.directory, columns=20, rows=10
+        [SHIM, "chat"], environment=project.environment, directory=project.directory, columns=columns, rows=rows
+    ) as screen:
+        screen.wait_for("3 stacks")
+        screen.submit("go")
+        screen.wait_for("Question 1 of 2")
+        wait_out_the_guard(screen)
+        screen.type("2")
+        screen.wait_for("Question 2 of 2")
+        wait_out_the_guard(screen)
+        screen.type("d")
+        screen.wait_for(r"(?m)^⊘ describe")
+        wait_out_the_guard(screen)
+        screen.type("n")
+        screen.wait_for("Why not")
+        screen.type("no\r")
+        screen.wait_for(r"Described\.")
+        leave(screen)
+    results = [block["content"][0]["text"] for block in model.requests()[-1]["json"]["messages"][-1]["content"]]
+    assert ["The user says: no" in result for result in results] == [True, False]
+
+
+def test_nothing_of_others_reaches_the_terminal_as_a_command(project: Project, model: OfflineModelProcess) -> None:
+    hostile = "\x1b]0;owned\x07\x1b[2J\x1b]52;c;aGk=\x07\x1b]8;;http://x\x1b\\l\x1b]8;;\x1b\\\x9b31m\u202e"
+    (project.directory / "notes.txt").write_text("".join(f"{number} {hostile}\n" for number in range(5)))
+    read = {"tool_use": {"name": "file_read", "input": {"path": "notes.txt"}}}
+    write = {"tool_use": {"name": "file_write", "input": {"path": "new.txt", "content": f"a {hostile}\n"}}}
+    error = {"http_error": {"status": 400, "message": f"refused {hostile}"}}
+    model.add_answers(
+        {"steps": [f"# {hostile}\n\n```\n{hostile}\n", read]}, {"steps": [write]}, f"Said {hostile}.", error
+    )
+    with chat(project, (str(SHIM),), "--session", "s") as screen:
+        screen.submit("go")
+        screen.wait_for("may this run")
+        wait_out_the_guard(screen)
+        screen.type("n\r")
+        screen.wait_for("Said ")
+        screen.wait_for(READY)
+        screen.type(CTRL_O + CTRL_O)
+        screen.wait_for(r"(?m)^  4 \\x1b")
+        screen.submit("again")
+        screen.wait_for("refused ")
+        screen.type("\x1b[200~" + hostile.replace("\x1b[20", "") + "\x1b[201~\r")
+        screen.type(CTRL_L)
+        screen.wait_for("filter:")
+        screen.type(ESCAPE)
+        screen.wait_until(lambda _: not any("filter:" in line for line in screen.lines), "for the list to close")
+        leave(screen)
+    with chat(project, (str(SHIM),), "--session", "s") as again:
+        again.wait_for("Said ")
+        leave(again)
+    commands = (b"\x1b]", b"\x1b[2J", b"\x1bP", b"\xc2\x9b", b"\x07", "\u202e".encode())
+    assert [command for command in commands if command in screen.raw + again.raw] == []
+
+
+def test_tiny_terminal_can_do_all_of_it(project: Project, model: OfflineModelProcess) -> None:
+    model.add_answers({"steps": [PLAN]}, ANSWER, {"steps": ["Busy", {"wait_for": "go"}]}, "Second answer.")
+    with Screen(
+        [SHIM, "chat", "--session", "one"],
+        environment=project.environment,
+        directory=project.directory,
+        columns=20,
+        rows=10,
     ) as screen:
         screen.wait_for("3 stacks")
         screen.submit("go")
@@ -168,6 +234,56 @@ def test_tiny_terminal_can_do_all_of_it(project: Project, model: OfflineModelPro
         screen.wait_for("/usage")
         screen.type("\r")
         screen.wait_for("Cost")
+        screen.submit("first")
+        screen.wait_for("Busy")
+        screen.submit("second")
+        screen.wait_for("next: second")
+        screen.type(UP)
+        screen.wait_until(lambda _: "> second" in screen.lines, "for the message that waited")
+        screen.type("\r")
+        screen.wait_for("next: second")
+        model.open_gate("go")
+        screen.wait_for(r"Second answer\.")
+        screen.type(CTRL_R + "fir")
+        screen.wait_for("search: fir")
+        screen.type("\r")
+        screen.wait_until(lambda _: "> first" in screen.lines, "for the found text")
+        screen.type(CTRL_E + CTRL_U + "@vp")
+        screen.wait_for("vpc +component")
+        screen.type(TAB)
+        screen.wait_until(lambda _: "> vpc" in screen.lines, "for the name")
+        screen.type(CTRL_E + CTRL_U)
+        assert all(len(line) <= 20 for line in screen.lines)
+        leave(screen)
+
+
+def test_tiny_terminal_has_the_sessions(project: Project, model: OfflineModelProcess) -> None:
+    model.add_answers({"steps": [DESCRIBE]}, "Described.")
+    with Screen(
+        [SHIM, "chat", "--session", "one"],
+        environment=project.environment,
+        directory=project.directory,
+        columns=20,
+        rows=10,
+    ) as screen:
+        screen.wait_for("3 stacks")
+        screen.submit("go")
+        screen.wait_for(r"Described\.")
+        screen.submit("/new two")
+        screen.wait_for(r"session two \(new\)")
+        screen.submit("/sessions one")
+        screen.wait_for(r"\(resumed,")
+        screen.wait_for_count("✓ describe", 2)
+        screen.type(CTRL_L)
+        screen.wait_for(r"Sessions \(2 of 2\)")
+        screen.type("two")
+        screen.wait_for(r"Sessions \(1 of 2\)")
+        screen.type(CTRL_X)
+        screen.wait_for(r"delete two\? y/n")
+        screen.type("y")
+        screen.wait_for("Deleted two")
+        screen.type(ESCAPE)
+        screen.wait_until(lambda _: not any("filter:" in line for line in screen.lines), "for the list to close")
         assert all(len(line) <= 20 for line in screen.lines)
         leave(screen)
 
@@ -176,7 +292,7 @@ def test_tiny_terminal_can_do_all_of_it(project: Project, model: OfflineModelPro
 def test_line_by_line_has_questions_commands_and_no_cursor_movement(
     project: Project, model: OfflineModelProcess, variant: str
 ) -> None:
-    model.add_answers({"steps": [PLAN]}, "Planned.")
+    model.add_answers({"steps": ["Thinking.\n", {"wait_for": "typed"}, PLAN]}, "Planned.")
     flags = ["--plain"] if variant == "plain" else []
     if variant == "dumb":
         project.environment["TERM"] = "dumb"
@@ -185,7 +301,13 @@ def test_line_by_line_has_questions_commands_and_no_cursor_movement(
     ) as screen:
         screen.wait_for(r"(?m)^>")
         screen.submit("plan")
-        screen.wait_for(r"Answer \[y/a/n/d\]")
+        screen.wait_for(r"Thinking\.")
+        screen.submit("y")
+        screen.wait_for(r"(?m)^y$")
+        model.open_gate("typed")
+        screen.wait_for("typed before the question")
+        screen.wait_for_count(r"Answer \[y/a/n/d\]:", 2)
+        wait_out_the_guard(screen)
         screen.submit("y")
         screen.wait_for(r"Planned\.")
         screen.submit("/usage")

@@ -45,7 +45,7 @@ class FakeConsole:
         self.suspensions = 0
         self.is_stopped = False
         self._reflows = reflows
-        self._input: asyncio.Queue[bytes] = asyncio.Queue()
+        self._input: asyncio.Queue[tuple[bytes, Callable[[], None]]] = asyncio.Queue()
         self._changed = asyncio.Event()
         self._resumed = asyncio.Event()
         self._on_resize: Callable[[], None] = lambda: None
@@ -54,12 +54,12 @@ class FakeConsole:
 
     # What a test does.
 
-    def type(self, keys: str | bytes) -> None:
-        """Sends keys, as one piece of input."""
-        self._input.put_nowait(keys.encode() if isinstance(keys, str) else keys)
+    def type(self, keys: str | bytes, *, when_read: Callable[[], None] = lambda: None) -> None:
+        """Sends keys, as one piece of input; ``when_read`` is called as soon as somebody takes it."""
+        self._input.put_nowait((keys.encode() if isinstance(keys, str) else keys, when_read))
 
     def end_input(self) -> None:
-        self._input.put_nowait(b"")
+        self.type(b"")
 
     def signal(self, name: str) -> None:
         assert self._on_signal is not None, "nobody listens for signals"
@@ -132,12 +132,14 @@ class FakeConsole:
         return self.is_stopped
 
     async def read(self, max_bytes: int = 65536) -> bytes:
-        data = await self._input.get()
+        data, when_read = await self._input.get()
+        when_read()
         if not data:
-            self._input.put_nowait(b"")
+            self.end_input()
         if len(data) > max_bytes:
             rest = [self._input.get_nowait() for _ in range(self._input.qsize())]
-            for piece in (data[max_bytes:], *rest):
+            self.type(data[max_bytes:])
+            for piece in rest:
                 self._input.put_nowait(piece)
         return data[:max_bytes]
 

@@ -214,6 +214,10 @@ class Office:
         self.history = FakeHistory()
         self.index = FakeIndex()
 
+    def answer(self, console: FakeConsole, line: str) -> None:
+        """A line of somebody who reads the question first."""
+        console.type(f"{line}\n", when_read=lambda: self.clock.advance(1))
+
     async def run(self, console: FakeConsole, *arguments: str) -> int:
         """Runs a command to its end."""
         return await run_command(arguments, cast("Console", console), self.services)

@@ -141,6 +141,20 @@ class TestStatus:
             await person.see("Made it shorter.", "ready")
             assert person.office.chat.foci == ["the network"]
 
+    @pytest.mark.parametrize("key", ["\x1b", "\x03"])
+    async def test_a_command_that_takes_long_can_be_cancelled(self, key: str) -> None:
+        async with sitting() as person:
+            await person.submit("/compact")
+            await person.see("summarising the conversation 0 s, Esc cancels")
+            await person.submit("later")
+            await person.see("next: later")
+            person.console.type(key)
+            await person.see("Cancelled.", "You said: later")
+            person.clock.advance(3)
+            await person.submit("/compact")
+            await person.see("summarising")
+            assert await person.leave() == 0
+
     async def test_a_model_that_is_still_loading_is_named(self) -> None:
         office, loaded = office_with(talk_for_ever), asyncio.Event()
 

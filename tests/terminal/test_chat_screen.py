@@ -27,6 +27,17 @@ class TestSessions:
             await person.see("> What is the CIDR?")
             assert '"session":"s"' in person.console.resume_tokens[0]
 
+    async def test_a_command_takes_what_it_can_use_and_nothing_else(self) -> None:
+        async with sitting(answer_plainly) as person:
+            await person.submit("/quit now")
+            await person.see("/quit: takes nothing behind it. Type /quit.")
+            await person.submit("/Usage")
+            await person.see("Model requests: 0")
+            await person.submit("/show-stacks")
+            await person.see("There is no command /show-stacks.")
+            await person.submit("/etc/hosts is what?")
+            await person.see("You said: /etc/hosts is what?")
+
     async def test_slash_commands_work_on_the_screen(self) -> None:
         async with sitting(answer_plainly, "--session", "one") as person:
             await person.submit("/helpp")

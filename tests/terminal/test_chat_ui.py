@@ -231,6 +231,22 @@ class TestApproval:
             person.console.type("y")
             await person.see("Plan: 3 to add")
 
+    async def test_a_question_that_a_smaller_screen_cuts_goes_into_the_scrollback_once(self) -> None:
+        async with sitting(plan, columns=80, rows=40) as person:
+            await person.submit("go")
+            await person.see("Component  database")
+            await person.office_is_idle()
+            written = len(person.console.out)
+            for columns, rows in ((70, 10), (60, 9), (1, 1), (70, 10)):
+                person.console.resize(columns, rows)
+                await person.office_is_idle()
+            await person.see("more lines above")
+            assert person.console.out[written:].count("Always     would remember") == 1
+            await person.answer("n")
+            await person.see("Why not? ")
+            person.console.type("later" + ENTER)
+            await person.see("says: later")
+
 
 class TestKeys:
     async def test_escape_cancels_and_keeps_what_was_said(self) -> None:
@@ -280,6 +296,16 @@ class TestKeys:
             person.office.chat.script = answer_plainly
             person.console.type(ESCAPE)
             await person.see("You said: the next", "> the one after")
+
+    async def test_of_many_messages_that_wait_the_newest_are_shown(self) -> None:
+        async with sitting(talk_for_ever) as person:
+            await person.submit("go")
+            await person.see("Second")
+            for number in range(30):
+                await person.submit(f"later {number}")
+            await person.see("next: … 26 more, then", "next: later 26", "next: later 29")
+            person.console.type(UP)
+            await person.see("> later 29", "next: later 28", "25 more")
 
     async def test_up_brings_back_what_was_said_and_control_r_searches(self) -> None:
         async with sitting() as person:

@@ -316,15 +316,23 @@ class TestTrust:
     async def test_a_person_is_asked_and_shown_what_the_project_sets(self) -> None:
         office, console = Office(), FakeConsole()
         office.is_trusted = False
-        console.type("y\n")
+        office.answer(console, "y")
         assert await office.run(console, "ask", "x") == 0
         assert "base_url: http://evil" in console.err
 
-    @pytest.mark.parametrize("answer", ["n\n", "\n", "yes please\n"])
+    async def test_what_was_typed_before_the_question_is_no_trust(self) -> None:
+        office, console = Office(), FakeConsole()
+        office.is_trusted = False
+        console.type("y\ny\n")
+        office.answer(console, "n")
+        assert await office.run(console, "ask", "x") == 5
+        assert console.err.count("typed before the question") == 2
+
+    @pytest.mark.parametrize("answer", ["n", "", "yes please"])
     async def test_anything_but_yes_is_no(self, answer: str) -> None:
         office, console = Office(), FakeConsole()
         office.is_trusted = False
-        console.type(answer)
+        office.answer(console, answer)
         assert await office.run(console, "ask", "x") == 5
         assert "not trusted" in console.err
 

@@ -12,7 +12,7 @@ class TestInit:
         office, console = Office(), FakeConsole()
         (tmp_path / "atmos.yaml").write_text("base_path: .\n")
         office.project_file = str(tmp_path / "atmos.yaml")
-        console.type("y\n")
+        office.answer(console, "y")
         assert await office.run(console, "init") == 0
         assert "+ai:" in console.text
         assert "atmos-ai {{ .TrailingArgs }}" in (tmp_path / ".atmos.d" / "ai-sidecar.yaml").read_text()
@@ -24,7 +24,7 @@ class TestInit:
         (tmp_path / "atmos.yaml").write_text("ai: {enabled: true}\n")
         office.project_file = str(tmp_path / "atmos.yaml")
         console = FakeConsole()
-        console.type("n\n")
+        office.answer(console, "n")
         assert await office.run(console, "init") == 1
         assert await office.run(piped(), "init") == 1
         assert not (tmp_path / ".atmos.d").exists()

@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from atmos_ai_sidecar.domain.grants import Grant
 from atmos_ai_sidecar.domain.requests import Answer
 from atmos_ai_sidecar.errors import ModelNotConfiguredError
 from tests.fakes.chat import ScriptedTurn
@@ -29,8 +30,8 @@ async def test_lines_from_a_pipe_are_answered_one_by_one() -> None:
 async def test_no_byte_on_a_dumb_terminal_moves_the_cursor() -> None:
     console, office = FakeConsole(environment=DUMB), Office(plan)
     console.type("go\n")
-    console.type("maybe\n")
-    console.type("y\n")
+    office.answer(console, "maybe")
+    office.answer(console, "y")
     console.end_input()
     assert await office.run(console, "chat") == 0
     assert "\x1b" not in console.out + console.err
@@ -51,23 +52,38 @@ async def test_plain_is_line_mode_on_any_terminal() -> None:
 @pytest.mark.parametrize(
     ("keys", "outcome", "words"),
     [
-        (["y\n"], Answer.ALLOW_ONCE, "Planned."),
-        (["a\n"], Answer.ALLOW_ALWAYS, "Planned."),
-        (["d\n"], Answer.REJECT_ALWAYS, "Refused."),
-        (["n\n", "not today\n"], Answer.REJECT_ONCE, "The user says: not today"),
+        (["y"], Answer.ALLOW_ONCE, "Planned."),
+        (["a"], Answer.ALLOW_ALWAYS, "Planned."),
+        (["d"], Answer.REJECT_ALWAYS, "Refused."),
+        (["n", "not today"], Answer.REJECT_ONCE, "The user says: not today"),
     ],
 )
 async def test_a_question_is_answered_by_a_letter_on_a_line(keys: list[str], outcome: Answer, words: str) -> None:
     console, office = FakeConsole(environment=DUMB), Office(plan)
     console.type("go\n")
     for key in keys:
-        console.type(key)
+        office.answer(console, key)
     console.end_input()
     assert await office.run(console, "chat") == 0
     requests, _ = await office.chat.approval_store.list_requests(limit=9)
     assert requests[0].outcome is outcome
     assert words in console.out
     assert "Why" in console.err
+
+
+async def test_what_was_typed_before_a_question_is_a_message_or_nothing_but_never_an_answer() -> None:
+    console, office = FakeConsole(environment=DUMB), Office(plan)
+    console.type("go\n")
+    console.type("y\nand the vpc?\n")
+    for letter in "nn":
+        office.answer(console, letter)
+        console.type("\n")
+    console.end_input()
+    assert await office.run(console, "chat") == 0
+    requests, _ = await office.chat.approval_store.list_requests(limit=9)
+    assert [request.outcome for request in requests] == [Answer.REJECT_ONCE] * 2
+    assert console.err.count("was typed before the question") == 2
+    assert "It is sent when the turn has ended." in console.err
 
 
 async def test_the_end_of_the_input_is_no_consent() -> None:
@@ -178,3 +194,11 @@ class TestSlashCommands:
         assert "atmos_terraform_plan      execute  asks" in console.out
         assert "Mode: prompt." in console.out
         assert "never" not in console.out
+
+    async def test_a_remembered_answer_cannot_draw(self) -> None:
+        console, office = FakeConsole(environment=DUMB), Office()
+        office.grants.add(Grant(tool="x", allow=True, input={"path": "\x1b]0;me\x07"}))
+        console.type("/permissions\n")
+        console.end_input()
+        assert await office.run(console, "chat") == 0
+        assert "path = \\x1b]0;me\\x07" in console.out

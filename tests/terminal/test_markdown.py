@@ -1,5 +1,6 @@
 import itertools
 import random
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -172,3 +173,23 @@ def test_a_block_that_never_ends_leaves_in_pieces_and_loses_nothing(opening: str
     shown = plain.text([*blocks, *stream.finish()])
     word = piece.strip("-|> \n,")[:4]
     assert shown.replace("\n", "").count(word) == source.count(word)
+
+
+def test_what_only_neighbours_decide_on_is_the_same_however_it_is_cut() -> None:
+    source = "one\r\ntwo 👨‍👩‍👧 می‌خواهم a\u200db\r\n\r\n- x\r\n- y\r"
+    whole = WIDE.text(streamed(source, []))
+    assert WIDE.text(streamed(source, list(range(len(source))))) == whole
+    assert "👨‍👩‍👧 می‌خواهم a<U+200D>b" in whole
+    assert whole.count("\\x0d") == 1
+
+
+def test_a_table_that_does_not_fit_loses_nothing() -> None:
+    value = "0123456789" * 12
+    source = f"| name | value | owner |\n|-|-|-|\n| vpc | {value} | me |\n| db | y | you |\n"
+    wide = Typesetter(columns=40, has_colors=False).markdown(source)
+    assert re.sub(r"[^0-9]", "", wide) == value
+    assert "…" not in wide
+    narrow = Typesetter(columns=19, has_colors=False).markdown(source)
+    assert narrow.startswith("name: vpc\nvalue:\n0")
+    assert narrow.endswith("owner: me\n\nname: db\nvalue: y\nowner: you\n")
+    assert all(len(line) <= 19 for line in narrow.splitlines())

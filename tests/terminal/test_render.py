@@ -159,6 +159,23 @@ class TestLines:
     def test_what_a_terminal_would_obey_is_spelled_out(self) -> None:
         assert visible("a\x1b[1m\r\n\tb\rc\x7f\u200b\u2066") == "a\\x1b[1m\n\tb\\x0dc\\x7f<U+200B><U+2066>"
 
+    @pytest.mark.parametrize(
+        ("text", "shown"),
+        [
+            ("👨\u200d👩 می\u200cمی", "👨\u200d👩 می\u200cمی"),
+            ("ad\u200dmin", "ad<U+200D>min"),
+            ("é\u200dx", "é<U+200D>x"),
+            ("é\u200d\u200dé", "é<U+200D><U+200D>é"),
+            ("\u200d", "<U+200D>"),
+        ],
+    )
+    def test_joiners_stay_where_they_join(self, text: str, shown: str) -> None:
+        assert visible(text) == visible(visible(text)) == shown
+
+    def test_a_note_of_whoever_cannot_draw(self) -> None:
+        text = Painter(PLAIN, width=40).text([Note(text="settled by \x1b]0;me\x07")])
+        assert text == "settled by \\x1b]0;me\\x07\n"
+
     def test_a_table_is_as_wide_as_its_cells(self) -> None:
         assert table(("A", "B"), [("日本", "1"), ("x", "22")], PLAIN) == ["A     B", "日本  1", "x     22"]
 

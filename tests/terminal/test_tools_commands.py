@@ -232,11 +232,11 @@ async def test_no_left_call_is_said() -> None:
 async def test_a_left_call_is_ended_with_force_only_after_the_risk_was_named_and_confirmed() -> None:
     office, console = Office(), FakeConsole()
     office.left_programs.calls = {"call-9": LEFT}
-    console.type("n\n")
+    office.answer(console, "n")
     assert await office.run(console, "tools", "stop", "call-9") == 1
     assert office.left_programs.ended == []
     assert "may leave its state locked" in console.err
-    console.type("y\n")
+    office.answer(console, "y")
     assert await office.run(console, "tools", "stop", "call-9") == 0
     assert office.left_programs.ended == ["call-9"]
 

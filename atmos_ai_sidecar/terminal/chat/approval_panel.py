@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from prompt_toolkit.buffer import Buffer
 
 from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.terminal.line_reader import REACTION_SECONDS
 from atmos_ai_sidecar.terminal.render.cards import cut, folded
 
-GUARD_SECONDS = 0.3
 MOST_KEY_ROWS, ROOMY_ROWS = 3, 16
 FOLDING_COLUMNS = 60
 """On a narrower screen a choice is one row; what it would remember stands in the question."""
@@ -59,6 +59,8 @@ class ApprovalPanel:
         self._on_change = on_change
         self._show_whole = show_whole
         self.reason = Buffer(multiline=False)
+        self.is_cut = False
+        """The rows that were made last had no room for the whole question."""
 
     @property
     def count(self) -> int:
@@ -165,7 +167,8 @@ class ApprovalPanel:
         keys = [] if self.is_reasoning else self._keys(question, columns, most)
         body = [piece for line in question.lines for piece in folded(line, columns)]
         room = limit - len(keys) - 1
-        if len(body) > room:
+        self.is_cut = len(body) > room
+        if self.is_cut:
             hidden = len(body) - max(room - 1, 0)
             body = [*body[: max(room - 1, 0)], cut(f"… {hidden} more lines above", columns)][: max(room, 0)]
         head: Row = [("class:question", cut(title, columns))]
@@ -192,7 +195,7 @@ class ApprovalPanel:
         question.answer(choice, reason)
 
     def _guard(self) -> None:
-        self._guarded_until = self._clock.monotonic() + GUARD_SECONDS
+        self._guarded_until = self._clock.monotonic() + REACTION_SECONDS
 
 
 def _style(line: str) -> str:

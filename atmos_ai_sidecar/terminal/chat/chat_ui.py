@@ -28,6 +28,7 @@ from atmos_ai_sidecar.terminal.chat.settings import ChatSettings, resume_token
 from atmos_ai_sidecar.terminal.chat.slash_commands import COMMANDS, is_slash_command, run_slash_command
 from atmos_ai_sidecar.terminal.chat.stage import Stage
 from atmos_ai_sidecar.terminal.chat.transcript import UserSaid, entries, header
+from atmos_ai_sidecar.terminal.render.ends import end_text
 from atmos_ai_sidecar.terminal.render.health import health_lines
 from atmos_ai_sidecar.terminal.render.palette import Palette, visible
 
@@ -66,6 +67,7 @@ class ChatUI:
         self._conversation: Conversation | None = None
         self._failure: BaseException | None = None
         self._commands: list[str] = []
+        self._command: asyncio.Task[None] | None = None
         self._may_send = asyncio.Event()
         self._follower: asyncio.Task[None] | None = None
         self._last_interrupt = -TWICE_SECONDS
@@ -146,6 +148,9 @@ class ChatUI:
             self.say(f"… {len(past) - SHOWN_PAST} entries before these; /export writes all of them to a file.")
         self._stage.show_past(past[-SHOWN_PAST:])
         self._composer.remember(entry.text for entry in past if isinstance(entry, UserSaid))
+        end = await conversation.last_end()
+        if end is not None and (text := end_text(end)):
+            self._stage.add(Note(text=text, tone="dim"))
 
     async def _measure(self, conversation: Conversation) -> None:
         """Learns how full the model's window is, and what the session has cost."""
@@ -177,8 +182,9 @@ class ChatUI:
             raise self._failure
         can_resume = self._settings.can_resume and self._has_spoken
         if self._conversation is not None and can_resume and is_stored(self._conversation):
-            name = visible(self._conversation.session.name)
-            self._context.writer.say(f"This session is kept: atmos-ai chat --session {shlex.quote(name)}")
+            name = shlex.quote(visible(self._conversation.session.name))
+            option = f"--session={name}" if name.startswith("-") else f"--session {name}"
+            self._context.writer.say(f"This session is kept: atmos-ai chat {option}")
         return code
 
     async def _live(self) -> None:
@@ -246,9 +252,24 @@ class ChatUI:
             await self._may_send.wait()
             self._may_send.clear()
             while self._commands:
-                await run_slash_command(conversation, self, self._commands.pop(0))
+                await self._run_command(conversation, self._commands.pop(0))
             while not self._turn.is_working and (text := self._composer.take_waiting()) is not None:
                 await self._start(conversation, text)
+
+    async def _run_command(self, conversation: Conversation, text: str) -> None:
+        """Runs a slash command, which Esc may end."""
+        self._command = command = asyncio.create_task(run_slash_command(conversation, self, text))
+        try:
+            await asyncio.wait((command,))
+        finally:
+            self._command = None
+            if not command.done():
+                command.cancel()
+                await asyncio.wait((command,))
+        if command.cancelled():
+            self._stage.add(Note(text="Cancelled.", tone="dim"))
+        else:
+            await command
 
     async def _start(self, conversation: Conversation, text: str) -> None:
         self._turn.begin()
@@ -320,6 +341,7 @@ class ChatUI:
         return ChatActions(
             interrupt=self._interrupt,
             cancel=self._cancel,
+            is_running_command=lambda: self._command is not None,
             leave=self.leave,
             suspend=lambda: self.spawn(self._stage.suspend()),
             pick_session=self._picking.open,
@@ -341,14 +363,16 @@ class ChatUI:
             self._stage.leave(exit_codes.of_signal("INT"))
             return
         self._last_interrupt = now
-        if self._turn.is_working:
+        if self._turn.is_working or self._command is not None:
             self._cancel()
         elif self._composer.buffer.text:
             self._composer.buffer.reset()
         self._stage.hint("Ctrl-C again leaves")
 
     def _cancel(self) -> None:
-        if self._conversation is not None:
+        if self._command is not None:
+            self._command.cancel()
+        elif self._conversation is not None:
             self.spawn(self._cancel_turn(self._conversation))
         else:
             self.leave()

@@ -9,7 +9,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import ConditionalContainer, Dimension, HSplit, Window
 from prompt_toolkit.layout.controls import BufferControl, SearchBufferControl
-from prompt_toolkit.layout.processors import BeforeInput
+from prompt_toolkit.layout.processors import BeforeInput, TabsProcessor
 
 from atmos_ai_sidecar.terminal.chat.completion import Completion, Words
 
@@ -46,7 +46,7 @@ class Composer:
         self.window = Window(
             BufferControl(
                 self.buffer,
-                input_processors=[BeforeInput([("class:prompt", "> ")])],
+                input_processors=[BeforeInput([("class:prompt", "> ")]), TabsProcessor(char1=" ", char2=" ")],
                 search_buffer_control=search,
                 preview_search=True,
             ),
@@ -72,7 +72,8 @@ class Composer:
         self.buffer.cursor_position = len(self.buffer.text)
 
     def insert(self, text: str) -> None:
-        self.buffer.insert_text(self._folded(text))
+        """Puts a paste where the cursor is, without the NULs that no store takes."""
+        self.buffer.insert_text(self._folded(text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")))
 
     def take_waiting(self) -> str | None:
         """The message that is next."""
@@ -120,7 +121,7 @@ class Composer:
 
         @bindings.add(Keys.BracketedPaste, filter=has_focus(self.buffer))
         def _paste(event: KeyPressEvent) -> None:
-            self.insert(event.data.replace("\r\n", "\n").replace("\r", "\n"))
+            self.insert(event.data)
 
         return bindings
 

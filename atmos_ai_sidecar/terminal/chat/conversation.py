@@ -7,7 +7,7 @@ from atmos_ai_sidecar.application.ports.session_store import SessionChange
 from atmos_ai_sidecar.application.undo import Undone
 from atmos_ai_sidecar.application.workspace import Workspace
 from atmos_ai_sidecar.domain.budgets import Spent
-from atmos_ai_sidecar.domain.events import Notice
+from atmos_ai_sidecar.domain.events import Notice, TurnFinished
 from atmos_ai_sidecar.domain.messages import Message, Role, ToolCall
 from atmos_ai_sidecar.domain.sessions import Session
 from atmos_ai_sidecar.errors import TurnInProgressError
@@ -51,6 +51,16 @@ class Conversation:
 
     async def messages(self) -> Sequence[Message]:
         return await self.workspace.sessions.messages(self.session.id)
+
+    async def last_end(self) -> TurnFinished | None:
+        """How the last turn ended; None when it has not, or nobody knows any more."""
+        chat, session_id = self.workspace.chat, self.session.id
+        last = await chat.last_seq(session_id)
+        if not last or await chat.first_seq(session_id, after_seq=last - 1) != last:
+            return None
+        async with chat.events(session_id, after_seq=last - 1) as events:
+            event = (await anext(events)).event
+        return event if isinstance(event, TurnFinished) else None
 
     async def last_question(self) -> str:
         """What the user said last; empty when nothing was said."""

@@ -19,6 +19,7 @@ class ChatActions:
 
     interrupt: Callable[[], None]
     cancel: Callable[[], None]
+    is_running_command: Callable[[], bool]
     leave: Callable[[], None]
     suspend: Callable[[], None]
     pick_session: Callable[[], None]
@@ -40,7 +41,7 @@ def chat_keys(
     asking = Condition(lambda: panel.is_asking)
     reasoning = has_focus(panel.reason)
     answered = Condition(lambda: panel.was_just_answered)
-    working = Condition(lambda: turn.is_working)
+    working = Condition(lambda: turn.is_working or actions.is_running_command())
     empty = Condition(lambda: not composer.buffer.text)
 
     def bind(key: Keys | str, action: Callable[[], None], when: Filter) -> None:
@@ -51,6 +52,8 @@ def chat_keys(
     always, picking = Condition(lambda: True), has_focus(picker.input)
     bind("c-c", actions.interrupt, always)
     bind("c-z", actions.suspend, always)
+    for flow_control in ("c-s", "c-q"):  # pressed out of habit; a search that they began would swallow what follows
+        bind(flow_control, lambda: None, always)
     bind("c-l", actions.pick_session, ~picking & ~asking & ~reasoning)
     bind("c-o", actions.show_output, always)
     bind(Keys.BackTab, actions.toggle_read_only, always)

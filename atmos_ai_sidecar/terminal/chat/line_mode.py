@@ -13,8 +13,10 @@ from atmos_ai_sidecar.terminal.chat.conversation import Conversation
 from atmos_ai_sidecar.terminal.chat.settings import ChatSettings, resume_token
 from atmos_ai_sidecar.terminal.chat.slash_commands import is_slash_command, run_slash_command
 from atmos_ai_sidecar.terminal.chat.transcript import AssistantSaid, ToolRan, UserSaid, entries, header
+from atmos_ai_sidecar.terminal.commands.context import TYPED_BEFORE
 from atmos_ai_sidecar.terminal.one_turn import TurnRequest, run_turn
 from atmos_ai_sidecar.terminal.render.cards import card
+from atmos_ai_sidecar.terminal.render.ends import end_text
 from atmos_ai_sidecar.terminal.render.health import health_lines
 from atmos_ai_sidecar.terminal.render.palette import Palette, visible
 
@@ -109,6 +111,9 @@ class LineMode:
                     self.say(visible(entry.markdown))
                 case ToolRan():
                     self.say(card(entry.title, entry.result, self.palette, width=self._console.size.columns - 1))
+        end = await self._conversation.last_end()
+        if end is not None and (text := end_text(end)):
+            self._writer.say(text)
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
@@ -207,11 +212,22 @@ class LineMode:
         keys = {option.key: option for option in request.options}
         while True:
             self._console.write_error(f"Answer [{'/'.join(keys)}]: ".encode())
-            answer = await self._context.reader.line()
+            answer, is_timely = await self._context.reader.answer(self.clock)
             if answer is None:
                 return next(option for option in request.options if option.answer is Answer.REJECT_ONCE)
-            if answer.strip().lower() in keys:
-                return keys[answer.strip().lower()]
+            option = keys.get(answer.strip().lower())
+            if not is_timely:
+                self._put_aside(answer, is_message=option is None)
+            elif option is not None:
+                return option
+
+    def _put_aside(self, line: str, *, is_message: bool) -> None:
+        """Keeps what was typed while the turn ran; a lone letter was meant for a question, and not for this one."""
+        if is_message and line.strip():
+            self._waiting.append(line)
+            self._writer.say(f"{TYPED_BEFORE} It is sent when the turn has ended.")
+        else:
+            self._writer.say(TYPED_BEFORE)
 
     async def _reason(self) -> str:
         self._console.write_error(b"Why not? (Enter: no reason) ")

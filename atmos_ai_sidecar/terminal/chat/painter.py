@@ -98,7 +98,7 @@ class Painter:
             "error": self._palette.red,
         }
         color = tones.get(note.tone, str)
-        lines = note.text.replace("\t", "    ").split("\n")
+        lines = visible(note.text).replace("\t", "    ").split("\n")
         return "".join(f"{color(row)}\n" for line in lines for row in self._fitted(line))
 
     def _fitted(self, line: str, room: int = 0) -> list[str]:

@@ -63,7 +63,7 @@ async def compact(conversation: Conversation, view: View, argument: str) -> None
     with view.waiting("summarising the conversation"):
         notices = await conversation.compact(argument)
     for notice in notices:
-        view.say(notice.message)
+        view.say(visible(notice.message))
     if not notices:
         view.say("There is nothing to summarise yet.")
 

@@ -11,9 +11,10 @@ from atmos_ai_sidecar.terminal.chat import session_commands
 from atmos_ai_sidecar.terminal.chat.conversation import Conversation
 from atmos_ai_sidecar.terminal.chat.saving import saved
 from atmos_ai_sidecar.terminal.chat.view import View
+from atmos_ai_sidecar.terminal.render.palette import visible
 from atmos_ai_sidecar.terminal.render.tables import table
 
-_PATTERN = re.compile(r"/([a-z]*)(?:\s+(.*))?", re.DOTALL)
+_PATTERN = re.compile(r"/((?:[A-Za-z][\w-]*)?)(?:\s+(.*))?", re.DOTALL)
 
 
 Handler = Callable[[Conversation, View, str], Awaitable[None]]
@@ -34,7 +35,7 @@ def is_slash_command(text: str) -> bool:
 async def run_slash_command(conversation: Conversation, view: View, text: str) -> None:
     """Does what a line that begins with a slash says; errors are shown and never raised."""
     match = _PATTERN.fullmatch(text.strip())
-    name = match[1] if match else ""
+    name = match[1].lower() if match else ""
     argument = (match[2] or "").strip() if match else ""
     command = COMMANDS.get(name)
     if command is None:
@@ -43,6 +44,8 @@ async def run_slash_command(conversation: Conversation, view: View, text: str) -
         view.say(f"There is no command /{name}. {hint}")
         return
     try:
+        if argument and not command.arguments:
+            raise InvalidFieldError(f"/{name}", "takes nothing behind it", remedy=f"Type /{name}.")
         await command.run(conversation, view, argument)
     except SidecarError as error:
         view.show_error(error)
@@ -75,7 +78,7 @@ async def _permissions(conversation: Conversation, view: View, _argument: str) -
     grants = permissions.pin().grants
     view.say("Remembered answers:" if grants else "No answers are remembered in this project.")
     for grant in grants:
-        view.say(f"  {grant.text}")
+        view.say(f"  {visible(grant.text)}")
     view.say("`atmos-ai permissions explain TOOL NAME=VALUE…` says what would be decided for a call.")
 
 
@@ -137,7 +140,9 @@ COMMANDS: Mapping[str, SlashCommand] = {
     "rename": SlashCommand(arguments="NAME", help="rename this session", run=session_commands.rename),
     "clear": SlashCommand(arguments="", help="empty the screen; the session stays", run=_clear),
     "export": SlashCommand(
-        arguments="[FILE]", help="write this session to a .md, .json or .yaml file", run=session_commands.export
+        arguments="[FILE] [--overwrite]",
+        help="write this session to a .md, .json or .yaml file",
+        run=session_commands.export,
     ),
     "model": SlashCommand(arguments="[NAME]", help="show or choose the model", run=_model),
     "permissions": SlashCommand(arguments="", help="what may run, and what is remembered", run=_permissions),

@@ -13,7 +13,7 @@ from prompt_toolkit.layout.processors import BeforeInput
 from prompt_toolkit.styles import Style
 
 from atmos_ai_sidecar.domain.questions import columns
-from atmos_ai_sidecar.terminal.chat.approval_panel import ApprovalPanel, PanelQuestion
+from atmos_ai_sidecar.terminal.chat.approval_panel import FOLDING_COLUMNS, ApprovalPanel, PanelQuestion
 from atmos_ai_sidecar.terminal.chat.composer import MAX_SHOWN_LINES, Composer
 from atmos_ai_sidecar.terminal.chat.keys import ChatActions, chat_keys
 from atmos_ai_sidecar.terminal.chat.live_turn import LiveTurn, Note, Piece, Row
@@ -22,7 +22,7 @@ from atmos_ai_sidecar.terminal.chat.session_picker import SessionPicker
 from atmos_ai_sidecar.terminal.chat.status import StatusLine
 from atmos_ai_sidecar.terminal.chat.stream_input import StreamInput
 from atmos_ai_sidecar.terminal.chat.stream_output import StreamOutput, color_depth_of
-from atmos_ai_sidecar.terminal.render.cards import cut, folded
+from atmos_ai_sidecar.terminal.render.cards import cut
 from atmos_ai_sidecar.terminal.render.palette import visible
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ FRAME_SECONDS = 1 / 30
 CONGESTED_SECONDS = 0.05
 TICK_SECONDS = 1.0
 ROOMY_ROWS = 16
+MOST_WAITING = 4
 HANGUP = 129
 _STYLE = Style.from_dict(
     {
@@ -73,6 +74,7 @@ class Stage:
         self._live: list[Row] = []
         self._question: list[Row] = []
         self._menu: list[Row] = []
+        self._told: set[str] = set()
         self.turn = LiveTurn(clock=self._clock)
         self.panel = ApprovalPanel(self._clock, on_change=self._focus, show_whole=self._show_whole)
         self.picker = picker
@@ -81,7 +83,7 @@ class Stage:
         blocked = Condition(lambda: self.panel.is_asking or self.panel.was_just_answered)
         self.composer = Composer(send=send, is_blocked=blocked, room=self._composer_room, wants_names=wants_names)
         self.composer.buffer.on_text_changed += lambda _buffer: self.panel.typed()
-        self.input = StreamInput(console)
+        self.input = StreamInput(console, self._clock)
         depth = color_depth_of(console.environment, has_colors=self._palette.enabled)
         self.output = StreamOutput(console, color_depth=depth)
         keys = chat_keys(actions, self.panel, self.composer, self.turn, picker, press=self.press)
@@ -162,10 +164,7 @@ class Stage:
             self.screen.write_above(self._painter.text(past))
 
     def ask(self, question: PanelQuestion) -> None:
-        """Shows a question; one that is longer than the screen goes whole into the scrollback first."""
-        length = sum(len(folded(line, self.screen.columns)) for line in question.lines)
-        if length + len(question.choices) + 1 > self._question_room():
-            self.turn.add(Note(text="\n".join([question.title, *question.lines])))
+        """Shows a question."""
         self.picker.close()
         self.panel.ask(question)
         self.wake()
@@ -187,6 +186,8 @@ class Stage:
     def resize(self) -> None:
         if self._painter is not None:
             self._painter.resize(self.screen.columns)
+        for window in (self._reason_window, self._picker_window):
+            window.horizontal_scroll = 0  # what a narrower screen had scrolled away
         self.screen.resize()
 
     async def suspend(self) -> None:
@@ -230,14 +231,22 @@ class Stage:
         if not is_searching() and self.application.layout.current_window is not wanted:
             self.application.layout.focus(wanted)
 
+    def _reason_prompt(self) -> str:
+        return "Why not? (Enter: no reason) " if self.screen.columns >= FOLDING_COLUMNS else "Why not? "
+
+    def _picker_prompt(self) -> str:
+        """What is asked for, with room left for what is typed."""
+        width = self.screen.columns
+        return cut(self.picker.prompt, width - 3 if self.picker.wants_yes else width * 2 // 3)
+
     def _layout(self) -> Layout:
         self._reason_window = Window(
-            BufferControl(self.panel.reason, input_processors=[BeforeInput("Why not? (Enter: no reason) ")]), height=1
+            BufferControl(self.panel.reason, input_processors=[BeforeInput(self._reason_prompt)]), height=1
         )
         self._picker_window = Window(
             BufferControl(
                 self.picker.input,
-                input_processors=[BeforeInput(lambda: [("class:prompt", f"{self.picker.prompt}: ")])],
+                input_processors=[BeforeInput(lambda: [("class:prompt", f"{self._picker_prompt()}: ")])],
             ),
             height=1,
         )
@@ -266,13 +275,27 @@ class Stage:
             self._question, self._live = [], self.picker.rows(width, self._question_room())
             return
         self._question = self.panel.rows(width, self._question_room()) if self.panel.count else []
-        waiting: list[Row] = [
-            [("class:waiting", cut(f"next: {visible(text.splitlines()[0])}", width))] for text in self.composer.waiting
-        ]
+        if self.panel.current is not None and self.panel.is_cut:
+            self._tell_whole(self.panel.current)
+        waiting = self._waiting_rows(width)
         limit = self._question_room() - len(self._question)
         typesetter = self._painter.typesetter if self._painter is not None else None
         rows = self.turn.rows(typesetter, width, max(limit - len(waiting), 0))
         self._live = [*rows, *waiting][: max(limit, 0)]
+
+    def _waiting_rows(self, width: int) -> list[Row]:
+        """The messages that wait; of many the newest, which Up brings back first."""
+        texts = self.composer.waiting
+        hidden = len(texts) - MOST_WAITING if len(texts) > MOST_WAITING + 1 else 0
+        lines = [f"next: {visible(text.strip().splitlines()[0])}" for text in texts[hidden:]]
+        more = [f"next: … {hidden} more, then"] if hidden else []
+        return [[("class:waiting", cut(line, width))] for line in [*more, *lines]]
+
+    def _tell_whole(self, question: PanelQuestion) -> None:
+        """Puts a question that does not fit the screen, or no longer does, into the scrollback, once."""
+        if question.id not in self._told:
+            self._told.add(question.id)
+            self.add(Note(text="\n".join([question.title, *question.lines])))
 
     def _menu_rows(self, width: int) -> list[Row]:
         completion = self.composer.completion

@@ -100,5 +100,6 @@ class StatusLine:
             return f"{activity} {self.turn.elapsed_seconds:.0f} s, Esc cancels"
         if self._waits:
             what, since = self._waits[-1]
-            return f"{what} {self.clock.monotonic() - since:.0f} s"
+            hint = "" if self.conversation is None else ", Esc cancels"
+            return f"{what} {self.clock.monotonic() - since:.0f} s{hint}"
         return "opening the project" if self.conversation is None else "ready, /help"

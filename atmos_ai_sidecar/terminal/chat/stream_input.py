@@ -7,21 +7,26 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from prompt_toolkit.input.base import Input
-from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding import KeyPress
 
+from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.console import Console, TerminalMode
+from atmos_ai_sidecar.terminal.chat.key_reader import KeyReader
 
+QUIET_SECONDS = 0.15
+"""A paste without marks is over when nothing more has come for so long: a busy machine pauses within one, and nobody
+presses Enter that soon after it."""
 _NUMBERS = itertools.count(1)
 
 
 class StreamInput(Input):
     """Keys of one console. ``run`` has to be running while keys are wanted."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, clock: Clock) -> None:
         self._console = console
+        self._clock = clock
         self._keys: list[KeyPress] = []
-        self._parser = Vt100Parser(self._keys.append)
+        self._reader = KeyReader()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._name = f"console-{next(_NUMBERS)}"
         self._is_closed = False
@@ -31,16 +36,40 @@ class StreamInput(Input):
 
     async def run(self) -> None:
         """Reads until the input ends or this is cancelled."""
-        while not self._is_closed:
-            data = await self._console.read()
-            before = len(self._keys)
-            if data:
-                self._parser.feed(self._decoder.decode(data))
-            else:
-                self._is_closed = True
-            self.keys_in_piece = len(self._keys) - before - data.endswith((b"\r", b"\n"))
-            if self._ready is not None:
-                self._ready()
+        reading: asyncio.Future[bytes] | None = None
+        try:
+            while not self._is_closed:
+                reading = reading or asyncio.ensure_future(self._console.read())
+                if self._reader.is_bursting and not await self._comes_soon(reading):
+                    self._give(self._reader.end_burst(), count=0)
+                data, reading = await reading, None
+                self._take(data)
+        finally:
+            if reading is not None:
+                reading.cancel()
+
+    async def _comes_soon(self, reading: "asyncio.Future[bytes]") -> bool:
+        """Whether more input comes before the paste counts as over."""
+        pause = asyncio.create_task(self._clock.sleep(QUIET_SECONDS))
+        try:
+            await asyncio.wait((reading, pause), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            pause.cancel()
+        return reading.done()
+
+    def _take(self, data: bytes) -> None:
+        if data:
+            keys = self._reader.feed(self._decoder.decode(data), self._clock.monotonic())
+        else:
+            self._is_closed = True
+            keys = self._reader.end_burst() if self._reader.is_bursting else []
+        self._give(keys, count=len(keys) - data.endswith((b"\r", b"\n")))
+
+    def _give(self, keys: list[KeyPress], *, count: int) -> None:
+        self._keys += keys
+        self.keys_in_piece = count
+        if self._ready is not None:
+            self._ready()
 
     @property
     def closed(self) -> bool:
@@ -53,12 +82,11 @@ class StreamInput(Input):
         return self._name
 
     def read_keys(self) -> list[KeyPress]:
-        keys = self._keys[:]
-        self._keys.clear()  # the parser holds on to the list
+        keys, self._keys = self._keys, []
         return keys
 
     def flush_keys(self) -> list[KeyPress]:
-        self._parser.flush()
+        self._keys += self._reader.flush()
         return self.read_keys()
 
     def attach(self, input_ready_callback: Callable[[], None]) -> AbstractContextManager[None]:

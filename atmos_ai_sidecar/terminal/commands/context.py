@@ -12,6 +12,7 @@ from atmos_ai_sidecar.terminal.render.palette import visible
 from atmos_ai_sidecar.terminal.services import CommandServices
 from atmos_ai_sidecar.terminal.writer import Writer
 
+TYPED_BEFORE = "That was typed before the question and does not answer it."
 MAX_INPUT_CHARACTERS = 10 * 1024 * 1024
 
 
@@ -58,8 +59,7 @@ class CommandContext:
 
     async def confirm(self, question: str) -> bool:
         """Asks a person; anything but y or yes is no."""
-        self.console.write_error(f"{question} [y/N] ".encode())
-        line = await self.reader.line()
+        line = await self.answer(f"{question} [y/N] ")
         if line is None:
             self.writer.say("")
         return (line or "").strip().lower() in {"y", "yes"}
@@ -69,6 +69,15 @@ class CommandContext:
         for call in workspace.left_calls.list():
             if call.session_id != session_id:
                 self.writer.say(visible(f"Note: {workspace.left_calls.sentence(call)}"))
+
+    async def answer(self, prompt: str) -> str | None:
+        """The line that is typed after a prompt; None when the input is over. What was typed before it is dropped."""
+        while True:
+            self.console.write_error(prompt.encode())
+            line, is_timely = await self.reader.answer(self.services.clock)
+            if is_timely:
+                return line
+            self.writer.say(TYPED_BEFORE)
 
     async def _confirm_trust(self, question: TrustQuestion) -> bool:
         for line in question.lines:

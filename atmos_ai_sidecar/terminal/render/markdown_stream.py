@@ -18,6 +18,8 @@ from atmos_ai_sidecar.terminal.render.palette import visible
 SLICE_LINES = 30
 MAX_TAIL = 4000
 """Characters of a block that is parsed again and again; a longer one is broken where a line or a word ends."""
+_UNDECIDED = "\r\u200c\u200d"
+"""A carriage return may belong to a line end, a joiner to two characters."""
 _LISTS = {"bullet_list_open", "ordered_list_open"}
 
 _REPEATED_LINES = {"fence": 1, "table_open": 2}
@@ -46,13 +48,19 @@ class MarkdownStream:
         self._parser = markdown_parser()
         self._references: dict[str, Any] = {}
         self._source = ""
+        self._held = ""
         self._parsed_length = -1
         self._continues = False
         self.has_given = False
         """Some block was taken out."""
 
     def feed(self, text: str) -> None:
-        self._source += visible(text)
+        """Takes more of the text; what only its neighbours decide on waits for the next piece."""
+        text = self._held + text
+        end = len(text.rstrip(_UNDECIDED))
+        text, self._held = text[:end], text[end:]
+        before = self._source[-1:]
+        self._source += visible(before + text)[len(before) :]
 
     def take_finished(self) -> Sequence[Block]:
         """The blocks that can no longer change, each exactly once and in order."""
@@ -69,6 +77,7 @@ class MarkdownStream:
 
     def finish(self) -> Sequence[Block]:
         """All that is left; the stream is empty and new afterwards."""
+        self._source += visible(self._held)
         blocks = [*self.take_finished()]
         tail = self.tail()
         self.__init__()  # type: ignore[misc]  # a stream without past

@@ -4,7 +4,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_INVISIBLE = re.compile(
+    "(?<![^\x00-\xa0\u200b-\u200f])[\u200c\u200d]"
+    "|[\u200c\u200d](?![^\x00-\xa0\u200b-\u200f])"
+    "|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+)
+"""Joiners are part of many scripts and of emoji: between two characters that are not ASCII they stay."""
 
 
 @dataclass(frozen=True, slots=True)

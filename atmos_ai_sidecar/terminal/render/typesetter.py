@@ -6,10 +6,12 @@ from io import StringIO
 from markdown_it.token import Token
 from rich.color import ColorType
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.markdown import CodeBlock, Heading, Markdown
+from rich.markdown import CodeBlock, Heading, Markdown, TableElement
 from rich.segment import Segment
 from rich.style import Style
 from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
 from rich.theme import Theme
 
 from atmos_ai_sidecar.terminal.render.markdown_stream import Block, markdown_parser
@@ -18,6 +20,8 @@ from atmos_ai_sidecar.terminal.render.palette import visible
 _CODE_THEME = "ansi_dark"
 _THEME = Theme({"markdown.code": "cyan", "markdown.link_url": "underline", "markdown.block_quote": "dim"})
 _COLORS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "gray")
+
+NARROWEST_COLUMN = 8
 
 Fragments = list[tuple[str, str]]
 """Styled pieces of one row, as prompt_toolkit takes them."""
@@ -40,8 +44,36 @@ class _Heading(Heading):
         yield self.text
 
 
+class _Table(TableElement):
+    """A table that loses nothing: cells wrap, and where columns would get too narrow each cell has its own line."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        heads = self.header.row.cells if self.header is not None and self.header.row is not None else []
+        if len(heads) * NARROWEST_COLUMN > options.max_width:
+            yield from self._records([head.content for head in heads])
+            return
+        for table in super().__rich_console__(console, options):
+            if isinstance(table, Table):
+                for column in table.columns:
+                    column.overflow = "fold"
+            yield table
+
+    def _records(self, heads: Sequence[Text]) -> Iterator[Text]:
+        for number, row in enumerate(self.body.rows if self.body is not None else []):
+            if number:
+                yield Text()
+            for head, cell in zip(heads, row.cells, strict=False):
+                yield Text.assemble((head.plain, "bold"), ": ", cell.content, overflow="fold")
+
+
 class _Markdown(Markdown):
-    elements = {**Markdown.elements, "fence": _Code, "code_block": _Code, "heading_open": _Heading}  # noqa: RUF012 - a ClassVar there
+    elements = {  # noqa: RUF012 - a ClassVar there
+        **Markdown.elements,
+        "fence": _Code,
+        "code_block": _Code,
+        "heading_open": _Heading,
+        "table_open": _Table,
+    }
 
 
 class Typesetter:
@@ -61,6 +93,8 @@ class Typesetter:
             _environ={},
         )
         self._has_colors = has_colors
+        # One for all blocks: each new one would make a parser of its own, which costs more than setting a paragraph.
+        self._markdown = _Markdown("", code_theme=_CODE_THEME, hyperlinks=False)
 
     def text(self, blocks: Iterable[Block]) -> str:
         """The blocks as lines with colours, a blank line between two of them and none at the end."""
@@ -94,9 +128,8 @@ class Typesetter:
         return "".join(self._row(line) + "\n" for line in self._lines(tokens))
 
     def _lines(self, tokens: Sequence[Token]) -> list[list[Segment]]:
-        markdown = _Markdown("", code_theme=_CODE_THEME, hyperlinks=False)
-        markdown.parsed = list(tokens)
-        return _trimmed(self._console.render_lines(markdown, self._console.options, pad=False))
+        self._markdown.parsed = list(tokens)
+        return _trimmed(self._console.render_lines(self._markdown, self._console.options, pad=False))
 
     def _fragments(self, line: Sequence[Segment]) -> Fragments:
         """One row without the blanks at its end: a terminal that gets narrower would wrap them."""

@@ -64,5 +64,4 @@ async def _typed(context: CommandContext, question: OpenQuestion) -> str:
     if not context.is_interactive:
         return ""
     keys = "/".join(option.key for option in question.options)
-    context.console.write_error(f"[{keys}] ".encode())
-    return await context.reader.line() or ""
+    return await context.answer(f"[{keys}] ") or ""
