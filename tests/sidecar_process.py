@@ -55,16 +55,17 @@ def sidecar_process(
     environment: Mapping[str, str],
     runtime: Path | None = None,
     prefix: Sequence[str] = (),
+    command: Sequence[str | Path] = COMMAND,
 ) -> Iterator[SidecarProcess]:
     """Starts a sidecar in ``directory``, yields it after its handshake, and ends it.
 
-    ``prefix`` is a command that runs the command after it, such as `unshare`.
+    ``prefix`` is a command that runs the command after it, such as `unshare`; ``command`` is what serves.
     """
     with tempfile.TemporaryDirectory(dir=runtime, prefix="s") as folder:
         socket_directory = Path(folder, secrets.token_hex(4))
         socket_directory.mkdir(mode=0o700)
         process = subprocess.Popen(
-            (*prefix, *COMMAND),
+            (*prefix, *command),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -62,9 +62,11 @@ class Client:
         return Attached(self._chat, self.sidecar.metadata, name, resume_after_seq)
 
     @contextmanager
-    def attached(self, name: str, resume_after_seq: int | None = None) -> Iterator["Attached"]:
+    def attached(
+        self, name: str, resume_after_seq: int | None = None, *, interactive: bool = False
+    ) -> Iterator["Attached"]:
         """A stream attached to the session of that name, which is created when it is missing."""
-        attached = self.attach(name, resume_after_seq)
+        attached = Attached(self._chat, self.sidecar.metadata, name, resume_after_seq, interactive=interactive)
         try:
             yield attached
         finally:
@@ -74,9 +76,13 @@ class Client:
 class Attached:
     """One attached stream."""
 
-    def __init__(self, stub: Any, metadata: Any, name: str, resume_after_seq: int | None) -> None:
+    def __init__(
+        self, stub: Any, metadata: Any, name: str, resume_after_seq: int | None, *, interactive: bool = False
+    ) -> None:
         self._outgoing: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        attach = chat_service_pb2.ChatRequest.Attach(session_name=name, resume_after_seq=resume_after_seq)
+        attach = chat_service_pb2.ChatRequest.Attach(
+            session_name=name, resume_after_seq=resume_after_seq, interactive=interactive
+        )
         self.send(attach=attach)
         self.events: list[Any] = []
         self.call = stub.Chat(iter(self._outgoing.get, None), metadata=metadata, timeout=120)
