@@ -160,19 +160,12 @@ async def test_the_program_has_the_default_signal_dispositions() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux")
-async def test_the_program_cannot_read_the_wardens_memory_or_environment(tmp_path: Path) -> None:
-    if os.getuid() == 0:
-        pytest.skip("root may read everything")
-    completion = await run(shell("cat /proc/$PPID/environ /proc/$PPID/maps"))
-    assert completion.exit_code != 0
-    assert completion.stdout == ""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux")
 async def test_the_warden_carries_nothing_of_the_call_in_its_own_environment_or_arguments() -> None:
     async with running(shell("echo $$; sleep 60", environment={"SECRET": "hunter2hunter2"}), words=1) as (_, words):
         warden = warden_of(int(words[0]))
-        assert "hunter2" not in f"{warden.cmdline()} {warden.environ()}"
+        seen = warden.as_dict(["cmdline", "environ"], ad_value="closed")
+        assert seen["environ"] == "closed" or os.geteuid() == 0
+        assert "hunter2" not in str(seen)
 
 
 @pytest.mark.parametrize(
