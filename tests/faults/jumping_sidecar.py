@@ -15,5 +15,5 @@ def now(_: SystemClock) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=int(JUMP.read_text()))
 
 
-SystemClock.now = now  # type: ignore[method-assign]
+SystemClock.now = now  # type: ignore[assignment, method-assign]
 sys.exit(main())
