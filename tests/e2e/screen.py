@@ -71,9 +71,9 @@ class Screen:
         self.process.send(line)
         self.process.send("\r")
 
-    def wait_until(self, holds: Callable[[str], object], what: str) -> None:
+    def wait_until(self, holds: Callable[[str], object], what: str, *, seconds: float = PATIENCE_SECONDS) -> None:
         """Reads the screen until something holds for its text."""
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = time.monotonic() + seconds
         while not holds(self.text):
             if time.monotonic() > end:
                 self._fail(what)

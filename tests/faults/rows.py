@@ -85,6 +85,7 @@ ROWS: Mapping[int, Row] = {
     7: Row(
         fault="SIGSTOP of the sidecar",
         tests=(f"{HERE}07_the_sidecar_is_stopped.py", f"{SHIM}TestAFrozen", f"{SHIM}TestASidecarThatThaws"),
+        long=(f"{HERE}07_the_sidecar_is_stopped.py",),
     ),
     8: Row(
         fault="the event loop is blocked",
@@ -100,6 +101,7 @@ ROWS: Mapping[int, Row] = {
             f"{STREAM}test_slow_client_gets_everything_in_the_end",
             "tests/rpc/test_terminal_service.py::test_terminal_that_takes_nothing_congests_the_command_and_bounds_memory",
         ),
+        long=(f"{HERE}09_a_client_stops_reading.py",),
     ),
     10: Row(
         fault="17 MiB requests, 16 MiB - 1 requests, 5 MiB of output",
@@ -123,6 +125,9 @@ ROWS: Mapping[int, Row] = {
             f"{AUTH}test_call_without_a_valid_token_is_refused_at_once",
             f"{AUTH}test_client_token_opens_what_the_table_lists_and_nothing_else",
             f"{AUTH}test_bidirectional_call_is_refused_before_it_sends_anything",
+            f"{AUTH}test_refused_call_of_any_kind_runs_nothing_of_its_handler",
+            f"{AUTH}test_no_token_opens_anything_once_the_server_is_going_away",
+            f"{AUTH}test_reflection_lists_the_services_to_those_who_have_a_token",
             f"{AUTH}test_unknown_method_tells_strangers_nothing",
         ),
     ),
@@ -144,11 +149,11 @@ ROWS: Mapping[int, Row] = {
     15: Row(fault="fifty racing starts", tests=(f"{WARM}test_racing_starts_make_one_sidecar_and_all_are_served",)),
     16: Row(
         fault="eight shims on one database",
-        tests=(
-            f"{MANY}test_eight_processes_with_turns_lose_and_reorder_nothing",
+        tests=(f"{MANY}test_eight_processes_with_turns_lose_and_reorder_nothing",),
+        long=(
+            f"{MANY}test_eight_processes_with_200_turns_in_a_minute_wait_less_than_a_second_to_write",
             f"{MANY}test_eight_shims_ask_in_their_own_sessions_of_one_database",
         ),
-        long=(f"{MANY}test_eight_processes_with_200_turns_in_a_minute_wait_less_than_a_second_to_write",),
     ),
     17: Row(
         fault="another process holds the write lock",
@@ -181,6 +186,11 @@ ROWS: Mapping[int, Row] = {
     23: Row(
         fault="a client half-closes, is killed, cancels",
         tests=(
+            f"{LOST}test_killed_terminal_ends_its_command",
+            f"{LOST}test_killed_chat_client_ends_its_turn",
+            f"{LOST}test_client_that_half_closes_and_waits_is_not_lost",
+        ),
+        long=(
             f"{LOST}test_killed_terminal_ends_its_command",
             f"{LOST}test_killed_chat_client_ends_its_turn",
             f"{LOST}test_client_that_half_closes_and_waits_is_not_lost",
@@ -247,6 +257,7 @@ ROWS: Mapping[int, Row] = {
     33: Row(
         fault="an hour of turns, attaches and tools",
         tests=(f"{RUNNER}test_many_programs_run_side_by_side_without_leaving_descriptors_or_zombies",),
+        long=(f"{HERE}33_a_long_life.py",),
     ),
     34: Row(
         fault="the clock jumps by a day",
@@ -282,6 +293,9 @@ ROWS: Mapping[int, Row] = {
         fault="an MCP server dies in a call",
         tests=(
             "tests/e2e/test_mcp_servers.py::test_a_server_that_dies_in_a_call_is_told_as_unknown_and_nothing_is_sent_again",
+            "tests/adapters/mcp_client/test_servers.py::test_a_server_that_dies_again_and_again_is_left_alone_for_a_while",
+            "tests/adapters/atmos_mcp/test_kept_atmos.py::test_a_server_that_dies_is_replaced_and_a_read_repeated",
+            "tests/adapters/atmos_mcp/test_kept_atmos.py::test_a_write_during_which_it_dies_is_unknown_and_sent_once",
         ),
     ),
     42: Row(

@@ -17,6 +17,8 @@ from atmos_ai_sidecar.v1.sidecar_service_pb2_grpc import SidecarServiceStub
 from tests.fakes.model import Hang, says
 from tests.rpc.world import OWNER, OWNER_TOKEN, World
 
+RUNS = [0, *(pytest.param(run, marks=pytest.mark.long) for run in range(1, 20))]
+"""Ends of clients are told apart every time; the other runs belong to the long tests."""
 ROOT = str(Path(__file__).parent.parent.parent)
 CLIENT = """
 import sys, threading
@@ -62,7 +64,8 @@ async def client(world: World, what: str, *, half_closes: bool = False) -> Async
         process._transport.close()  # type: ignore[attr-defined]  # or it warns when the loop is gone
 
 
-async def test_killed_terminal_ends_its_command(world: World) -> None:
+@pytest.mark.parametrize("run", RUNS)
+async def test_killed_terminal_ends_its_command(world: World, run: int) -> None:
     started, ended = asyncio.Event(), asyncio.Event()
 
     async def command(_: Sequence[str], console: Console) -> int:
@@ -80,8 +83,9 @@ async def test_killed_terminal_ends_its_command(world: World) -> None:
         await ended.wait()
 
 
+@pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize("half_closes", [False, True])
-async def test_killed_chat_client_ends_its_turn(world: World, half_closes: bool) -> None:
+async def test_killed_chat_client_ends_its_turn(world: World, half_closes: bool, run: int) -> None:
     hang = Hang(reached=asyncio.Event(), go_on=asyncio.Event())
     world.model.answers = [(hang,)]
     async with client(world, "chat", half_closes=half_closes) as process, asyncio.timeout(5):
@@ -93,7 +97,8 @@ async def test_killed_chat_client_ends_its_turn(world: World, half_closes: bool)
     assert not hang.go_on.is_set()
 
 
-async def test_client_that_half_closes_and_waits_is_not_lost(world: World) -> None:
+@pytest.mark.parametrize("run", RUNS)
+async def test_client_that_half_closes_and_waits_is_not_lost(world: World, run: int) -> None:
     hang = Hang(reached=asyncio.Event(), go_on=asyncio.Event())
     world.model.answers = [(hang, says("Done."))]
     async with client(world, "chat", half_closes=True) as process, asyncio.timeout(5):

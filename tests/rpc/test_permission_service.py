@@ -146,7 +146,7 @@ async def test_answers_at_once_settle_it_once(world: World, connect: Connect, ch
     first, second = connect(), connect()
     await first.attach(name="first")
     await second.attach(name="second")
-    for _ in range(20):
+    for _ in range(100):
         call = change()
         question = await first.question()
         await second.question()
