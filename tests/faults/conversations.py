@@ -63,10 +63,11 @@ class Client:
 
     @contextmanager
     def attached(
-        self, name: str, resume_after_seq: int | None = None, *, interactive: bool = False
+        self, name: str, resume_after_seq: int | None = None, *, interactive: bool = False, timeout: float = 120
     ) -> Iterator["Attached"]:
         """A stream attached to the session of that name, which is created when it is missing."""
-        attached = Attached(self._chat, self.sidecar.metadata, name, resume_after_seq, interactive=interactive)
+        metadata = self.sidecar.metadata
+        attached = Attached(self._chat, metadata, name, resume_after_seq, interactive=interactive, timeout=timeout)
         try:
             yield attached
         finally:
@@ -77,7 +78,14 @@ class Attached:
     """One attached stream."""
 
     def __init__(
-        self, stub: Any, metadata: Any, name: str, resume_after_seq: int | None, *, interactive: bool = False
+        self,
+        stub: Any,
+        metadata: Any,
+        name: str,
+        resume_after_seq: int | None,
+        *,
+        interactive: bool = False,
+        timeout: float = 120,
     ) -> None:
         self._outgoing: queue.SimpleQueue[Any] = queue.SimpleQueue()
         attach = chat_service_pb2.ChatRequest.Attach(
@@ -85,7 +93,7 @@ class Attached:
         )
         self.send(attach=attach)
         self.events: list[Any] = []
-        self.call = stub.Chat(iter(self._outgoing.get, None), metadata=metadata, timeout=120)
+        self.call = stub.Chat(iter(self._outgoing.get, None), metadata=metadata, timeout=timeout)
         self.attached = self.until("attached").attached
 
     def send(self, **event: Any) -> None:

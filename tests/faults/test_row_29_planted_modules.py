@@ -1,6 +1,7 @@
 """A repository and an environment that plant modules and start-up files: nothing of them ever runs."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,19 @@ import pytest
 
 from tests.e2e.conftest import MODULE, SHIM, Project
 
-MODULES = ("grpc", "anthropic", "sitecustomize", "usercustomize", "click", "asyncio", "json", "atmos_ai_sidecar")
+MODULES = (
+    "grpc",
+    "anthropic",
+    "sitecustomize",
+    "usercustomize",
+    "conftest",
+    "click",
+    "asyncio",
+    "json",
+    "encodings",
+    "atmos_ai_sidecar",
+)
+PROGRAMS = ("python3", "python", "atmos", "sh", "bash", "env", "git", "less", "terraform")
 
 
 @pytest.fixture
@@ -26,12 +39,17 @@ def planted(demo: Project, tmp_path: Path) -> Path:
     for folder in (demo.directory, elsewhere, user_site):
         for name in MODULES:
             (folder / f"{name}.py").write_text(code)
+    (user_site / "planted.pth").write_text(f"import sys; {code}")
     (tmp_path / "startup.py").write_text(code)
     demo.environment.update(
         PYTHONPATH=f"{elsewhere}{os.pathsep}{demo.directory}",
         PYTHONSTARTUP=str(tmp_path / "startup.py"),
         PYTHONUSERBASE=str(demo.home / ".local"),
         PYTHONINSPECT="1",
+        PYTHONHOME=str(elsewhere),
+        PYTHONPLATLIBDIR="planted",
+        PYTHONBREAKPOINT="planted.run",
+        PYTHONWARNINGS="error::planted.Warning",
         ATMOS_AI_ATMOS=str(demo.environment["ATMOS_AI_ATMOS"]),
     )
     return witness
@@ -71,3 +89,32 @@ def test_warden_imports_nothing_that_was_planted(demo: Project, planted: Path) -
     )
     assert done.returncode == 0, done.stderr
     assert not planted.exists(), planted.read_text()
+
+
+def test_programs_that_a_project_brings_never_run_although_path_leads_into_it(demo: Project, tmp_path: Path) -> None:
+    witness, elsewhere, good = tmp_path / "ran", tmp_path / "elsewhere", tmp_path / "good"
+    for folder in (elsewhere, good, demo.directory / "bin"):
+        folder.mkdir(exist_ok=True)
+    for folder in (demo.directory, demo.directory / "bin"):
+        for name in PROGRAMS:
+            (folder / name).write_text(f"#!/bin/sh\necho {name} >> {witness}\n")
+            (folder / name).chmod(0o755)
+    (good / "atmos").write_text("#!/bin/sh\necho '[\"ue1-dev\"]'\n")
+    (good / "atmos").chmod(0o755)
+    shutil.copy(SHIM, elsewhere / "atmos-ai")  # it has no Python beside it and has to look for one
+    del demo.environment["ATMOS_AI_ATMOS"]
+    places = (".", "bin", "", "./bin", good, Path(sys.executable).parent, demo.environment["PATH"])
+    demo.environment["PATH"] = os.pathsep.join(map(str, places))
+    done = subprocess.run(
+        (elsewhere / "atmos-ai", "ask", "Which stacks are there?"),
+        cwd=demo.directory,
+        env=demo.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ue1-dev" in done.stdout
+    assert not witness.exists(), witness.read_text()

@@ -73,10 +73,11 @@ def spoken(completion: Completion, command: str) -> Result:
 
 
 def yaml_rows(rows: Any) -> str:
-    """A list of flat objects as atmos prints it with `--format yaml`."""
+    """A list of flat objects as atmos prints it with `--format yaml`; anything else as the YAML that JSON is."""
     lines = []
-    for row in rows:
-        fields = [f"{name}: {_scalar(value)}" for name, value in row.items()]
+    for row in rows if isinstance(rows, list) else [rows]:
+        is_flat = isinstance(row, dict) and row
+        fields = [f"{name}: {_scalar(value)}" for name, value in row.items()] if is_flat else [_scalar(row)]
         lines.append("- " + "\n  ".join(fields))
     return "\n".join(lines)
 

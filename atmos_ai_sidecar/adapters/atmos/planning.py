@@ -72,9 +72,9 @@ async def _planfile(atmos: AtmosCommandLine, component: str, stack: str) -> Path
     try:
         folder = json.loads(described.stdout)["component"]
         terraform = json.loads(configured.stdout)["terraformDirAbsolutePath"]
+        return Path(terraform, folder, _planfile_name(component, stack))
     except (ValueError, KeyError, TypeError):
         return None
-    return Path(terraform, folder, _planfile_name(component, stack))
 
 
 async def _summary(atmos: AtmosCommandLine, component: str, stack: str) -> PlanSummary | None:

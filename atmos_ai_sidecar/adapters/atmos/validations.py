@@ -1,11 +1,10 @@
 """Tools that validate: the stack files as a whole, and components against their schemas and policies."""
 
 import asyncio
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from atmos_ai_sidecar.adapters.atmos.answers import failure, spoken, words_of
+from atmos_ai_sidecar.adapters.atmos.answers import spoken, structured, words_of
 from atmos_ai_sidecar.adapters.atmos.command_line import AtmosCommandLine
 from atmos_ai_sidecar.adapters.atmos.names import WITHOUT_CODE, explain_unknown, name
 from atmos_ai_sidecar.domain.tools import Execution, OutputPiece, Result
@@ -29,10 +28,12 @@ async def validate_stacks(atmos: AtmosCommandLine, values: Mapping[str, Any], ex
 
 async def _validate_policies(atmos: AtmosCommandLine, execution: Execution) -> Result:
     """Validates every component with an OPA validation; each one is reported, also after a failure."""
-    described = await atmos.run(("describe", "stacks", "--format", "json", *WITHOUT_CODE))
-    if described.exit_code != 0:
-        return failure(described, "atmos describe stacks")
-    targets = list(_with_policy(json.loads(described.stdout or "{}")))
+    described = structured(
+        await atmos.run(("describe", "stacks", "--format", "json", *WITHOUT_CODE)), "atmos describe stacks"
+    )
+    if not described.success:
+        return described
+    targets = list(_with_policy(_section(described.data)))
     if not targets:
         return Result(success=True, output="No component of any stack has an OPA validation.", data=[], exit_code=0)
     slots = asyncio.Semaphore(_AT_ONCE)
@@ -72,12 +73,18 @@ def _summary(reports: list[dict[str, Any]]) -> Result:
 def _with_policy(stacks: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """(component, stack) of every real component whose settings name an OPA validation that is not disabled."""
     for stack, content in sorted(stacks.items()):
-        for components in content.get("components", {}).values():
-            for component, section in sorted(components.items()):
-                validations = section.get("settings", {}).get("validation", {}).values()
-                is_abstract = section.get("metadata", {}).get("type") == "abstract"
+        for components in _section(_section(content).get("components")).values():
+            for component, described in sorted(_section(components).items()):
+                section = _section(described)
+                validations = _section(_section(section.get("settings")).get("validation")).values()
+                is_abstract = _section(section.get("metadata")).get("type") == "abstract"
                 if not is_abstract and any(
                     validation.get("schema_type") == "opa" and not validation.get("disabled")
-                    for validation in validations
+                    for validation in map(_section, validations)
                 ):
                     yield component, stack
+
+
+def _section(value: Any) -> Mapping[str, Any]:
+    """What may be a section of a stack file; one that is empty there is null here."""
+    return value if isinstance(value, dict) else {}

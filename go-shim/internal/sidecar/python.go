@@ -51,7 +51,7 @@ func FindPython(ctx context.Context, executable string) (Python, error) {
 			}
 		}
 	}
-	if path, err := exec.LookPath("python3"); err == nil && hasPackage(ctx, path) {
+	if path := onPath("python3"); path != "" && hasPackage(ctx, path) {
 		return Python{Path: path, Origin: "python3 on PATH"}, nil
 	}
 	return Python{}, &StartError{
@@ -60,6 +60,19 @@ func FindPython(ctx context.Context, executable string) (Python, error) {
 		Remedy: "run `python3 -m pip install atmos-ai-sidecar` in an environment that is on PATH, or set " + pythonVariable +
 			" to a Python that has it",
 	}
+}
+
+// onPath returns the first program of that name on PATH, or nothing. Relative folders do not count: a project must not
+// bring its own, nor hide the one behind it.
+func onPath(name string) string {
+	for _, folder := range filepath.SplitList(os.Getenv("PATH")) {
+		if filepath.IsAbs(folder) {
+			if path, err := exec.LookPath(filepath.Join(folder, name)); err == nil {
+				return path
+			}
+		}
+	}
+	return ""
 }
 
 // installedForUserOnly tells whether the package is in the user's site folder, which `python -I` ignores on purpose.

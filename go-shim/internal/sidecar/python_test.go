@@ -55,6 +55,24 @@ func TestPythonIsFoundInOrder(t *testing.T) {
 	}
 }
 
+func TestAPythonOfTheFolderThatOneIsInIsNeverRun(t *testing.T) {
+	root := shortDirectory(t)
+	ran := filepath.Join(root, "ran")
+	for _, folder := range []string{"project", "project/bin"} {
+		script(t, filepath.Join(root, folder, "python3"), "#!/bin/sh\ntouch "+ran+"\n")
+	}
+	good := script(t, filepath.Join(root, "path", "python3"), hasThePackage)
+	t.Chdir(filepath.Join(root, "project"))
+	t.Setenv(pythonVariable, "")
+	t.Setenv("PATH", strings.Join([]string{".", "", "bin", "./bin", filepath.Dir(good)}, string(os.PathListSeparator)))
+	if python, err := FindPython(t.Context(), filepath.Join(root, "atmos-ai")); err != nil || python.Path != good {
+		t.Errorf("got %+v, %v", python, err)
+	}
+	if _, err := os.Stat(ran); err == nil {
+		t.Error("a program of the project was run")
+	}
+}
+
 func TestAVariableThatNamesNoPythonIsAnError(t *testing.T) {
 	t.Setenv(pythonVariable, "/nonexistent/python")
 	if _, err := FindPython(t.Context(), os.Args[0]); err == nil || !strings.Contains(err.Error(), "/nonexistent/python") {

@@ -1,3 +1,5 @@
+import pytest
+
 from atmos_ai_sidecar.adapters.atmos.answers import failure, spoken, structured, words_of, yaml_rows
 from atmos_ai_sidecar.application.ports.program_runner import Completion
 
@@ -41,3 +43,18 @@ def test_a_spoken_answer_is_its_words() -> None:
 
 def test_rows_are_written_as_yaml_and_odd_values_are_quoted() -> None:
     assert yaml_rows([{"Stack": "a/b-1", "N": "3"}, {"Stack": "x: y"}]) == '- Stack: a/b-1\n  N: "3"\n- Stack: "x: y"'
+
+
+@pytest.mark.parametrize(
+    ("rows", "shown"),
+    [
+        (["ue1-dev", "x: y"], '- ue1-dev\n- "x: y"'),
+        ([None, 3, [], {}], "- null\n- 3\n- []\n- {}"),
+        ({"Stack": "ue1-dev"}, "- Stack: ue1-dev"),
+        ("ue1-dev", "- ue1-dev"),
+        (None, "- null"),
+        ([], ""),
+    ],
+)
+def test_rows_of_a_shape_that_no_atmos_had_so_far_are_shown_too(rows: object, shown: str) -> None:
+    assert yaml_rows(rows) == shown

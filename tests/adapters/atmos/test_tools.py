@@ -224,6 +224,33 @@ async def test_policies_cannot_be_validated_when_the_stacks_cannot_be_read(open_
     assert result.output.startswith("`atmos describe stacks` failed with exit code 64.")
 
 
+@pytest.mark.parametrize(
+    ("described", "success", "told"),
+    [
+        ("null", True, "No component"),
+        ('{"a": null, "b": {"components": null}}', True, "No component"),
+        ('{"a": {"components": {"terraform": {"x": null, "y": {"settings": null}}}}}', True, "No component"),
+        (
+            '{"a": {"components": {"terraform": {"x": {"settings": {"validation": {"p": null}}}}}}}',
+            True,
+            "No component",
+        ),
+        ("A new version of Atmos is out.", False, "not JSON"),
+    ],
+)
+async def test_policies_are_looked_for_in_whatever_the_stacks_are(
+    open_project: Open, monkeypatch: pytest.MonkeyPatch, described: str, success: bool, told: str
+) -> None:
+    project = open_project()
+
+    async def describe(program: Program, emit: Callable[[OutputPiece], None]) -> Completion:
+        return Completion(exit_code=0, stdout=described, stderr="", duration_seconds=0.1)
+
+    monkeypatch.setattr(project.recorded, "run", describe)
+    result = await project.call("atmos_validate_stacks", schema_type="opa")
+    assert (result.success, told in result.output) == (success, True)
+
+
 async def test_a_failing_plan_shows_terraforms_own_error_and_leaves_no_planfile(open_project: Open) -> None:
     project = open_project("terraform-error")
     result = await project.call("atmos_terraform_plan", component="vpc", stack="ue1-dev")
