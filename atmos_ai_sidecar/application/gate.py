@@ -123,7 +123,7 @@ class Gate:
     async def _decide(self, tool: Tool, call: ToolCall, context: "CallContext", policy: PermissionSettings) -> Decision:
         if self._grants is None:
             return decide(tool, call.input, policy, session_id=context.session_id)
-        policy = dataclasses.replace(policy, grants=self._grants.still_living(policy.grants))
+        policy = dataclasses.replace(policy, grants=self._grants.since(policy.grants))
         decision = decide(tool, call.input, policy, session_id=context.session_id)
         await self._grants.count(decision, policy.grants, context.session_id)
         return decision

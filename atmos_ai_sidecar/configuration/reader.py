@@ -210,6 +210,8 @@ def _shown(path: str, value: object) -> str:
         return "(hidden)"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
     return _LOGIN.sub("//", str(value))
 
 

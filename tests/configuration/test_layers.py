@@ -1,8 +1,57 @@
+import shutil
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from atmos_ai_sidecar.configuration import AtmosFlags
 from atmos_ai_sidecar.errors import ConfigurationInvalidError
 from tests.configuration.conftest import ProjectFolder
+from tests.configuration.real_atmos import ComparedFolder
+
+DEMO = Path(__file__).parents[2] / "atmos_ai_sidecar" / "demo" / "project"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> ProjectFolder:
+    """A project that a real Atmos reads too, where one is named."""
+    folder = tmp_path.resolve() / "project"
+    folder.mkdir()
+    return ComparedFolder(folder)
+
+
+def test_the_demo_project_is_read_as_atmos_reads_it(project: ProjectFolder) -> None:
+    shutil.copytree(DEMO, project.directory, dirs_exist_ok=True)
+    values = project.load().values
+    assert values["ai.tools.allowed"] == "atmos_list_*, atmos_describe_*"
+    assert values["ai.sessions.path"] == ".atmos/sessions"
+
+
+def test_every_key_that_both_know_is_read_as_atmos_reads_it(project: ProjectFolder) -> None:
+    project.write(EVERY_KEY)
+    values = project.load(environment={"LIMIT": "77"}).values
+    assert values["ai.providers.anthropic.max_tokens"] == "77"
+    assert (values["ai.timeout_seconds"], values["ai.tools.yolo_mode"]) == ("90", "false")
+
+
+EVERY_KEY = """
+ai:
+  enabled: true
+  default_provider: anthropic
+  timeout_seconds: 90
+  max_tool_iterations: 7
+  providers:
+    anthropic: {model: m, max_tokens: !env LIMIT, base_url: "https://models.example.com"}
+  sessions: {enabled: false, path: here, max_sessions: 3}
+  tools:
+    enabled: true
+    require_confirmation: true
+    allowed: ["a*", b]
+    restricted: [c]
+    blocked: []
+    yolo_mode: false
+  instructions: {enabled: false, file: OTHER.md}
+"""
 
 
 def test_drop_ins_lie_below_imports_and_imports_below_the_file(project: ProjectFolder) -> None:
@@ -29,7 +78,7 @@ def test_drop_ins_are_ordered_by_depth_and_name_with_atmos_yaml_first(project: P
 
 
 def test_both_drop_in_folders_also_of_the_repository_root_count(project: ProjectFolder) -> None:
-    (project.directory / ".git").mkdir()
+    subprocess.run(["git", "init", "--quiet", str(project.directory)], check=True)
     project.write("ai: {enabled: true, provider: root}", ".atmos.d/a.yaml")
     project.write("commands: []", "sub/atmos.yaml")
     project.write("ai: {provider: sub, model: undotted}", "sub/atmos.d/a.yaml")
@@ -83,7 +132,7 @@ def test_globs_go_into_every_folder_and_come_in_the_order_of_their_names(project
 
 
 def test_a_base_path_at_the_root_of_the_repository_is_known(project: ProjectFolder) -> None:
-    (project.directory / ".git").mkdir()
+    subprocess.run(["git", "init", "--quiet", str(project.directory)], check=True)
     project.write("base_path: !repo-root\nai: {enabled: true}", "sub/atmos.yaml")
     config = project.load("sub")
     assert config.base_path == project.directory
@@ -125,7 +174,7 @@ def test_local_files_are_included_and_belong_to_the_project(project: ProjectFold
     project.write("enabled: true\ntools: !include tools.yaml", "parts/ai.yaml")
     project.write("blocked: [x]", "parts/tools.yaml")
     project.write("ai: {provider: !env P bedrock}", "parts/settings.yaml")
-    config = project.load()
+    config = ProjectFolder(project.directory).load()  # not compared: Atmos leaves an include within an include alone
     assert config.enabled
     assert config.provider == "bedrock"
     assert config.permissions().blocked[0].file == "parts/tools.yaml"

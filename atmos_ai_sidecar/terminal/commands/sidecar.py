@@ -13,7 +13,7 @@ from atmos_ai_sidecar.terminal.render.tables import table
 from atmos_ai_sidecar.terminal.services import StayingSidecar
 
 
-@click.group("sidecar", cls=Group, no_args_is_help=False)
+@click.group("sidecar", cls=Group)
 def sidecar() -> None:
     """Run the sidecar for other programs, and see those that stay warm."""
 

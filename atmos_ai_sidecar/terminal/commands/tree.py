@@ -37,9 +37,14 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """Commands under one name; an unknown one is answered with the nearest."""
+    """Commands under one name; an unknown one is answered with the nearest, none at all with help."""
 
     command_class = Command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and not self.invoke_without_command and not ctx.resilient_parsing:
+            raise HelpRequestedError(ctx.get_help())
+        return super().parse_args(ctx, args)
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         return _help_option(self.get_help_option_names(ctx))

@@ -19,7 +19,8 @@ type Signals struct {
 	Resized chan os.Signal
 }
 
-// Listen starts catching. Call it before the terminal becomes raw.
+// Listen starts catching, and ends all other catching of these signals in this process: a program that we are a part of
+// may exit at once on one of them, before the terminal is restored. Call it before the terminal becomes raw.
 func Listen() *Signals {
 	s := &Signals{Caught: make(chan os.Signal, 64), Resized: make(chan os.Signal, 1)}
 	caught := []os.Signal{syscall.SIGCONT}
@@ -28,6 +29,7 @@ func Listen() *Signals {
 			caught = append(caught, wanted)
 		}
 	}
+	signal.Reset(caught...)
 	signal.Notify(s.Caught, caught...)
 	signal.Notify(s.Resized, syscall.SIGWINCH)
 	return s

@@ -13,7 +13,7 @@ from atmos_ai_sidecar.terminal.commands.tree import Group
 __all__ = ["permissions"]
 
 
-@click.group("permissions", cls=Group, no_args_is_help=False)
+@click.group("permissions", cls=Group)
 def permissions() -> None:
     """See what may run, and why; remember and take back; answer questions; read the audit trail."""
 

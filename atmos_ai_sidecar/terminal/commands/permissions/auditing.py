@@ -10,7 +10,7 @@ from atmos_ai_sidecar.terminal.commands.tree import Command, Group
 from atmos_ai_sidecar.terminal.render.tables import table
 
 
-@click.group("audit", cls=Group, no_args_is_help=False)
+@click.group("audit", cls=Group)
 def audit() -> None:
     """Read and check what was written down about every call."""
 
