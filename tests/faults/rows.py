@@ -101,7 +101,6 @@ ROWS: Mapping[int, Row] = {
             f"{STREAM}test_slow_client_gets_everything_in_the_end",
             "tests/rpc/test_terminal_service.py::test_terminal_that_takes_nothing_congests_the_command_and_bounds_memory",
         ),
-        long=(f"{HERE}09_a_client_stops_reading.py",),
     ),
     10: Row(
         fault="17 MiB requests, 16 MiB - 1 requests, 5 MiB of output",
