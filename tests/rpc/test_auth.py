@@ -83,15 +83,20 @@ OWNER_ONLY = {
 }
 
 
-async def outcome(channel: aio.Channel, path: str, metadata: Any) -> aio.AioRpcError | None:
-    """What a call comes to that sends one empty message; None when it is answered, or waits for more."""
+async def outcome(
+    channel: aio.Channel, path: str, metadata: Any, *, is_refused: bool = False
+) -> aio.AioRpcError | None:
+    """What a call comes to that sends one empty message; None when it is answered.
+
+    One that is refused is answered before it has sent anything, and a stream that is written to after its end breaks.
+    """
     client_streams, server_streams = STREAMS.get(path, (True, True))
     kind = f"{'stream' if client_streams else 'unary'}_{'stream' if server_streams else 'unary'}"
     make: Any = getattr(channel, kind)(path)
     call = make(metadata=metadata, timeout=5) if client_streams else make(b"", metadata=metadata)
     try:
         async with asyncio.timeout(5):
-            if client_streams:
+            if client_streams and not is_refused:
                 with suppress(aio.AioRpcError, asyncio.InvalidStateError):  # it may be answered before it has written
                     await call.write(b"")
                     await call.done_writing()
@@ -125,7 +130,7 @@ def test_what_runs_tools_or_answers_questions_is_for_owners_only() -> None:
 @pytest.mark.parametrize("path", [*METHODS, WATCH, *REFLECTION, *UNKNOWN])
 async def test_call_without_a_valid_token_is_refused_at_once(channel: aio.Channel, world: World, path: str) -> None:
     for state, (metadata, reason) in REFUSED.items():
-        error = await outcome(channel, path, metadata)
+        error = await outcome(channel, path, metadata, is_refused=True)
         assert error is not None, state
         assert (error.code(), error_info(error).reason) == (StatusCode.UNAUTHENTICATED, reason), state
     assert not world.opened
@@ -136,9 +141,10 @@ async def test_call_without_a_valid_token_is_refused_at_once(channel: aio.Channe
 async def test_client_token_opens_what_the_table_lists_and_nothing_else(
     channel: aio.Channel, world: World, path: str
 ) -> None:
-    error = await outcome(channel, path, bearer(world.tokens.mint_client()))
+    is_owners = path.removeprefix(f"/{PACKAGE}.") in OWNER_ONLY
+    error = await outcome(channel, path, bearer(world.tokens.mint_client()), is_refused=is_owners)
     is_forbidden = error is not None and error.code() is StatusCode.PERMISSION_DENIED
-    assert is_forbidden == (path.removeprefix(f"/{PACKAGE}.") in OWNER_ONLY)
+    assert is_forbidden == is_owners
     if is_forbidden and error is not None:
         assert error_info(error).reason == "ROLE_FORBIDDEN"
         assert not world.opened
@@ -158,7 +164,7 @@ async def test_no_token_opens_anything_once_the_server_is_going_away(
     assert world.server is not None
     world.server._departure.begin()
     for metadata in (OWNER, bearer(world.tokens.mint_client()), (), bearer("f0" * 32)):
-        error = await outcome(channel, path, metadata)
+        error = await outcome(channel, path, metadata, is_refused=True)
         assert error is not None
         assert (error.code(), error_info(error).reason) == (StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
     assert not world.opened
