@@ -381,7 +381,12 @@ def test_long_texts_are_cut_until_an_event_fits_and_short_ones_stay() -> None:
 def test_event_is_walked_only_for_a_limit_that_a_text_exceeds(monkeypatch: pytest.MonkeyPatch) -> None:
     walked: list[int] = []
     cut = limits._cut_texts
-    monkeypatch.setattr(limits, "_cut_texts", lambda message, limit: (walked.append(limit), cut(message, limit))[1])
+
+    def counted(message: Any, limit: int) -> int:
+        walked.append(limit)
+        return cut(message, limit)
+
+    monkeypatch.setattr(limits, "_cut_texts", counted)
     many = message_pb2.ToolResult(data=value_from_json(["x" * 100] * 20_000))
     assert within_event_limit(many).ByteSize() <= MAX_EVENT_BYTES
     assert set(walked) == {64 * 1024}
