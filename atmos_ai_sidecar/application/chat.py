@@ -59,7 +59,7 @@ class Chat:
         self._check_model = check_model
         self._limits = limits
         self._budgets = budgets or {}
-        self._tasks: dict[SessionId, asyncio.Task[None]] = {}
+        self._tasks: dict[asyncio.Task[None], SessionId] = {}
         self._is_closed = False
 
     async def start_turn(
@@ -116,7 +116,9 @@ class Chat:
                 budgets=budgets,
                 notices=tuple(map(self._parts.left_calls.notice, left)),
             )
-            self._tasks[session_id] = self._turns.start(self._parts, order)
+            task = self._turns.start(self._parts, order)
+            self._tasks[task] = session_id
+            task.add_done_callback(self._tasks.pop)
         return turn_id
 
     async def _claim(self, session_id: SessionId, turn_id: str) -> None:
@@ -287,8 +289,7 @@ class Chat:
     async def close(self) -> None:
         """Takes no more turns, cancels those that this workspace started, and waits for their end."""
         self._is_closed = True
-        for session_id, task in self._tasks.items():
-            if not task.done():
-                self._turns.cancel(session_id, StopReason.CANCELLED)
+        for session_id in self._tasks.values():
+            self._turns.cancel(session_id, StopReason.CANCELLED)
         if self._tasks:
-            await asyncio.wait(self._tasks.values())
+            await asyncio.wait(set(self._tasks))

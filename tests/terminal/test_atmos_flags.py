@@ -34,6 +34,7 @@ VALUES = {
     "-n": "n",
     "-s": "s",
     "-p": "anthropic",
+    "--pager": "less",
     "-C": ".",
     **dict.fromkeys(
         (
