@@ -209,6 +209,8 @@ PROD = rule(stacks=("*-prod",))
         ("terraform plan vpc -s", ASK),
         ("terraform plan vpc -s orgs/acme/plat/prod", ASK),
         ("terraform plan vpc -s prod.yaml", ASK),
+        ("list components -s ue1-*", ASK),
+        ("list components -s {ue1-dev,ue1-prod}", ASK),
         ("describe stacks", ASK),
         ("version", ALLOW),
         ("my-own-command", ASK),
@@ -246,6 +248,11 @@ def test_a_command_whose_stack_cannot_be_told_asks_where_a_rule_may_deny_it(comm
         ({"stack": ""}, ASK),
         ({"stack": 3}, ASK),
         ({"stack": "orgs/prod"}, ASK),
+        ({"stack": "*"}, ASK),
+        ({"stack": "ue1-p??d"}, ASK),
+        ({"stack": "ue1-[a-z]*"}, ASK),
+        ({"stack": "ue1-dev,ue1-prod"}, ASK),
+        ({"stack": "ue1-*-prod"}, DENY),
     ],
 )
 def test_the_stack_of_a_call_decides(values: Mapping[str, Any], kind: DecisionKind) -> None:
@@ -259,7 +266,13 @@ def test_a_call_that_is_about_no_stack_is_none_of_a_rule_for_stacks() -> None:
 def test_a_rule_that_allows_needs_to_be_sure_of_stack_and_component() -> None:
     allow = rule(ALLOW, stacks=("ue1-*", "uw2-dev"), components=("vpc",))
     assert decided(PLAN, {"stack": "ue1-prod", "component": "vpc"}, allow).kind is ALLOW
-    for values in ({"stack": "uw2-prod", "component": "vpc"}, {"stack": "ue1-dev"}, {"component": "vpc"}):
+    for values in (
+        {"stack": "uw2-prod", "component": "vpc"},
+        {"stack": "ue1-dev"},
+        {"component": "vpc"},
+        {"stack": "ue1-*", "component": "vpc"},
+        {"stack": "ue1-dev", "component": "vpc*"},
+    ):
         assert decided(PLAN, values, allow).kind is ASK
     commands = dataclasses.replace(allow, commands=("atmos terraform apply *",))
     for command, kind in (

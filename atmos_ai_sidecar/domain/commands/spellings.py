@@ -24,6 +24,7 @@ _STACKLESS = frozenset({"about", "auth", "completion", "docs", "help", "support"
 """Subcommands of Atmos that are about no stack."""
 _STACK_PROGRAMS = _RUN_BY_ATMOS | {"tofu", "ansible-playbook", "terragrunt"}
 _STACKLESS_OF_TERRAFORM = frozenset({"fmt", "get", "validate", "version"})
+_PATTERN_SIGNS = frozenset("*?[]{},")
 _CANNOT_BE_TOLD = frozenset({CommandClass.CODE_EXECUTION, CommandClass.UNKNOWN})
 
 
@@ -57,7 +58,7 @@ def stacks_of(command: SimpleCommand) -> Said:
     values = _option_values(command.argv[1:], "-s", "--stack")
     known = tuple(value for value in values if value is not None)
     is_about_stacks = command.subcommands[:1] == () or command.subcommands[0] not in _STACKLESS
-    is_open = None in command.argv or any(map(_is_file, known)) or len(known) < len(values)
+    is_open = None in command.argv or any(map(_is_no_name, known)) or len(known) < len(values)
     return Said(values=known, is_open=is_open or (not known and is_about_stacks))
 
 
@@ -67,7 +68,7 @@ def components_of(command: SimpleCommand) -> Said:
     if command.program != "atmos":
         return Said(is_open=of_stacks.is_open)
     known = tuple(word for word in command.operands if word)
-    is_open = None in command.argv or any(map(_is_folder, known))
+    is_open = None in command.argv or any(_is_folder(word) or _is_pattern(word) for word in known)
     return Said(values=known, is_open=is_open or (not known and bool(of_stacks.values or of_stacks.is_open)))
 
 
@@ -75,7 +76,7 @@ def named(value: object) -> Said:
     """What a parameter says that names a stack or a component; open when it is not given."""
     if not isinstance(value, str) or not value:
         return Said(is_open=True)
-    return Said(values=(value,), is_open=_is_file(value) or _is_folder(value))
+    return Said(values=(value,), is_open=_is_no_name(value) or _is_folder(value))
 
 
 def _sorted(command: SimpleCommand) -> Sequence[Words]:
@@ -122,9 +123,14 @@ def _option_values(words: Words, short: str, long: str) -> Words:
     return found
 
 
-def _is_file(stack: str) -> bool:
-    """Whether a stack is named by its file, so that its name is not known."""
-    return "/" in stack or stack.endswith((".yaml", ".yml"))
+def _is_no_name(stack: str) -> bool:
+    """Whether a stack is named by its file or by a pattern, so that its name is not known."""
+    return "/" in stack or stack.endswith((".yaml", ".yml")) or _is_pattern(stack)
+
+
+def _is_pattern(name: str) -> bool:
+    """Whether Atmos may take it for more than one name."""
+    return not _PATTERN_SIGNS.isdisjoint(name)
 
 
 def _is_folder(component: str) -> bool:
