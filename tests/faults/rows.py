@@ -228,12 +228,13 @@ ROWS: Mapping[int, Row] = {
         ),
     ),
     28: Row(
-        fault="no Python, a broken one, a missing package",
+        fault="no Python, a broken one, packages missing, old or foreign",
         tests=(
             f"{LAUNCH}TestPythonIsFoundInOrder",
             f"{LAUNCH}TestAVariableThatNamesNoPythonIsAnError",
             f"{LAUNCH}TestAPythonThatCannotBeRunIsNamed",
             f"{LAUNCH}TestAnInstallationForOneUserIsNamed",
+            f"{HERE}28_a_damaged_installation.py",
         ),
     ),
     29: Row(fault="planted modules and start-up files", tests=(f"{HERE}29_planted_modules.py",)),
