@@ -16,6 +16,7 @@ from atmos_ai_sidecar.application.ports.tool_source import ToolSource
 from atmos_ai_sidecar.application.workspace import Run, RunOptions
 from atmos_ai_sidecar.composition.built_in_tools import territory_of
 from atmos_ai_sidecar.composition.own_settings import is_own_setting
+from atmos_ai_sidecar.composition.project_log import log_folder
 from atmos_ai_sidecar.configuration import AtmosFlags, Config
 from atmos_ai_sidecar.configuration.settings import McpServer
 from atmos_ai_sidecar.domain.tools import ExecutionClass
@@ -56,7 +57,7 @@ def _place(run: Run, options: RunOptions, config: Config) -> AtmosPlace:
         environment=tool_environment(run.environment, config.secret_variables),
         umask=run.umask,
         watched=_watched(run, config),
-        unwatched=(str(config.sessions.path),),
+        unwatched=(str(config.sessions.path), str(log_folder(config))),  # we write there, with every call
     )
 
 

@@ -19,6 +19,11 @@ IGNORED = "sessions/\nlogs/\nai.settings.local.json\n"
 """What git shall not see of `.atmos`."""
 
 
+def log_folder(config: Config) -> Path:
+    """Where the project's log lies."""
+    return config.directory / ".atmos" / "logs"
+
+
 class ProjectLog:
     """`.atmos/logs/sidecar.log` beside atmos.yaml.
 
@@ -39,7 +44,7 @@ class ProjectLog:
         """Writes on for a run. A project that stores nothing gets a log only when a detailed one is asked for."""
         is_detailed = options.debug or run.environment.get("ATMOS_AI_LOG_LEVEL", "").lower() == "debug"
         if config.sessions.enabled or is_detailed:
-            self._write_to(config.directory / ".atmos" / "logs" / "sidecar.log")
+            self._write_to(log_folder(config) / "sidecar.log")
         self._formatter.is_detailed = is_detailed
         self._formatter.redact = Redactor(_secrets(config, run.environment)).redact
         logging.getLogger(OURS).setLevel(logging.DEBUG if is_detailed else logging.INFO)

@@ -8,7 +8,7 @@ shall outlive its client is left with ``detach{keep_running}``.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -121,7 +121,8 @@ class _ChatStream:
             try:
                 await self._greet(last_seq, is_created=is_created)
                 await self._tell_gap(last_seq)
-                await self._exchange(request, events, departure)
+                with departure.to_tell() as tell:
+                    await self._exchange(request, events, departure, tell)
             except BaseException as error:
                 if isinstance(unwrapped(error), (asyncio.CancelledError, aio.BaseError)):
                     await asyncio.shield(self._abandon())
@@ -151,7 +152,9 @@ class _ChatStream:
             await self._send_own(replay_gap=pb.ChatResponse.ReplayGap(first_seq=first_seq))
             self._sent_seq = first_seq - 1
 
-    async def _exchange(self, request: Any, events: AsyncIterator[SessionEvent], departure: Departure) -> None:
+    async def _exchange(
+        self, request: Any, events: AsyncIterator[SessionEvent], departure: Departure, tell: Callable[[], None]
+    ) -> None:
         async with asyncio.TaskGroup() as tasks:
             is_present = request.attach.interactive and self._role is Role.OWNER
             gone = tasks.create_task(departure.wait_begun())
@@ -163,6 +166,7 @@ class _ChatStream:
             if not client.done():
                 client.cancel()
                 await self._send_own(going_away=pb.ChatResponse.GoingAway(message="The sidecar is shutting down."))
+                tell()
                 await self._wait_quiet()
                 raise ShuttingDownError
             for helper in helpers:

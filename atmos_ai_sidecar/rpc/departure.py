@@ -1,7 +1,7 @@
 """The end of the server, seen by its calls: long ones are told, new ones refused, and the server waits for the rest."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from atmos_ai_sidecar.rpc.auth import PACKAGE
@@ -16,6 +16,9 @@ class Departure:
         self._idle.set()
         self._busy = asyncio.Event()
         self._calls = 0
+        self._told = asyncio.Event()
+        self._told.set()
+        self._untold: set[object] = set()
 
     @property
     def calls(self) -> int:
@@ -32,6 +35,27 @@ class Departure:
 
     async def wait_begun(self) -> None:
         await self._begun.wait()
+
+    @contextmanager
+    def to_tell(self) -> Iterator[Callable[[], None]]:
+        """Counts a stream that says so to its client; it calls what it is given when it has, or leaves the context."""
+        stream = object()
+        self._untold.add(stream)
+        self._told.clear()
+
+        def tell() -> None:
+            self._untold.discard(stream)
+            if not self._untold:
+                self._told.set()
+
+        try:
+            yield tell
+        finally:
+            tell()
+
+    async def wait_told(self) -> None:
+        """Returns when every stream that is there has said so to its client."""
+        await self._told.wait()
 
     async def wait_idle(self) -> None:
         """Returns when no call of our services is being answered."""

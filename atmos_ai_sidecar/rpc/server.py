@@ -46,6 +46,8 @@ OPTIONS: Final = (
 _HEALTH: Final = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 
+TELL_SECONDS: Final = 0.2
+"""So long turns go on after the end has begun, for clients to hear of it first."""
 FLUSH_SECONDS: Final = 0.2
 """Handlers that have ended get that long until their last status is on the wire; without it a client sees none."""
 
@@ -90,8 +92,14 @@ class Server:
     async def _settle(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._health.enter_graceful_shutdown())
-            tasks.create_task(self._workspace.close())
+            tasks.create_task(self._end_turns())
             tasks.create_task(self._departure.wait_idle())
+
+    async def _end_turns(self) -> None:
+        """Ends what runs, once the clients have been told why; one that reads nothing is not waited for."""
+        with suppress(TimeoutError):
+            await within(self._clock, TELL_SECONDS, self._departure.wait_told())
+        await self._workspace.close()
 
 
 async def start_server(parts: ServerParts, socket_path: str, tokens: Tokens) -> Server:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from atmos_ai_sidecar.demo.offline_model.process import OfflineModelProcess
-from tests.e2e.conftest import MODULE, Project
+from tests.e2e.conftest import DEMO, MODULE, Project
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -71,6 +71,23 @@ def test_a_call_that_is_allowed_answers(served: Project, model: OfflineModelProc
     done = served.run(*MODULE, "exec", "Say hallo.", "-f", "json")
     assert done.returncode == 0, done.stderr
     assert "hallo from the server" in results(model)[0]
+
+
+def test_one_server_of_atmos_answers_all_calls_of_a_turn_until_a_file_changes(
+    project: Project, model: OfflineModelProcess, tmp_path: Path
+) -> None:
+    starts, stand_in = tmp_path / "starts", tmp_path / "atmos"
+    stand_in.write_text(f'#!/bin/sh\necho "$@" >> {starts}\nexec {DEMO}/bin/atmos "$@"\n')
+    stand_in.chmod(0o755)
+    project.environment["ATMOS_AI_ATMOS"] = str(stand_in)
+    project.allow_everything()
+    setting = call("atmos_config_get", path="ai.default_provider")
+    edit = call("file_edit", path="stacks/catalog/vpc.yaml", old="enabled: true", new="enabled: false")
+    read = call("file_read", path="stacks/catalog/vpc.yaml")
+    model.add_answers(setting, setting, setting, read, edit, setting, "Done.")
+    done = project.run(*MODULE, "exec", "Look three times, change a stack, look again.")
+    assert done.returncode == 0, done.stderr
+    assert sum(line.endswith("mcp start") for line in starts.read_text().splitlines()) == 2
 
 
 def test_a_server_that_dies_in_a_call_is_told_as_unknown_and_nothing_is_sent_again(
