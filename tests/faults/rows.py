@@ -171,6 +171,7 @@ ROWS: Mapping[int, Row] = {
         fault="cancel at every moment, late and twice",
         tests=(
             f"{STREAM}test_cancel_ends_the_turn_and_not_the_stream",
+            "tests/rpc/test_cancel.py::test_turn_that_is_cancelled_twice_and_late_ends_once",
             f"{HISTORY}test_turn_that_is_cancelled_at_any_event_leaves_a_valid_history",
             f"{CHAT}test_escape_cancels_the_turn_and_keeps_what_was_said",
         ),
