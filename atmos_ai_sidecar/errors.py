@@ -5,6 +5,8 @@ the message, and ``remedy`` says what to do next. Edges map a class to a status 
 mentions either.
 """
 
+import sys
+import traceback
 from typing import ClassVar
 
 
@@ -393,3 +395,20 @@ class StorageUnavailableError(PreconditionError):
     """The store cannot be opened or written: permissions, a read-only file system, a link."""
 
     reason = "STORAGE_UNAVAILABLE"
+
+
+class InstallationDamagedError(SidecarError):
+    """A package is missing, has the wrong version, or was built for another machine."""
+
+    @classmethod
+    def told_by(cls, error: BaseException) -> "InstallationDamagedError | None":
+        """What an unexpected error says about the installation: None unless it was raised while a module was imported.
+
+        Packages that do not fit together raise errors of every type when they are imported.
+        """
+        frames = traceback.walk_tb(error.__traceback__)
+        if not isinstance(error, ImportError) and all(frame.f_code.co_name != "<module>" for frame, _ in frames):
+            return None
+        detail = str(error).strip().partition("\n")[0] or type(error).__name__
+        command = f"{sys.executable} -m pip install --upgrade --force-reinstall atmos-ai-sidecar"
+        return cls(f"The installation is damaged: {detail}", remedy=f"Run `{command}`.")

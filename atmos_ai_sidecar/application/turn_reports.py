@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from atmos_ai_sidecar.domain import turn as machine
 from atmos_ai_sidecar.domain.budgets import Level
 from atmos_ai_sidecar.domain.events import Notice, NoticeKind, StopReason, TurnFinished
-from atmos_ai_sidecar.errors import SidecarError
+from atmos_ai_sidecar.errors import InstallationDamagedError, SidecarError
 
 _LOG = logging.getLogger(__name__)
 _SHOWN_REPAIRS = 3
@@ -40,6 +40,9 @@ def failed(error: BaseException) -> machine.Failed:
         error = error.exceptions[0]
     if isinstance(error, SidecarError):
         return machine.Failed(reason=error.reason, message=str(error), metadata=error.metadata)
+    if damage := InstallationDamagedError.told_by(error):
+        _LOG.error("the installation is damaged", exc_info=error)
+        return machine.Failed(reason=damage.reason, message=str(damage), metadata=damage.metadata)
     error_id = secrets.token_hex(8)
     _LOG.error("internal error %s", error_id, exc_info=error)
     return machine.Failed(

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
-from atmos_ai_sidecar.errors import ConfigurationInvalidError, SidecarError
+from atmos_ai_sidecar.errors import ConfigurationInvalidError, InstallationDamagedError, SidecarError
 from atmos_ai_sidecar.handshake import (
     Bootstrap,
     Handshake,
@@ -130,7 +130,11 @@ def serve(arguments: Sequence[str], streams: Streams, load: Callable[[], StartSi
     except _StartError as failure:
         _tell(streams, failure.answer)
         return failure.exit_code
-    except Exception:  # noqa: BLE001 - the outermost frame
+    except Exception as error:  # noqa: BLE001 - the outermost frame
+        if damage := InstallationDamagedError.told_by(error):
+            _LOG.debug("not every module can be imported", exc_info=error)
+            _tell(streams, StartError(reason=damage.reason, message=str(damage), metadata={}))
+            return EXIT_INTERNAL
         error_id = secrets.token_hex(8)
         _LOG.exception("internal error %s", error_id)
         message = f"The sidecar could not start (error {error_id}). Its log has the details."
@@ -210,9 +214,6 @@ async def _start(load: Callable[[], StartSidecar], launch: Launch) -> RunningSid
         raise _refused(error.reason, str(error), EXIT_CONFIGURATION, **error.metadata) from error
     except SidecarError as error:
         raise _refused(error.reason, str(error), EXIT_INTERNAL, **error.metadata) from error
-    except ImportError as error:
-        message = f"A part of the installation is missing: {error}. Install the package atmos-ai-sidecar again."
-        raise _refused("INTERNAL_ERROR", message, EXIT_INTERNAL, module=str(error.name)) from error
     except OSError as error:
         message = f"The socket {launch.socket_path} cannot be bound: {error}"
         raise _refused("SOCKET_UNAVAILABLE", message, EXIT_UNAVAILABLE, path=launch.socket_path) from error

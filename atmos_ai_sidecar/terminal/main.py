@@ -11,7 +11,7 @@ from click.exceptions import Exit
 
 from atmos_ai_sidecar.application.ports.console import Console
 from atmos_ai_sidecar.application.workspace import RunOptions
-from atmos_ai_sidecar.errors import InvalidFieldError, SidecarError
+from atmos_ai_sidecar.errors import InstallationDamagedError, InvalidFieldError, SidecarError
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.argv import CommandLine, normalised
 from atmos_ai_sidecar.terminal.commands.ask import ask
@@ -100,7 +100,7 @@ async def run_command(arguments: Sequence[str], console: Console, services: Comm
         services: What the composition root gives the commands.
     """
     writer, options = Writer.of(console, RunOptions()), RunOptions()
-    crash_listeners: list[Callable[[str], None]] = []
+    crash_listeners: list[Callable[[SidecarError], None]] = []
     try:
         line = normalised(arguments, console.environment)
         options = line.options
@@ -121,12 +121,15 @@ async def run_command(arguments: Sequence[str], console: Console, services: Comm
     except Exception as error:  # noqa: BLE001 - the outermost frame of a command
         error_id = secrets.token_hex(4)
         _LOG.exception("A command failed unexpectedly (error %s).", error_id)
-        writer.say(f"{writer.talk.alarm('Error:')} Something went wrong inside the assistant (error {error_id}).")
-        writer.say("What was said is stored. Run it again with --debug, and report the id if it stays.")
+        damage = InstallationDamagedError.told_by(error)
+        told = damage or SidecarError(f"Something went wrong inside the assistant (error {error_id}).")
+        writer.error(told)
+        if damage is None:
+            writer.say("What was said is stored. Run it again with --debug, and report the id if it stays.")
         if options.debug:
             say_where(writer, error)
         for listener in crash_listeners:
-            listener(error_id)
+            listener(told)
         code = exit_codes.ERROR
     if options.debug:
         say_log(writer, services.log_path())
@@ -155,7 +158,7 @@ async def _run(
     console: Console,
     services: CommandServices,
     writer: Writer,
-    crash_listeners: list[Callable[[str], None]],
+    crash_listeners: list[Callable[[SidecarError], None]],
 ) -> int:
     context = CommandContext(
         console=console,

@@ -171,6 +171,7 @@ ROWS: Mapping[int, Row] = {
         fault="cancel at every moment, late and twice",
         tests=(
             f"{STREAM}test_cancel_ends_the_turn_and_not_the_stream",
+            "tests/rpc/test_cancel.py::test_turn_that_is_cancelled_twice_and_late_ends_once",
             f"{HISTORY}test_turn_that_is_cancelled_at_any_event_leaves_a_valid_history",
             f"{CHAT}test_escape_cancels_the_turn_and_keeps_what_was_said",
         ),
@@ -228,12 +229,13 @@ ROWS: Mapping[int, Row] = {
         ),
     ),
     28: Row(
-        fault="no Python, a broken one, a missing package",
+        fault="no Python, a broken one, packages missing, old or foreign",
         tests=(
             f"{LAUNCH}TestPythonIsFoundInOrder",
             f"{LAUNCH}TestAVariableThatNamesNoPythonIsAnError",
             f"{LAUNCH}TestAPythonThatCannotBeRunIsNamed",
             f"{LAUNCH}TestAnInstallationForOneUserIsNamed",
+            f"{HERE}28_a_damaged_installation.py",
         ),
     ),
     29: Row(fault="planted modules and start-up files", tests=(f"{HERE}29_planted_modules.py",)),

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import importlib
 import os
 import sys
 import time
@@ -43,7 +44,7 @@ def main() -> int:
         from atmos_ai_sidecar.rpc.server import Server, start_server
 
         if "no_module" in FAULTS:
-            raise ImportError("no such module", name="grpc")
+            importlib.import_module("there_is_no_such_module")
 
         @dataclass
         class Running:

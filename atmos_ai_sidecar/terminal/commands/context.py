@@ -7,6 +7,7 @@ from pathlib import Path
 
 from atmos_ai_sidecar.application.ports.console import Console
 from atmos_ai_sidecar.application.workspace import ConfirmTrust, Run, RunOptions, TrustQuestion, Workspace
+from atmos_ai_sidecar.errors import SidecarError
 from atmos_ai_sidecar.terminal.line_reader import LineReader
 from atmos_ai_sidecar.terminal.render.palette import visible
 from atmos_ai_sidecar.terminal.services import CommandServices
@@ -25,8 +26,8 @@ class CommandContext:
     reader: LineReader
     directory: str
     environment: Mapping[str, str]
-    crash_listeners: list[Callable[[str], None]] = field(default_factory=list)
-    """Called with the id of the error when the command breaks, so that whoever reads its output hears of it."""
+    crash_listeners: list[Callable[[SidecarError], None]] = field(default_factory=list)
+    """Called with what is told when the command breaks, so that whoever reads its output hears of it."""
 
     @property
     def run(self) -> Run:

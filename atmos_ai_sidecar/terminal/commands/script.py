@@ -287,9 +287,9 @@ class _Script:
         elif outcome.output_problem:
             writer.say(f"{writer.talk.alarm('Error:')} {visible(outcome.output_problem)}")
 
-    def _broke(self, error_id: str) -> None:
+    def _broke(self, error: SidecarError) -> None:
         """The object of a command that broke, for whoever reads it."""
-        self._outcome.error = SidecarError(f"Something went wrong inside the assistant (error {error_id}).")
+        self._outcome.error = error
         if self._is_object:
             self._deliver()
 

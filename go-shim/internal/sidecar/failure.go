@@ -41,7 +41,7 @@ func (e *StartError) Error() string {
 
 var (
 	missingModule = regexp.MustCompile(`No module named '?([\w.]+)'?`)
-	importFailure = regexp.MustCompile(`(?m)^(ImportError|ModuleNotFoundError|SyntaxError): `)
+	importFailure = regexp.MustCompile(`(?m)^((ImportError|ModuleNotFoundError|SyntaxError): |atmos-ai-sidecar: The installation is damaged: )`)
 )
 
 // explain completes a failure with everything that is known about the process.

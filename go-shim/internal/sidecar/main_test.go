@@ -36,6 +36,11 @@ var scripts = map[string]fakesidecar.Script{
 		fmt.Fprint(os.Stderr, "Traceback (most recent call last):\n  File \"x.py\", line 1\n    import grpc\nModuleNotFoundError: No module named 'grpc'\n")
 		os.Exit(1)
 	}},
+	"damaged": {Launch: func(fakesidecar.Bootstrap) {
+		fmt.Fprintln(os.Stderr, "atmos-ai-sidecar: The installation is damaged: The grpc package is at version 1.50.0.")
+		fmt.Println(`ATMOS-AI-SIDECAR|1|{"error": {"reason": "INTERNAL_ERROR", "message": "damaged", "metadata": {}}}`)
+		os.Exit(70)
+	}},
 	"no package": {Launch: func(fakesidecar.Bootstrap) {
 		fmt.Fprintf(os.Stderr, "%s: No module named atmos_ai_sidecar\n", os.Args[0])
 		os.Exit(1)

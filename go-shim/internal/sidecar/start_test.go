@@ -45,6 +45,7 @@ func TestAFailedStartSaysWhatHappenedAndWhatToDo(t *testing.T) {
 		"a partial line and silence": {"did not answer in time", "still running", "ATMOS_AI_START_TIMEOUT"},
 		"closed output":              {"output ended before the handshake", "still running"},
 		"traceback":                  {"ended:      exit code 1", "it said:    ModuleNotFoundError: No module named 'grpc'", "--force-reinstall"},
+		"damaged":                    {"version 1.50.0", "exit code 70", "--force-reinstall"},
 		"no package":                 {"No module named atmos_ai_sidecar", "-m pip install atmos-ai-sidecar"},
 		"escape sequences":           {"exit code 70", "·]0;title·bad·�"},
 		"refuses":                    {"line 3 is wrong", "CONFIGURATION_INVALID", "exit code 78"},
