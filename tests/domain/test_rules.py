@@ -251,7 +251,7 @@ def test_a_command_whose_stack_cannot_be_told_asks_where_a_rule_may_deny_it(comm
         ({"stack": "*"}, ASK),
         ({"stack": "ue1-p??d"}, ASK),
         ({"stack": "ue1-[a-z]*"}, ASK),
-        ({"stack": "ue1-dev,ue1-prod"}, ASK),
+        ({"stack": "ue1-prod,ue1-dev"}, ASK),
         ({"stack": "ue1-*-prod"}, DENY),
     ],
 )
