@@ -21,8 +21,9 @@ _FORMATS = {".md": ExportFormat.MARKDOWN, ".json": ExportFormat.JSON, ".yaml": E
 async def sessions(conversation: Conversation, view: View, argument: str) -> None:
     """Goes on with a session, or lists them."""
     if argument:
-        await conversation.switch(argument)
-        await view.show_session()
+        with view.waiting("loading the session"):
+            await conversation.switch(argument)
+            await view.show_session()
     elif not view.pick_session():
         await _list(conversation, view)
 

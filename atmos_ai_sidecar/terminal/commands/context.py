@@ -11,6 +11,7 @@ from atmos_ai_sidecar.errors import SidecarError
 from atmos_ai_sidecar.terminal.line_reader import LineReader
 from atmos_ai_sidecar.terminal.render.palette import visible
 from atmos_ai_sidecar.terminal.services import CommandServices
+from atmos_ai_sidecar.terminal.waiting_line import waiting_line
 from atmos_ai_sidecar.terminal.writer import Writer
 
 TYPED_BEFORE = "That was typed before the question and does not answer it."
@@ -53,6 +54,11 @@ class CommandContext:
         confirm: ConfirmTrust | None = self._confirm_trust if self.is_interactive else None
         options = replace(self.options, may_forget=may_forget)
         return self.services.open_workspace(self.run, options, confirm_trust=confirm, needs_trust=needs_trust)
+
+    def waiting(self, what: str) -> AbstractAsyncContextManager[None]:
+        """Tells a person what takes long while the context is open."""
+        may_move = not self.options.plain and self.environment.get("TERM", "") not in {"", "dumb"}
+        return waiting_line(self.console, self.services.clock, what, may_move=may_move)
 
     def path(self, name: str) -> Path:
         """A path as the caller means it."""

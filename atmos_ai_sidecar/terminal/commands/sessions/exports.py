@@ -120,8 +120,9 @@ class _Exports:
         return code
 
     async def _write(self, session: Session, path: Path) -> None:
-        text = await self._text(session)
-        await asyncio.to_thread(write_private, path, text, overwrite=self.overwrite)
+        async with self.context.waiting(f"exporting {session.name}"):
+            text = await self._text(session)
+            await asyncio.to_thread(write_private, path, text, overwrite=self.overwrite)
         self.context.writer.say(
             f"Exported the session {session.name!r} with {messages_text(session.message_count)} "
             f"to {visible(str(path))} as {self.form.value}."

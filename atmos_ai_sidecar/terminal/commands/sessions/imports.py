@@ -52,9 +52,10 @@ async def _import_file(context: CommandContext, file: str, name: str, *, overwri
     content = await asyncio.to_thread(read_limited, context.path(file))
     async with context.open_workspace(needs_trust=False) as workspace:
         try:
-            imported = await workspace.archive.import_file(
-                content, name=name, overwrite=overwrite, with_context=with_context
-            )
+            async with context.waiting(f"importing {file}"):
+                imported = await workspace.archive.import_file(
+                    content, name=name, overwrite=overwrite, with_context=with_context
+                )
         except SessionExistsError as error:
             error.remedy = "Pass --name NAME to call it something else, or --overwrite to replace that session."
             raise
@@ -66,7 +67,8 @@ async def _import_file(context: CommandContext, file: str, name: str, *, overwri
 
 
 async def _import_from_atmos(context: CommandContext) -> int:
-    async with context.open_workspace(needs_trust=False) as workspace:
+    waiting = context.waiting("importing the sessions of Atmos")
+    async with context.open_workspace(needs_trust=False) as workspace, waiting:
         result = await workspace.archive.import_foreign()
     for session in result.imported:
         context.writer.say(f"Imported the session {session.name!r} with {messages_text(session.message_count)}.")
