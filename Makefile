@@ -124,8 +124,8 @@ faults-long: setup $(VENV)/.dev ## the same faults with their real times and loa
 bench: setup $(VENV)/.dev ## measure against the budgets; writes bench-results.json; ROWS="1 3" for some of them
 	$(BIN)/python -m tests.bench $(ROWS)
 
-# One minute a target, unless FUZZ_SECONDS says otherwise. What Go finds is kept in testdata/, what Hypothesis finds in
-# .hypothesis/; either becomes a test when it is mended.
+# One minute a target, unless FUZZ_SECONDS says otherwise. What Go finds is kept in testdata/; what Hypothesis finds becomes
+# a file in tests/fuzz/corpus/. Both are tried first, in `make test` too.
 FUZZ_SECONDS ?= 60
 fuzz: setup $(VENV)/.dev ## look for inputs that break something; FUZZ_SECONDS a target
 	cd go-shim && for target in sidecar:FuzzHandshake prompt:FuzzChoice shim:FuzzTerminalProtocol; do \

@@ -26,4 +26,5 @@ sys.addaudithook(_guard)
 
 # Behind nohup or `&` of a script these are ignored, also by every process that a test starts and signals.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)

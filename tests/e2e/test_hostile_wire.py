@@ -20,6 +20,7 @@ from atmos_ai_sidecar.v1 import (
     tool_registry_service_pb2,
 )
 from tests.e2e.conftest import Project
+from tests.fuzz import CORPUS
 from tests.rpc.test_tool_registry_service import deep_struct
 from tests.sidecar_process import SidecarProcess, sidecar_process
 
@@ -59,12 +60,14 @@ def sidecar(demo: Project) -> Iterator[SidecarProcess]:
 
 def test_random_bytes_on_the_socket_harm_nobody(sidecar: SidecarProcess) -> None:
     chance = random.Random(8)
-    for number in range(ROUNDS * 5):
+    sizes = [0, 1, 9, 100, 20_000]
+    made = (STARTS[number % 4] + chance.randbytes(chance.choice(sizes)) for number in range(ROUNDS * 5))
+    for sent in (*(path.read_bytes() for path in sorted((CORPUS / "wire").iterdir())), *made):
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(SECONDS)
             client.connect(sidecar.address.removeprefix("unix://"))
             try:
-                client.sendall(STARTS[number % 4] + chance.randbytes(chance.choice([0, 1, 9, 100, 20_000])))
+                client.sendall(sent)
             except OSError:
                 continue  # it has seen enough
 

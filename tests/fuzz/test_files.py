@@ -5,6 +5,7 @@ import random
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ from atmos_ai_sidecar.domain.commands import assess
 from atmos_ai_sidecar.errors import AIDisabledError, ConfigurationInvalidError, InvalidFieldError
 from tests.corpus import read_commands
 from tests.domain.test_checkpoints import values
+from tests.fuzz import corpus
 
 EXAMPLES = int(os.environ.get("ATMOS_AI_FUZZ_EXAMPLES", "150"))
 FUZZ = settings(
@@ -54,6 +56,15 @@ TEXTS = st.one_of(st.binary(max_size=400), st.builds(changed, st.sampled_from(CH
 @FUZZ
 @given(TEXTS)
 def test_checkpoint_of_any_bytes_is_a_checkpoint_or_an_invalid_field(text: bytes) -> None:
+    check_checkpoint(text)
+
+
+@pytest.mark.parametrize("text", corpus("checkpoints"))
+def test_checkpoint_of_the_corpus_is_a_checkpoint_or_an_invalid_field(text: bytes) -> None:
+    check_checkpoint(text)
+
+
+def check_checkpoint(text: bytes) -> None:
     try:
         checkpoint = checkpoint_from_values(FILES.from_text(text))
     except InvalidFieldError:
@@ -65,9 +76,18 @@ def test_checkpoint_of_any_bytes_is_a_checkpoint_or_an_invalid_field(text: bytes
 @given(data=st.data())
 def test_configuration_of_any_bytes_is_read_or_refused_with_a_reason(data: st.DataObject, tmp_path: Path) -> None:
     original = (DEMO / "project" / "atmos.yaml").read_bytes()
-    (tmp_path / "atmos.yaml").write_bytes(
-        data.draw(st.one_of(st.binary(max_size=300), st.builds(changed, st.just(original), SEEDS)))
+    check_configuration(
+        data.draw(st.one_of(st.binary(max_size=300), st.builds(changed, st.just(original), SEEDS))), tmp_path
     )
+
+
+@pytest.mark.parametrize("text", corpus("configurations"))
+def test_configuration_of_the_corpus_is_read_or_refused_with_a_reason(text: bytes, tmp_path: Path) -> None:
+    check_configuration(text, tmp_path)
+
+
+def check_configuration(text: bytes, tmp_path: Path) -> None:
+    (tmp_path / "atmos.yaml").write_bytes(text)
     try:
         load_configuration(str(tmp_path), {"HOME": str(tmp_path)}, allow_unevaluated=True)
     except (ConfigurationInvalidError, AIDisabledError):
@@ -84,6 +104,15 @@ def test_configuration_of_any_bytes_is_read_or_refused_with_a_reason(data: st.Da
     )
 )
 def test_any_command_line_gets_a_class_and_always_the_same_one(text: str) -> None:
+    check_command(text)
+
+
+@pytest.mark.parametrize("text", corpus("commands"))
+def test_command_line_of_the_corpus_gets_a_class_and_always_the_same_one(text: bytes) -> None:
+    check_command(text.decode())
+
+
+def check_command(text: str) -> None:
     found = assess(text, PARSE)
     assert found.command_class is not None
     assert assess(text, PARSE) == found

@@ -5,6 +5,8 @@ package shim
 import (
 	"os"
 	"os/exec"
+	"os/signal"
+	"syscall"
 	"testing"
 	"time"
 
@@ -36,7 +38,18 @@ func TestMain(m *testing.M) {
 		r.guard(func() { panic("on purpose") })
 		select {}
 	}
+	stopIgnoring()
 	os.Exit(m.Run())
+}
+
+// stopIgnoring catches the signals that nohup or `&` of a script made this process ignore: what it starts would too.
+func stopIgnoring() {
+	nobody := make(chan os.Signal, 1)
+	for _, ignored := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT} {
+		if signal.Ignored(ignored) {
+			signal.Notify(nobody, ignored)
+		}
+	}
 }
 
 // impatient makes a shim that finds a sidecar frozen after a moment.
