@@ -56,6 +56,7 @@ def place() -> Iterator[Place]:
             "ANTHROPIC_API_KEY": "bench",
             "ATMOS_AI_ATMOS": atmos or str(DEMO / "bin" / "atmos"),
             "ATMOS_AI_TRUST_PROJECT": "1",
+            "ATMOS_TELEMETRY_ENABLED": "false",  # as our tools set it: beside us it shall not wait for the network
         }
         yield Place(project=project, environment=environment, model=model, real_atmos=atmos)
 
