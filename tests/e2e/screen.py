@@ -5,6 +5,7 @@ import re
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +14,10 @@ import pyte
 
 PATIENCE_SECONDS = 20.0
 """Cold starts on a busy machine are slow; nothing here waits that long when all is well."""
+READING_SECONDS = 0.4
+"""Keys of the first 300 ms never answer, so a person's answer comes later than that."""
+TOO_SOON, TYPED_BEFORE = "too soon", "typed before"
+"""What a question says to a key, and to a line, that cannot be its answer."""
 
 
 class Screen:
@@ -70,6 +75,31 @@ class Screen:
         """Types a line and presses Enter."""
         self.process.send(line)
         self.process.send("\r")
+
+    def answer(self, keys: str, *, until: str) -> None:
+        """Answers a question as a person does: after reading it, and again whenever told that it was too soon.
+
+        Args:
+            keys: What is typed.
+            until: What the screen shows, as a pattern, when the answer has been taken.
+        """
+        is_taken = False
+        while not is_taken:
+            self._read_the_question()
+            refusals = self.text.count(TYPED_BEFORE)
+            self.type(keys)
+            self.wait_until(partial(self._has_reacted, until, refusals), f"for {until!r}")
+            is_taken = re.search(until, self.text) is not None
+
+    def _read_the_question(self) -> None:
+        end = time.monotonic() + READING_SECONDS
+        self.wait_until(lambda _: time.monotonic() > end and not self._has_hint(), "for time to read")
+
+    def _has_reacted(self, until: str, refusals: int, text: str) -> bool:
+        return bool(re.search(until, text)) or self._has_hint() or text.count(TYPED_BEFORE) > refusals
+
+    def _has_hint(self) -> bool:
+        return any(TOO_SOON in line for line in self.lines)
 
     def wait_until(self, holds: Callable[[str], object], what: str, *, seconds: float = PATIENCE_SECONDS) -> None:
         """Reads the screen until something holds for its text."""

@@ -59,9 +59,7 @@ def test_plan_asks_and_always_is_remembered(program: tuple[str, ...], demo: Proj
         screen.wait_for("may this run")
         for shown in ("atmos_terraform_plan", "ue1-prod", "database", "tools that need"):
             screen.wait_for(shown)
-        wait_out_the_guard(screen)
-        screen.type("a")
-        screen.wait_for("1 to add, 0 to change, 0 to destroy")
+        screen.answer("a", until="1 to add, 0 to change, 0 to destroy")
         screen.submit("Plan the database in ue1-prod.")
         screen.wait_for_count("1 to add, 0 to change, 0 to destroy", 2)
         assert screen.text.count("Remembered:") == 1
@@ -72,22 +70,13 @@ def test_plan_asks_and_always_is_remembered(program: tuple[str, ...], demo: Proj
         leave(screen)
 
 
-def wait_out_the_guard(screen: Screen) -> None:
-    """Keys of the first 300 ms never answer, so a person's answer comes later than that."""
-    end = time.monotonic() + 0.4
-    screen.wait_until(lambda _: time.monotonic() > end, "for the guard to pass")
-
-
 @pytest.mark.parametrize(("keys", "told"), [("n\r", "was denied"), ("d", "was denied")])
 def test_denied_plan_is_told_politely_and_never_is_remembered(demo: Project, keys: str, told: str) -> None:
     with chat(demo) as screen:
         screen.submit("Plan the database in ue1-prod.")
         screen.wait_for("may this run")
-        wait_out_the_guard(screen)
-        screen.type(keys[0])
-        if keys != keys[0]:
-            screen.wait_for("Why not")
-            screen.type(keys[1:])
+        screen.answer(keys[0], until="Why not" if keys != keys[0] else told)
+        screen.type(keys[1:])
         screen.wait_for(told)
         screen.wait_for(READY)
         screen.submit("Plan the database in ue1-prod.")
@@ -106,9 +95,7 @@ def test_once_allows_this_call_alone(demo: Project) -> None:
     with chat(demo) as screen:
         screen.submit("Plan the database in ue1-prod.")
         screen.wait_for("may this run")
-        wait_out_the_guard(screen)
-        screen.type("y")
-        screen.wait_for("1 to add, 0 to change, 0 to destroy")
+        screen.answer("y", until="1 to add, 0 to change, 0 to destroy")
         screen.submit("Plan the database in ue1-prod.")
         screen.wait_until(lambda text: "may this run" in text.rsplit("Plan the database", 1)[-1], "to be asked again")
         screen.type("\x1b")
@@ -288,9 +275,7 @@ def test_exec_asks_on_the_terminal_even_when_its_output_is_redirected(
     with Screen(["bash", "--norc", "-c", command], environment=demo.environment, directory=demo.directory) as screen:
         screen.wait_for(r"\[y/a/n/d\]")
         assert "ue1-prod" in screen.text
-        wait_out_the_guard(screen)
-        screen.submit("y")
-        screen.wait_for("LEFT 0")
+        screen.answer("y\r", until="LEFT 0")
     assert "1 to add" in (tmp_path / "out").read_text()
 
 
@@ -300,16 +285,14 @@ def test_unknown_project_is_trusted_once_on_a_terminal(demo: Project) -> None:
         with Screen([SHIM, "chat"], environment=demo.environment, directory=demo.directory) as screen:
             if not trusted:
                 screen.wait_for("Trust this project")
-                wait_out_the_guard(screen)
-                screen.submit("y")
+                screen.answer("y\r", until=READY)
             screen.wait_for(READY)
             leave(screen)
     with (demo.directory / "atmos.yaml").open("a") as file:
         file.write("# changed\n")
     with Screen([SHIM, "chat"], environment=demo.environment, directory=demo.directory) as screen:
         screen.wait_for("changed")
-        wait_out_the_guard(screen)
-        screen.submit("n")
+        screen.answer("n\r", until="not trusted")
         assert screen.exit_code() == 5
 
 
@@ -323,9 +306,7 @@ def test_edit_shows_its_difference_and_undo_takes_it_back(project: Project, mode
         screen.submit("Change the CIDR.")
         screen.wait_for("may this run")
         screen.wait_for(r"\+ +cidr_block: 10\.12\.0\.0/16")
-        wait_out_the_guard(screen)
-        screen.type("y")
-        screen.wait_for(r"Changed\.")
+        screen.answer("y", until=r"Changed\.")
         assert "10.12.0.0/16" in (project.directory / path).read_text()
         screen.submit("/undo")
         screen.wait_for("Infrastructure is not undone")

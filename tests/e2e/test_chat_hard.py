@@ -12,7 +12,7 @@ import pytest
 from atmos_ai_sidecar.demo.offline_model.process import OfflineModelProcess
 from tests.e2e.conftest import Project
 from tests.e2e.screen import Screen
-from tests.e2e.test_chat import READY, chat, leave, wait_out_the_guard
+from tests.e2e.test_chat import READY, chat, leave
 from tests.e2e.test_chat_screens import CTRL_L, ESCAPE, PLAN
 
 pytestmark = pytest.mark.e2e
@@ -113,9 +113,7 @@ def test_storms_of_sizes_leave_the_list_and_a_question_as_they_were(
         storm(screen, sizes)
         screen.wait_until(lambda _: any(" d  No, never" in line for line in screen.lines), "for the question")
         screen.type("\r \x1b[C")
-        wait_out_the_guard(screen)
-        screen.type("y")
-        screen.wait_for(r"Planned\.")
+        screen.answer("y", until=r"Planned\.")
         screen.wait_for(READY)
         shown = "\n".join(screen.lines)
         assert shown.count(READY) == 1, shown

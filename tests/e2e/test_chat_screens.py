@@ -8,7 +8,7 @@ import pytest
 from atmos_ai_sidecar.demo.offline_model.process import OfflineModelProcess
 from tests.e2e.conftest import SHIM, Project
 from tests.e2e.screen import Screen
-from tests.e2e.test_chat import READY, chat, leave, wait_out_the_guard
+from tests.e2e.test_chat import READY, chat, leave
 
 pytestmark = pytest.mark.e2e
 
@@ -55,9 +55,7 @@ def test_answers_cards_and_plans(project: Project, model: OfflineModelProcess, c
         screen.submit("Plan it.")
         for shown in ("may this run", "Effect +runs programs", "Why", "would remember", "Yes, always", "1 question"):
             screen.wait_for(shown)
-        wait_out_the_guard(screen)
-        screen.type("y")
-        screen.wait_for(r"\+1 ~0 -0")
+        screen.answer("y", until=r"\+1 ~0 -0")
         screen.wait_for(r"\+ terraform_data\.instance")
         screen.wait_for(r"Planned\.")
         leave(screen)
@@ -161,15 +159,9 @@ def test_several_questions_are_numbered_and_chosen(
         screen.wait_for("3 stacks")
         screen.submit("go")
         screen.wait_for("Question 1 of 2")
-        wait_out_the_guard(screen)
-        screen.type("2")
-        screen.wait_for("Question 2 of 2")
-        wait_out_the_guard(screen)
-        screen.type("d")
-        screen.wait_for(r"(?m)^⊘ describe")
-        wait_out_the_guard(screen)
-        screen.type("n")
-        screen.wait_for("Why not")
+        screen.answer("2", until="Question 2 of 2")
+        screen.answer("d", until=r"(?m)^⊘ describe")
+        screen.answer("n", until="Why not")
         screen.type("no\r")
         screen.wait_for(r"Described\.")
         leave(screen)
@@ -189,8 +181,8 @@ def test_nothing_of_others_reaches_the_terminal_as_a_command(project: Project, m
     with chat(project, (str(SHIM),), "--session", "s") as screen:
         screen.submit("go")
         screen.wait_for("may this run")
-        wait_out_the_guard(screen)
-        screen.type("n\r")
+        screen.answer("n", until="Why not")
+        screen.type("\r")
         screen.wait_for("Said ")
         screen.wait_for(READY)
         screen.type(CTRL_O + CTRL_O)
@@ -223,9 +215,7 @@ def test_tiny_terminal_can_do_all_of_it(project: Project, model: OfflineModelPro
         screen.submit("go")
         screen.wait_for("Yes, this once")
         assert any(" d  No, never" in line for line in screen.lines)
-        wait_out_the_guard(screen)
-        screen.type("y")
-        screen.wait_for("aws_vpc")
+        screen.answer("y", until="aws_vpc")
         screen.type(CTRL_L)
         screen.wait_for("Sessions")
         screen.type(ESCAPE)
@@ -307,9 +297,7 @@ def test_line_by_line_has_questions_commands_and_no_cursor_movement(
         model.open_gate("typed")
         screen.wait_for("typed before the question")
         screen.wait_for_count(r"Answer \[y/a/n/d\]:", 2)
-        wait_out_the_guard(screen)
-        screen.submit("y")
-        screen.wait_for(r"Planned\.")
+        screen.answer("y\r", until=r"Planned\.")
         screen.submit("/usage")
         screen.wait_for("Model requests")
         screen.submit("/sessions")

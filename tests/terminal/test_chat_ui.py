@@ -159,7 +159,7 @@ class TestApproval:
             await person.submit("plan it")
             await person.see("may this run?")
             person.console.type("y")
-            await person.office_is_idle()
+            await person.see("too soon: press y again")
             person.clock.advance(0.4)
             person.console.type("yes")
             person.console.type("\x1b[200~y\x1b[201~")

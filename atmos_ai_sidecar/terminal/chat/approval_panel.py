@@ -114,6 +114,10 @@ class ApprovalPanel:
         for question in tuple(self._questions):
             self.remove(question.id)
 
+    def knows(self, key: str) -> bool:
+        """Whether the key would answer the question that is shown, or choose another one."""
+        return self.current is not None and (self._is_number(key) or _choice(self.current, key) is not None)
+
     def press(self, key: str, *, is_alone: bool) -> bool:
         """Takes a key; False when it came too early to be an answer.
 
@@ -127,14 +131,14 @@ class ApprovalPanel:
         if not is_alone or self._clock.monotonic() < self._guarded_until:
             self._guard()
             return False
-        if key.isdigit() and 0 < int(key) <= len(self._questions):
+        if self._is_number(key):
             self._selected = int(key) - 1
             self._guard()
             return True
         if key == WHOLE_KEY and question.whole:
             self._show_whole(question)
             return True
-        choice = next((choice for choice in question.choices if choice.key == key.lower()), None)
+        choice = _choice(question, key)
         if choice is not None and choice.takes_reason:
             self._refusal = choice
             self._on_change()
@@ -190,12 +194,19 @@ class ApprovalPanel:
             rows.append([("class:key", f" {WHOLE_KEY} "), ("", cut(words, columns - 3))])
         return rows
 
+    def _is_number(self, key: str) -> bool:
+        return key.isdecimal() and 0 < int(key) <= self.count
+
     def _finish(self, question: PanelQuestion, choice: Choice, reason: str) -> None:
         self.remove(question.id)
         question.answer(choice, reason)
 
     def _guard(self) -> None:
         self._guarded_until = self._clock.monotonic() + REACTION_SECONDS
+
+
+def _choice(question: PanelQuestion, key: str) -> Choice | None:
+    return next((choice for choice in question.choices if choice.key == key.lower()), None)
 
 
 def _style(line: str) -> str:

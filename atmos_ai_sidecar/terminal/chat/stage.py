@@ -171,10 +171,12 @@ class Stage:
 
     def press(self, key: str) -> None:
         """A character while a question is shown: an answer, or, when it comes too early, part of the draft."""
-        is_draft = bool(self.composer.buffer.text)
+        is_draft, is_answer = bool(self.composer.buffer.text), self.panel.knows(key)
         is_taken = self.panel.press(key, is_alone=self.input.keys_in_piece == 1)
         if not is_taken and is_draft and key.isprintable():
             self.composer.buffer.insert_text(key)
+        elif not is_taken and is_answer:
+            self.status.hint(f"too soon: press {key} again")
         self.wake()
 
     def _show_whole(self, question: PanelQuestion) -> None:
