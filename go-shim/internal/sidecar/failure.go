@@ -61,8 +61,7 @@ func remedy(ctx context.Context, python Python, stderr string) string {
 	module := missingModule.FindStringSubmatch(stderr)
 	switch {
 	case module != nil && strings.HasPrefix(module[1], "atmos_ai_sidecar") && installedForUserOnly(ctx, python.Path):
-		return "the package was installed with `pip install --user`, which an isolated Python does not see on purpose; " +
-			"install it in a virtual environment or for all users, and set " + pythonVariable + " to that Python"
+		return forUserOnly + ", or set " + pythonVariable + " to its Python"
 	case module != nil && strings.HasPrefix(module[1], "atmos_ai_sidecar"):
 		return fmt.Sprintf("this Python (%s) lacks the package: run `%s -m pip install atmos-ai-sidecar`, or set %s to a Python that has it",
 			python.Origin, python.Path, pythonVariable)

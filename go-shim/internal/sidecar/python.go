@@ -14,6 +14,10 @@ const (
 	pythonVariable = "ATMOS_AI_PYTHON"
 	probe          = "import importlib.util,sys; sys.exit(0 if importlib.util.find_spec('atmos_ai_sidecar') else 3)"
 	probeTimeout   = 5 * time.Second
+
+	forUserOnly = "the package was installed with `pip install --user`, which an isolated Python does not see on purpose; " +
+		"install it with `pipx install atmos-ai-sidecar`, `uv tool install atmos-ai-sidecar` or pip in a virtual environment, " +
+		"and use the atmos-ai of that"
 )
 
 // Python is an interpreter that runs the sidecar.
@@ -51,14 +55,22 @@ func FindPython(ctx context.Context, executable string) (Python, error) {
 			}
 		}
 	}
-	if path := onPath("python3"); path != "" && hasPackage(ctx, path) {
+	path := onPath("python3")
+	if path != "" && hasPackage(ctx, path) {
 		return Python{Path: path, Origin: "python3 on PATH"}, nil
+	}
+	if path != "" && installedForUserOnly(ctx, path) {
+		return Python{}, &StartError{
+			What:   "the only Python with the package atmos-ai-sidecar, " + path + ", has it for one user",
+			Remedy: forUserOnly,
+		}
 	}
 	return Python{}, &StartError{
 		What: "no Python with the package atmos-ai-sidecar was found: " + pythonVariable + " is not set, there is none beside " +
 			filepath.Join(beside, filepath.Base(executable)) + ", and python3 on PATH is missing or lacks the package",
-		Remedy: "run `python3 -m pip install atmos-ai-sidecar` in an environment that is on PATH, or set " + pythonVariable +
-			" to a Python that has it",
+		Remedy: "install the package in an environment of its own, with `pipx install atmos-ai-sidecar`, " +
+			"`uv tool install atmos-ai-sidecar` or pip in a virtual environment, and use its atmos-ai; or set " + pythonVariable +
+			" to a Python that has the package",
 	}
 }
 

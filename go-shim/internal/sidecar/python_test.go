@@ -46,7 +46,7 @@ func TestPythonIsFoundInOrder(t *testing.T) {
 			if python.Origin != test.origin || (err == nil) != (test.origin != "") {
 				t.Fatalf("got %+v, %v", python, err)
 			}
-			for _, part := range []string{"ATMOS_AI_PYTHON", "beside", "on PATH", "pip install"} {
+			for _, part := range []string{"ATMOS_AI_PYTHON", "beside", "on PATH", "pipx install"} {
 				if err != nil && !strings.Contains(err.Error(), part) {
 					t.Errorf("%q is missing in %v", part, err)
 				}
@@ -87,6 +87,19 @@ func TestAnInstallationForOneUserIsNamed(t *testing.T) {
 	t.Setenv(pythonVariable, python)
 	if _, err := Start(t.Context(), testOptions()); err == nil || !strings.Contains(err.Error(), "pip install --user") {
 		t.Error(err)
+	}
+}
+
+func TestAPythonOnPathThatHasThePackageForOneUserIsNamed(t *testing.T) {
+	root := shortDirectory(t)
+	python := script(t, filepath.Join(root, "python3"), "#!/bin/sh\n[ \"$1\" != -I ]\n")
+	t.Setenv(pythonVariable, "")
+	t.Setenv("PATH", root)
+	_, err := FindPython(t.Context(), filepath.Join(root, "elsewhere", "atmos-ai"))
+	for _, part := range []string{python, "pip install --user", "pipx install"} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("%q is missing in %v", part, err)
+		}
 	}
 }
 
