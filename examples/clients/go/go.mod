@@ -1,6 +1,6 @@
 module example.com/client
 
-go 1.26.8
+go 1.26.0
 
 require (
 	github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim v0.0.0
