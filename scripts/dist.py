@@ -10,14 +10,13 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import descriptor_set
+import hatch_build
 
 ROOT = Path(__file__).parent.parent
-PROGRAMS = {"atmos-ai": "./cmd/atmos-ai", "atmos-ai-wrapper": "./cmd/atmos-wrapper"}
 # The programs are static: a Linux wheel serves glibc and musl. Go 1.26 needs macOS 12.
 PLATFORMS: Mapping[str, str] = {
     "linux/amd64": "manylinux_2_17_x86_64.manylinux2014_x86_64.musllinux_1_1_x86_64",
@@ -40,11 +39,11 @@ def main(arguments: Sequence[str]) -> None:
     shutil.rmtree(asked.output, ignore_errors=True)
     contract = asked.output / "atmos_ai_sidecar.binpb"
     descriptor_set.write(contract)
-    os.environ["ATMOS_AI_DESCRIPTOR_SET"] = str(contract.absolute())
+    os.environ |= {hatch_build.DESCRIPTOR_SET: str(contract.absolute()), hatch_build.GO: asked.go}
     for target in [_here()] if asked.here else PLATFORMS:
-        with tempfile.TemporaryDirectory() as programs:
-            _compile(asked.go, target, Path(programs))
-            _build("wheel", asked.output, ATMOS_AI_WHEEL_PLATFORM=PLATFORMS[target], ATMOS_AI_WHEEL_PROGRAMS=programs)
+        system, machine = target.split("/")
+        platform_variables = {hatch_build.PLATFORM: PLATFORMS[target], "GOOS": system, "GOARCH": machine}
+        _build("wheel", asked.output, **platform_variables)
     if not asked.here:
         _build("sdist", asked.output)
     sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}" for file in sorted(asked.output.iterdir())]
@@ -56,28 +55,9 @@ def _here() -> str:
     return f"{sys.platform.replace('win32', 'windows')}/{_MACHINES.get(machine, machine)}"
 
 
-def _compile(go: str, target: str, directory: Path) -> None:
-    system, machine = target.split("/")
-    suffix = ".exe" if system == "windows" else ""
-    for name, package in PROGRAMS.items():
-        output = str(directory / f"{name}{suffix}")
-        _run(
-            (go, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", output, package),
-            ROOT / "go-shim",
-            CGO_ENABLED="0",
-            GOTOOLCHAIN="local",
-            GOOS=system,
-            GOARCH=machine,
-        )
-
-
 def _build(target: str, output: Path, **variables: str) -> None:
     command = (sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", str(output.absolute()))
-    _run(command, ROOT, **variables)
-
-
-def _run(command: Sequence[str], directory: Path, **variables: str) -> None:
-    subprocess.run(command, cwd=directory, env={**os.environ, **variables}, check=True)
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **variables}, check=True)
 
 
 if __name__ == "__main__":

