@@ -1,6 +1,11 @@
 """`python -I -m atmos_ai_sidecar`: `serve`, or a command on this process's own terminal."""
 
 import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    # Without `-I` the current folder comes first, and a project in it could bring a json.py of its own.
+    del sys.path[0]
+
 from typing import TYPE_CHECKING
 
 from atmos_ai_sidecar.sidecar.streams import claim_streams

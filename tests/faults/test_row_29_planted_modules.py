@@ -62,6 +62,14 @@ def test_nothing_that_was_planted_is_imported(program: tuple[str, ...], demo: Pr
     assert not planted.exists(), planted.read_text()
 
 
+def test_a_planted_module_of_the_current_folder_is_not_imported_without_isolation_either(demo: Project) -> None:
+    # Python's own start (runpy) comes before anything of ours, and the package itself is looked for there.
+    for name in ("typing", "json", "asyncio", "fcntl", "grpc", "click", "anthropic", "ruamel"):
+        (demo.directory / f"{name}.py").write_text("raise SystemExit(66)\n")
+    done = demo.run(sys.executable, "-m", "atmos_ai_sidecar", "exec", "--no-tools", "Hello")
+    assert done.returncode == 0, done.stderr
+
+
 def test_warden_imports_nothing_that_was_planted(demo: Project, planted: Path) -> None:
     stand_in = demo.home / "atmos"
     stand_in.write_text("#!/bin/sh\necho '[]'\n")
