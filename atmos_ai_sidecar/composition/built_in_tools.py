@@ -21,6 +21,7 @@ from atmos_ai_sidecar.application.ports.project_index import ProjectIndex
 from atmos_ai_sidecar.application.ports.tool_outputs import ToolOutputs
 from atmos_ai_sidecar.application.undo import Undo
 from atmos_ai_sidecar.application.workspace import Run, RunOptions
+from atmos_ai_sidecar.composition.homes import home_of
 from atmos_ai_sidecar.composition.left_calls import left_programs
 from atmos_ai_sidecar.composition.own_settings import own_settings
 from atmos_ai_sidecar.configuration import Config
@@ -85,7 +86,7 @@ def territory_of(run: Run, config: Config) -> Territory:
     dot files is no project, and a base path of `/` opens nothing.
     """
     directory = str(config.directory)
-    home = os.path.realpath(run.environment.get("HOME") or Path.home())
+    home = home_of(run.environment)
     state = os.path.realpath(state_directory(run.environment))
     wide = [str(path.resolve()) for path in (config.git_root, config.base_path) if path is not None]
     roots = [root for root in wide if not Path(home).is_relative_to(root) and not Path(state).is_relative_to(root)]

@@ -15,6 +15,7 @@ from atmos_ai_sidecar.application.ports.program_runner import Program
 from atmos_ai_sidecar.application.ports.tool_source import ToolSource
 from atmos_ai_sidecar.application.workspace import Run, RunOptions
 from atmos_ai_sidecar.composition.built_in_tools import territory_of
+from atmos_ai_sidecar.composition.homes import home_of
 from atmos_ai_sidecar.composition.own_settings import is_own_setting
 from atmos_ai_sidecar.composition.project_log import log_folder
 from atmos_ai_sidecar.configuration import AtmosFlags, Config
@@ -74,7 +75,7 @@ def _other_flags(flags: Sequence[str]) -> Iterator[str]:
 
 def _watched(run: Run, config: Config) -> Sequence[str]:
     """Everything that Atmos reads when it starts, but no folder that holds the user's whole home."""
-    home = os.path.realpath(run.environment.get("HOME") or Path.home())
+    home = home_of(run.environment)
     wide = [str(path) for path in (config.directory, config.base_path) if not Path(home).is_relative_to(path)]
     files = [os.path.normpath(config.directory / file) for file in config.files]
     drop_ins = [str(config.directory / name) for name in (".atmos.d", "atmos.d", "vendor.yaml")]

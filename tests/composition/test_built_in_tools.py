@@ -1,3 +1,5 @@
+import os
+import pwd
 import sys
 from pathlib import Path
 
@@ -6,6 +8,7 @@ import pytest
 from atmos_ai_sidecar.adapters.clock import SystemClock
 from atmos_ai_sidecar.application.workspace import Run, RunOptions
 from atmos_ai_sidecar.composition.built_in_tools import built_in_tools, territory_of
+from atmos_ai_sidecar.composition.homes import home_of
 from atmos_ai_sidecar.composition.own_settings import own_settings
 from atmos_ai_sidecar.configuration import load_configuration
 from atmos_ai_sidecar.domain.paths import Territory
@@ -33,6 +36,20 @@ def test_the_repository_and_the_base_path_belong_to_the_project(home: Path) -> N
     found = territory(home, configuration="base_path: ../../stacks\n")
     assert found.directory == str(home / "infra/live")
     assert set(found.roots) == {str(home / "infra/live"), str(home / "infra"), str(home / "stacks")}
+
+
+@pytest.mark.parametrize("value", ["", "relative/home"])
+def test_a_home_that_is_not_named_is_the_one_that_the_system_knows(value: str) -> None:
+    assert home_of({"HOME": value}) == os.path.realpath(pwd.getpwuid(os.getuid()).pw_dir)
+
+
+def test_a_user_without_a_home_has_a_project_all_the_same(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_user: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    found = territory(home, "infra", HOME="", XDG_STATE_HOME=str(home / "state"))
+    assert found.roots == (str(home / "infra"),)
 
 
 @pytest.mark.parametrize("base_path", ["/", "../..", "../../.."])
