@@ -1,6 +1,7 @@
 """The checks of `doctor`: what this installation, this project and its model need."""
 
 import asyncio
+import os
 import platform
 import shutil
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from atmos_ai_sidecar import __version__
 from atmos_ai_sidecar.adapters.atmos.command_line import find_atmos, tool_environment
@@ -63,8 +65,8 @@ def _unusable(error: SidecarError) -> Mapping[str, Check]:
     return {"configuration": configuration, **dict.fromkeys(("trust", "store", "rules", "mcp", "model"), skipped)}
 
 
-def _with_tools(check: Check) -> Check:
-    """A check of a workspace, whose tools need atmos: what is wrong with that is another check's finding."""
+def _with_atmos(check: Check) -> Check:
+    """A check that needs atmos: what is wrong with that is another check's finding."""
 
     async def checked() -> Finding:
         try:
@@ -82,7 +84,13 @@ class _Installation:
 
     @property
     def checks(self) -> Mapping[str, Check]:
-        return {"python": self.python, "shim": self.shim, "socket": self.socket, "atmos": self.atmos}
+        return {
+            "python": self.python,
+            "shim": self.shim,
+            "socket": self.socket,
+            "state": self.state,
+            "atmos": self.atmos,
+        }
 
     async def python(self) -> Finding:
         detail = f"{platform.python_version()} at {sys.executable}, atmos-ai-sidecar {__version__}"
@@ -115,6 +123,17 @@ class _Installation:
             )
         remove_directory(directory)
         return Finding(health=Health.OK, detail=f"private directories below {directory.parent}")
+
+    async def state(self) -> Finding:
+        folder = state_directory(self.run.environment)
+        nearest = _nearest(folder)
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+            return Finding(
+                health=Health.FAILED,
+                detail=f"{nearest} cannot be written to: no answer is remembered, and only what reads can run",
+                remedy="Mend its permissions, or set XDG_STATE_HOME to a folder of yours.",
+            )
+        return Finding(health=Health.OK, detail=f"trust, answers and the key of the audit trail in {folder}")
 
     async def atmos(self) -> Finding:
         path = find_atmos(self.run.environment)
@@ -149,9 +168,9 @@ class _Project:
         return {
             "configuration": self.configuration,
             "trust": self.trust,
-            "store": _with_tools(self.store),
-            "rules": _with_tools(self.rules),
-            "mcp": _with_tools(self.mcp),
+            "store": self.store,
+            "rules": self.rules,
+            "mcp": _with_atmos(self.mcp),
             "model": self.model,
         }
 
@@ -236,6 +255,11 @@ class _Project:
     @cached_property
     def _is_trusted(self) -> bool:
         return _is_trusted(self.run, self.options, self.config, self.clock)
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or the first above it that there is as far as one may look."""
+    return next(path for path in (folder, *folder.parents) if os.path.exists(path))  # noqa: PTH110 - pathlib raises
 
 
 def _is_trusted(run: Run, options: RunOptions, config: Config, clock: Clock) -> bool:

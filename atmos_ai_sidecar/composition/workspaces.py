@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from atmos_ai_sidecar.adapters.atmos.command_line import has_atmos
 from atmos_ai_sidecar.adapters.user_state import TrustFile, state_directory
 from atmos_ai_sidecar.application.approvals import Approvals
 from atmos_ai_sidecar.application.ports.clock import Clock
@@ -93,7 +94,7 @@ class Workspaces:
                 clock=self._clock,
                 approvals=self._approvals,
                 instance_id=self._instance_id,
-                has_tools=is_trusted and config.tools.enabled,
+                has_tools=is_trusted and config.tools.enabled and (needs_trust or has_atmos(run.environment)),
                 storage_problem=opened.problem,
             )
             stack.push_async_callback(assembly.close)

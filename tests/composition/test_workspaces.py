@@ -14,7 +14,7 @@ from atmos_ai_sidecar.application.workspace import Run, RunOptions, TrustQuestio
 from atmos_ai_sidecar.composition.workspaces import Workspaces
 from atmos_ai_sidecar.domain.messages import Role
 from atmos_ai_sidecar.domain.trust import TrustRecord
-from atmos_ai_sidecar.errors import ProjectUntrustedError, StorageCorruptError
+from atmos_ai_sidecar.errors import AtmosNotFoundError, ProjectUntrustedError, StorageCorruptError
 
 OWNER = "0123456789abcdef"
 
@@ -104,6 +104,17 @@ async def test_switched_off_tools_are_offered_to_nobody(process: Process) -> Non
     process.configure("")
     async with process.open() as workspace:
         assert list(workspace.tools.registry.list()) == []
+
+
+async def test_what_is_stored_can_be_worked_on_where_there_is_no_atmos(process: Process) -> None:
+    process.configure("")
+    async with process.open() as workspace:
+        await workspace.sessions.create(name="a")
+    process.configure("", "tools: {enabled: true}")
+    assert await process.stored() == ["a"]
+    with pytest.raises(AtmosNotFoundError):
+        async with process.open():
+            pass
 
 
 async def test_a_question_about_trust_reads_what_is_remembered_once(

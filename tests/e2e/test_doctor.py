@@ -28,6 +28,16 @@ def test_every_fault_is_named_with_its_remedy_and_the_others_go_on(demo: Project
     assert {name for name, item in found.items() if item["health"] == "failed"} == {"atmos", "model"}
     assert "http://127.0.0.1:9" in found["model"]["detail"]
     assert all(found[name]["remedy"] for name in ("atmos", "model"))
+    assert {found[name]["health"] for name in ("store", "rules")} == {"ok"}
+
+
+def test_a_home_that_takes_nothing_is_named(demo: Project) -> None:
+    (demo.home / "file").touch()
+    demo.environment["XDG_STATE_HOME"] = str(demo.home / "file")
+    code, found = doctor(demo)
+    assert code == 1
+    assert {name for name, item in found.items() if item["health"] == "failed"} >= {"state"}
+    assert str(demo.home / "file") in found["state"]["detail"]
 
 
 def test_broken_configuration_is_named_with_its_line(demo: Project) -> None:

@@ -56,6 +56,15 @@ def find_atmos(environment: Mapping[str, str]) -> str:
     )
 
 
+def has_atmos(environment: Mapping[str, str]) -> bool:
+    """Whether there is an atmos to run."""
+    try:
+        find_atmos(environment)
+    except AtmosNotFoundError:
+        return False
+    return True
+
+
 def tool_environment(environment: Mapping[str, str], secret_names: Collection[str] = ()) -> dict[str, str]:
     """The caller's environment for a tool: without the model's keys and our token, and without colours and talk."""
     kept = {
