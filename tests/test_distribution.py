@@ -1,19 +1,25 @@
 """The wheel of this platform in an environment of its own."""
 
 import hashlib
+import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
 import tarfile
+import tempfile
 import venv
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 ROOT = Path(__file__).parent.parent
+PACKAGE = "atmos-ai-sidecar"
 
 
 def run(*command: str | Path, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -100,6 +106,30 @@ def test_installed_wheel_runs_the_demo(environment: Path, tmp_path: Path) -> Non
     assert "10.20.0.0/16" in done.stdout
     version = run(environment / "bin" / "atmos-ai", "version", HOME=str(home), PATH=path)
     assert str(environment / "bin" / "python") in version.stdout
+
+
+@pytest.fixture
+def runtime() -> Iterator[Path]:
+    """A private folder with a path that is short enough for sockets."""
+    with tempfile.TemporaryDirectory(prefix="aai-") as folder:
+        yield Path(folder)
+
+
+def test_a_sidecar_that_stays_leaves_when_its_package_is_removed(
+    environment: Path, runtime: Path, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(ROOT / "atmos_ai_sidecar" / "demo" / "project", project)
+    variables = {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(runtime), "ATMOS_AI_KEEP_WARM": "60s"}
+    done = run(environment / "bin" / "atmos-ai", "sessions", "list", cwd=project, **variables)
+    assert done.returncode == 0, done.stderr
+    (state,) = runtime.glob("atmos-ai/warm/*.json")
+    sidecar = psutil.Process(json.loads(state.read_text())["pid"])
+    removal = (sys.executable, "-m", "uv", "pip", "uninstall", "--python", environment / "bin" / "python", PACKAGE)
+    done = run(*removal, HOME=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    sidecar.wait(30)
+    assert [path.name for path in (runtime / "atmos-ai").iterdir()] == ["warm"]
 
 
 def test_installed_wheel_brings_the_wrapper_and_no_atmos(environment: Path, tmp_path: Path) -> None:

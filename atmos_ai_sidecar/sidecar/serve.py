@@ -47,6 +47,9 @@ PARENT_GONE_GRACE_SECONDS: Final = 0.5
 SIGNAL_GRACE_SECONDS: Final = 2.0
 """Whoever sends SIGTERM sends SIGKILL 3 s later."""
 
+_PACKAGE: Final = Path(__file__).parent.parent / "__init__.py"
+"""Another file as soon as another version is installed."""
+
 _PARENT_GONE: Final = End(why="the parent is gone", grace_seconds=PARENT_GONE_GRACE_SECONDS)
 
 
@@ -193,9 +196,9 @@ async def _stay(warm: WarmState, streams: Streams, sidecar: RunningSidecar, endi
         ending.ask(End(why="nobody has called for a while", grace_seconds=SIGNAL_GRACE_SECONDS))
 
     async def lost() -> None:
-        await warm.wait_lost()
+        await warm.wait_lost(_PACKAGE)
         await sidecar.wait_unused(0)
-        ending.ask(End(why="the lock was removed", grace_seconds=SIGNAL_GRACE_SECONDS))
+        ending.ask(End(why="its lock or its installation was removed", grace_seconds=SIGNAL_GRACE_SECONDS))
 
     watches = [asyncio.create_task(unused(), name="unused"), asyncio.create_task(lost(), name="lock")]
     try:
