@@ -14,6 +14,7 @@ from atmos_ai_sidecar.application.ports.foreign_sessions import ForeignSession, 
 from atmos_ai_sidecar.application.ports.message_search import MessageSearch, SearchPage
 from atmos_ai_sidecar.application.ports.session_archive import SessionArchive, SessionImport
 from atmos_ai_sidecar.application.ports.session_store import SessionDraft, SessionStore
+from atmos_ai_sidecar.domain.ages import time_before
 from atmos_ai_sidecar.domain.checkpoints import (
     Checkpoint,
     checkpoint_from_values,
@@ -96,12 +97,7 @@ class Archive:
         Raises:
             InvalidFieldError: The age is not positive, or longer than the calendar.
         """
-        if older_than <= timedelta(0):
-            raise InvalidFieldError("older_than", "must be positive")
-        try:
-            before = self._clock.now() - older_than
-        except OverflowError as error:
-            raise InvalidFieldError("older_than", "is longer than the calendar") from error
+        before = time_before(self._clock.now(), older_than)
         return await self._store.clean_sessions(self._project_path, before=before, dry_run=dry_run)
 
     async def retain(self, age: timedelta) -> None:

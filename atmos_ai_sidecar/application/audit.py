@@ -1,19 +1,24 @@
 """The audit trail of one project: every decision is written down before its call runs, and again how it ended.
 
 Guarantees: rows of one chain are written one after the other, also by several processes; a cancelled call does not
-leave half a row; a row that was announced and not written, because its process died, is told of in the chain itself.
+leave half a row; a row that was announced and not written, because its process died, is told of in the chain itself,
+and so are rows that were removed on purpose.
 """
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Sequence
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import ExitStack
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from atmos_ai_sidecar.application.ports.audit_log import AuditLog, HeldSeal, SealStore
 from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.domain.ages import time_before
 from atmos_ai_sidecar.domain.audit import (
     MAX_INPUT_CHARACTERS,
+    MAX_NAME_CHARACTERS,
     AuditEntry,
     AuditRow,
     Checker,
@@ -21,15 +26,18 @@ from atmos_ai_sidecar.domain.audit import (
     Outcome,
     Seal,
     Verdict,
+    is_written_before,
     sealed,
 )
 from atmos_ai_sidecar.domain.messages import ToolCall
 from atmos_ai_sidecar.domain.permissions import Decision
 from atmos_ai_sidecar.domain.requests import canonical_json, digest
-from atmos_ai_sidecar.errors import StorageCorruptError
+from atmos_ai_sidecar.errors import SidecarError, StorageCorruptError
 
+_LOG = logging.getLogger(__name__)
 _PAGE = 1000
 _AFTER_ALL = 2**62
+_T = TypeVar("_T")
 
 
 class Audit:
@@ -49,24 +57,28 @@ class Audit:
         self._clock = clock
         self._redact_json = redact_json
         self._lock = asyncio.Lock()
-        self._writing: set[asyncio.Task[None]] = set()
+        self._writing: set[asyncio.Task[Any]] = set()
 
     def entry(self, call: ToolCall, decision: Decision, **fields: Any) -> AuditEntry:
         """What is written down about a decision about a call."""
         rule = decision.rule
-        # The text of a remembered rule has values of the input.
-        told = self._redact_json(
-            {"reason": decision.reason, "rule": f"{rule.text} ({rule.file}:{rule.line})" if rule.file else rule.text}
-        )
+        text = f"{rule.text} ({rule.file}:{rule.line})" if rule.file else rule.text
+        return self._entry(call, decision=decision.kind.value, reason=decision.reason, rule=text, **fields)
+
+    def invalid(self, call: ToolCall, reason: str, **fields: Any) -> AuditEntry:
+        """What is written down about a call that nothing was decided about."""
+        return self._entry(call, reason=reason, outcome=Outcome.INVALID, **fields)
+
+    def _entry(self, call: ToolCall, *, reason: str, rule: str = "", **fields: Any) -> AuditEntry:
+        told = self._redact_json({"reason": reason, "rule": rule})  # both may have values of the input
         shown = canonical_json(self._redact_json(dict(call.input)))
         return AuditEntry(
             time=self._clock.now().isoformat(),
             tool_call_id=call.id,
-            tool=call.name,
+            tool=call.name[:MAX_NAME_CHARACTERS],
             input_digest=digest(call.name, canonical_json(call.input)),
             input=shown[:MAX_INPUT_CHARACTERS],
-            decision=decision.kind.value,
-            reason=told["reason"],
+            reason=told["reason"][:MAX_INPUT_CHARACTERS],
             rule=told["rule"],
             **fields,
         )
@@ -82,10 +94,36 @@ class Audit:
             StorageCorruptError: Key or head are broken, or a row was there already; nothing was written.
             StorageBusyError, StorageFullError, StorageUnavailableError
         """
-        writing = asyncio.create_task(self._write(entry))
+        await self._finished(self._write(entry))
+
+    async def clean(self, older_than: timedelta, *, dry_run: bool = False) -> int:
+        """Removes the oldest rows, up to the first that is not that old, and returns how many.
+
+        What is left can be checked as before: where it begins is kept with the key, and a row says what was removed.
+        Nothing is removed before all of it was found to be sound. Cancelling it does not stop what was begun.
+
+        Raises:
+            InvalidFieldError: The age is not positive, or longer than the calendar.
+            StorageCorruptError: A row is not as it was written; nothing was removed.
+            StorageBusyError, StorageFullError, StorageUnavailableError
+        """
+        return await self._finished(self._clean(time_before(self._clock.now(), older_than), dry_run=dry_run))
+
+    async def retain(self, age: timedelta) -> None:
+        """Cleans as the configuration asks for; that it failed stops nobody, and is logged."""
+        try:
+            removed = await self.clean(age)
+        except SidecarError as error:
+            _LOG.warning("old rows of the audit trail were not removed: %s", error)
+            return
+        if removed:
+            _LOG.info("%d rows of the audit trail were removed: they were older than %s", removed, age)
+
+    async def _finished(self, work: Coroutine[Any, Any, _T]) -> _T:
+        writing = asyncio.create_task(work)
         self._writing.add(writing)
         writing.add_done_callback(self._writing.discard)
-        await asyncio.shield(writing)
+        return await asyncio.shield(writing)
 
     async def close(self) -> None:
         """Waits for what is being written."""
@@ -124,11 +162,12 @@ class Audit:
                 break
             before = page[-1].number
             # As canonical JSON has it; an id holds nothing that JSON would escape.
-            found += [row for row in page if not session_id or f'"session_id":"{session_id}"' in row.entry]
+            mark = f'"session_id":"{session_id}"' if session_id else ""
+            found += [row for row in page if row.number > seal.floor.number and mark in row.entry]
         return tuple(found[:limit])
 
     async def _rows(self, seal: Seal) -> AsyncIterator[AuditRow]:
-        after = 0
+        after = seal.floor.number
         while page := await self._log.audit_rows(seal.chain, after=after, limit=_PAGE):
             for row in page:
                 yield row
@@ -141,6 +180,48 @@ class Audit:
                 if held.seal.announced is not None:
                     await self._settle(held)
                 await self._append(held, entry)
+
+    async def _clean(self, before: datetime, *, dry_run: bool) -> int:
+        async with self._lock:
+            with ExitStack() as stack:
+                held = await asyncio.to_thread(stack.enter_context, self._seals.held())
+                floor = await self._newest_before(held.seal, before)
+                first = held.seal.floor.number + 1
+                if dry_run:
+                    return floor.number - first + 1
+                if floor.number >= first:
+                    await self._tell_of_removal(held, first, floor, before)
+                # Also when there is nothing new: a process may have died before it came to this.
+                await self._log.remove_audit_rows(held.seal.chain, up_to=held.seal.floor.number)
+                return floor.number - first + 1
+
+    async def _newest_before(self, seal: Seal, before: datetime) -> Head:
+        checker, newest = Checker(seal), seal.floor
+        async for row in self._rows(seal):
+            if checker.reject(row):
+                raise StorageCorruptError(
+                    f"Row {row.number} of the audit trail, or one before it, is not as it was written. Nothing was "
+                    "removed.",
+                    remedy="`atmos-ai permissions audit verify` checks the rows.",
+                )
+            if not is_written_before(row.entry, before):
+                break
+            newest = Head(number=row.number, code=row.code)
+        return newest
+
+    async def _tell_of_removal(self, held: HeldSeal, first: int, floor: Head, before: datetime) -> None:
+        """Writes down what will be removed, then where the chain begins from then on."""
+        if held.seal.announced is not None:
+            await self._settle(held)
+        time = before.isoformat(timespec="seconds")
+        told = AuditEntry(
+            time=self._clock.now().isoformat(),
+            reason=f"rows {first} to {floor.number}, from before {time}, were removed",
+            outcome=Outcome.CLEANED,
+        )
+        await self._append(held, told)
+        seal = dataclasses.replace(held.seal, floor=floor, floor_time=time)
+        await asyncio.to_thread(held.save, seal, is_durable=True)
 
     async def _settle(self, held: HeldSeal) -> None:
         """Finds out what became of the row that was announced last; who announced it has gone."""

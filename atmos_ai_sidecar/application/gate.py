@@ -93,6 +93,16 @@ class Gate:
         finally:
             await self._close(passage, outcome)
 
+    async def turn_away(self, call: ToolCall, context: "CallContext", error: SidecarError) -> None:
+        """Writes down that nothing was decided about a call, because of the error. What cannot be written is logged."""
+        if self._audit is None:
+            return
+        entry = self._audit.invalid(call, error.message, session_id=context.session_id, turn_id=context.turn_id)
+        try:
+            await self._audit.write(entry)
+        except SidecarError as problem:
+            _LOG.warning("a call that is not valid was not written to the audit trail: %s", problem)
+
     async def _permit(
         self, tool: Tool, call: ToolCall, demand: Demand, context: "CallContext", policy: PermissionSettings
     ) -> Passage:

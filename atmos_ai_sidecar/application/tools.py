@@ -143,10 +143,7 @@ class ToolExecutor:
             The result; its ``output`` is what the model is told, also when the call failed.
         """
         try:
-            tool = self._registry.get(call.name)
-            validate_input(tool, call.input)
-            demand = tool.demand(call.input)
-            _refuse_placeholders(call, demand)
+            tool, demand = await self._accepted(call, context)
             async with self._gate.passing(tool, call, demand, context, policy) as passage:
                 result = passage.result = await self._run(tool, call, demand, context, emit)
         except InvalidFieldError as error:
@@ -154,6 +151,18 @@ class ToolExecutor:
         except SidecarError as error:
             result = _failure(error)
         return ToolResult(tool_call_id=call.id, result=await self._clean(result, call, context))
+
+    async def _accepted(self, call: ToolCall, context: "CallContext") -> tuple[Tool, Demand]:
+        """The tool of a call and what the call demands; what is turned away here stands in the audit trail too."""
+        try:
+            tool = self._registry.get(call.name)
+            validate_input(tool, call.input)
+            demand = tool.demand(call.input)
+            _refuse_placeholders(call, demand)
+        except SidecarError as error:
+            await self._gate.turn_away(call, context, error)
+            raise
+        return tool, demand
 
     async def _preview(self, tool: Tool, call: ToolCall, context: "CallContext") -> Preview | None:
         """What the call would change, without secrets; None for a tool that does not tell."""

@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from functools import cached_property, partial
+from functools import cached_property
 
 from atmos_ai_sidecar.adapters.atmos_sessions import AtmosSessions
 from atmos_ai_sidecar.adapters.checkpoint_files import CheckpointFiles
@@ -39,6 +38,7 @@ from atmos_ai_sidecar.composition.run_options import with_allowances
 from atmos_ai_sidecar.composition.surroundings import Surroundings
 from atmos_ai_sidecar.composition.tool_sources import tool_sources
 from atmos_ai_sidecar.configuration import Config
+from atmos_ai_sidecar.domain.ages import of_days
 from atmos_ai_sidecar.domain.redaction import Redactor, secret_values
 from atmos_ai_sidecar.domain.tools import ToolRegistry
 from atmos_ai_sidecar.domain.turn import TurnLimits
@@ -181,7 +181,6 @@ class Assembly:
 
     @cached_property
     def sessions(self) -> Sessions:
-        days = self.config.sessions.retention_days
         return Sessions(
             self.engine.store,
             project_path=self.project_path,
@@ -189,10 +188,17 @@ class Assembly:
             provider=self.model.provider,
             redact=self.redactor.redact,
             is_busy=self.engine.turns.is_running,
-            after_create=partial(self.archive.retain, timedelta(days=days)) if days else None,
+            after_create=self._retain,
             drafts=self.drafts,
             listed=self.config.sessions.max_sessions,
         )
+
+    async def _retain(self) -> None:
+        """Removes what is older than the configuration says."""
+        if days := self.config.sessions.retention_days:
+            await self.archive.retain(of_days(days))
+        if days := self.config.audit_retention_days:
+            await self.audit.retain(of_days(days))
 
     @cached_property
     def drafts(self) -> Drafts | None:

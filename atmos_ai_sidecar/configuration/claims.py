@@ -24,6 +24,7 @@ _AS_WRITTEN = (
     ("tools.shell", "enabled", (False,)),
     ("sessions", "path", (".atmos/sessions",)),
     ("instructions", "file", ("ATMOS.md",)),
+    ("permissions", "audit_retention_days", ()),
 )
 """Section, setting, and the values that need no word."""
 

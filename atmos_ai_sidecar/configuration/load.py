@@ -105,6 +105,7 @@ def _config(project: Project, layers: Layers, environment: Mapping[str, str], fl
         sessions=_sessions(ai.section("sessions"), project.directory),
         tools=_tools(ai.section("tools"), permissions),
         rule_examples=rules.examples,
+        audit_retention_days=ai.section("permissions").integer("audit_retention_days", 0) or None,
         answers_problem=answers.problem,
         instructions=_instructions(ai.section("instructions"), project.directory),
         budget=_budget(ai),
@@ -198,7 +199,7 @@ def _tools(section: Section, permissions: PermissionSettings) -> ToolSettings:
 
 def _rules(ai: Section, environment: Mapping[str, str], directory: Path) -> Rules:
     """The rules of the organisation, then those of the project."""
-    ours = ai.section("permissions").only("precedence", "rules")
+    ours = ai.section("permissions").only("audit_retention_days", "precedence", "rules")
     of_policy = read_policy(environment, directory)
     of_project = read_rules(ours.node_of("rules"), "ai.permissions.rules", directory)
     return Rules(rules=(*of_policy.rules, *of_project.rules), examples=(*of_policy.examples, *of_project.examples))

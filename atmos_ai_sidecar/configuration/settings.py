@@ -146,6 +146,8 @@ class Config:
     instructions: InstructionSettings
     rule_examples: Sequence[RuleExample]
     """What was written to hold for the rules; see ``check_examples``."""
+    audit_retention_days: int | None
+    """After how long rows of the audit trail are removed; None: never."""
     answers_problem: str
     """Why what Atmos' own assistant remembers cannot be used; empty when it can."""
     budget: Budget

@@ -2,17 +2,22 @@
 
 Each row carries HMAC-SHA256(key, previous row's code ‖ the row as it is stored). The key, and the code of the newest
 row (the head), are kept elsewhere. A head is announced before its row is written, so that a row that is missing
-although nothing was announced was taken away, and one that was announced may not have been written.
+although nothing was announced was taken away, and one that was announced may not have been written. Where the oldest
+rows were removed on purpose, number and code of the newest of them (the floor) are kept there too, and the chain goes
+on from it.
 """
 
 import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
 MAX_INPUT_CHARACTERS = 8_000
+MAX_NAME_CHARACTERS = 200
+"""A model may make a name up."""
 
 
 class Outcome(StrEnum):
@@ -24,6 +29,10 @@ class Outcome(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    INVALID = "invalid"
+    """Nothing was decided: there is no such tool, or its input is not valid."""
+    CLEANED = "cleaned"
+    """The row is about no call: older rows were removed on purpose, and its reason says which."""
     LOST = "lost"
     """A row was announced and is not there: the process died before it was written, or somebody removed it."""
 
@@ -83,6 +92,10 @@ class Seal:
     head: Head = Head()
     announced: Head | None = None
     """The head that the row which is being written will have."""
+    floor: Head = Head()
+    """The newest row that was removed on purpose; number 0 when none was."""
+    floor_time: str = ""
+    """The removed rows were written before this time; UTC, as ISO 8601."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,13 +103,17 @@ class Verdict:
     """What checking a chain found."""
 
     rows: int
-    """How many rows are sound, from the first on."""
+    """How many rows are sound, from the first on that was not removed on purpose."""
     broken: int = 0
     """The number of the first row that is not; 0 when there is none."""
     problem: str = ""
     """What is wrong with it, in one sentence."""
     note: str = ""
     """What is sound and worth knowing."""
+    removed: int = 0
+    """How many rows before them were removed on purpose."""
+    removed_before: str = ""
+    """The removed rows were written before this time; UTC, as ISO 8601."""
 
 
 def canonical_entry(entry: AuditEntry) -> str:
@@ -128,7 +145,7 @@ class Checker:
 
     def __init__(self, seal: Seal) -> None:
         self._seal = seal
-        self._last = Head()
+        self._last = seal.floor
         self._problem = ""
 
     def reject(self, row: AuditRow) -> bool:
@@ -150,15 +167,17 @@ class Checker:
         number, head, announced = self._last.number, self._seal.head, self._seal.announced
         if not self._problem and number < head.number:
             self._problem = f"it is missing: {head.number} rows were written"
+        floor = self._seal.floor.number
+        verdict = Verdict(rows=number - floor, removed=floor, removed_before=self._seal.floor_time)
         if self._problem:
-            return Verdict(rows=number, broken=number + 1, problem=self._problem)
+            return replace(verdict, broken=number + 1, problem=self._problem)
         if announced is not None and number < announced.number:
             note = (
                 f"row {announced.number} was announced and is not there: it is being written, a process died "
                 "before it was, or somebody removed it in that moment"
             )
-            return Verdict(rows=number, note=note)
-        return Verdict(rows=number)
+            return replace(verdict, note=note)
+        return verdict
 
 
 def shown(entry: str) -> Iterator[tuple[str, object]]:
@@ -169,6 +188,15 @@ def shown(entry: str) -> Iterator[tuple[str, object]]:
         return
     if isinstance(values, dict):
         yield from ((name, values.get(name)) for name in AuditEntry.__dataclass_fields__)
+
+
+def is_written_before(entry: str, time: datetime) -> bool:
+    """Whether a stored entry is older than that; what tells no time is not."""
+    written = dict(shown(entry)).get("time")
+    try:
+        return datetime.fromisoformat(str(written)) < time
+    except (TypeError, ValueError):
+        return False
 
 
 def _code(seal: Seal, previous: str, number: int, entry: str) -> str:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from atmos_ai_sidecar.adapters.user_state import AuditSealFile, AuditSealInMemor
 from atmos_ai_sidecar.application.audit import Audit
 from atmos_ai_sidecar.application.ports.approver import CallContext
 from atmos_ai_sidecar.application.tools import ToolExecutor
-from atmos_ai_sidecar.domain.audit import AuditEntry
+from atmos_ai_sidecar.domain.audit import AuditEntry, Verdict
 from atmos_ai_sidecar.domain.grants import Grant
 from atmos_ai_sidecar.domain.messages import ToolCall
 from atmos_ai_sidecar.domain.permissions import ListEntry, Mode, PermissionSettings
@@ -152,7 +152,7 @@ from atmos_ai_sidecar.adapters.clock import SystemClock
 from atmos_ai_sidecar.adapters.sqlite import open_sqlite_store
 from atmos_ai_sidecar.adapters.user_state import AuditSealFile
 from atmos_ai_sidecar.application.audit import Audit
-from atmos_ai_sidecar.domain.audit import AuditEntry
+from atmos_ai_sidecar.domain.audit import AuditEntry, Verdict
 
 async def main(database, state, count):
     store = await open_sqlite_store(pathlib.Path(database), SystemClock())
@@ -204,12 +204,72 @@ async def test_a_crash_before_the_row_is_told_and_then_stands_in_the_chain(place
     assert (await place.audit.verify()).note == ""
 
 
+async def years(place: Place) -> Audit:
+    """A trail with a row of each year from 2018 to 2025."""
+    for year in range(2018, 2026):
+        await place.audit.write(AuditEntry(time=f"{year}-06-01T00:00:00+00:00", tool="plan"))
+    return place.audit
+
+
+def since(year: int) -> timedelta:
+    return START - datetime(year, 1, 1, tzinfo=UTC)
+
+
+async def test_the_oldest_rows_go_and_the_rest_is_sound_and_tells_of_it(place: Place) -> None:
+    audit = await years(place)
+    assert await audit.clean(since(2020), dry_run=True) == 2
+    assert (await audit.verify()) == Verdict(rows=8)
+    assert await audit.clean(since(2020)) == 2
+    assert (await audit.verify()) == Verdict(rows=7, removed=2, removed_before="2020-01-01T00:00:00+00:00")
+    last = json.loads([row.entry async for row in audit.rows()][-1])
+    told = "rows 1 to 2, from before 2020-01-01T00:00:00+00:00, were removed"
+    assert (last["outcome"], last["reason"]) == ("cleaned", told)
+    assert await audit.clean(since(2020)) == 0
+    assert await audit.clean(since(2023)) == 3
+    await audit.write(entry())
+    assert (await audit.verify()).rows == 6
+
+
+async def test_what_is_left_is_as_safe_as_before(place: Place) -> None:
+    audit = await years(place)
+    await audit.clean(since(2020))
+    for statement, broken in (
+        ("DELETE FROM audit WHERE number = 3", 3),
+        ("UPDATE audit SET entry = replace(entry, 'plan', 'look') WHERE number = 4", 3),
+    ):
+        place.change(statement)
+        assert (await audit.verify()).broken == broken
+
+
+async def test_a_broken_row_is_not_swept_away_with_the_old_ones(place: Place) -> None:
+    audit = await years(place)
+    place.change("UPDATE audit SET entry = replace(entry, 'plan', 'look') WHERE number = 2")
+    with pytest.raises(StorageCorruptError, match="Row 2"):
+        await audit.clean(since(2024))
+    await audit.retain(since(2024))
+    assert (await audit.verify()).broken == 2
+
+
+async def test_old_rows_that_a_dead_process_left_or_somebody_put_back_do_not_count(place: Place) -> None:
+    audit = await years(place)
+    place.change("CREATE TABLE kept AS SELECT * FROM audit")
+    await audit.clean(since(2020))
+    place.change("INSERT OR IGNORE INTO audit SELECT * FROM kept")
+    place.change("DROP TABLE kept")
+    assert (await audit.verify()).rows == 7
+    assert [row.number for row in await audit.newest(limit=99)] == [9, 8, 7, 6, 5, 4, 3]
+    assert await audit.clean(since(2020)) == 0
+    assert [row.number async for row in audit.rows()] == [3, 4, 5, 6, 7, 8, 9]
+
+
 @dataclass
 class Office:
     """An executor with an audit trail, over a tool that does what a test says."""
 
     run: Callable[[], Result]
     effect: Effect = Effect.WRITE
+    name: str = "change"
+    """What the model calls."""
 
     def __post_init__(self) -> None:
         self.log, self.seals = FakeAuditLog(), FakeSealStore()
@@ -217,7 +277,7 @@ class Office:
         self.clock = FakeClock()
         self.policy = PermissionSettings()
 
-    async def call(self, **values: str) -> Result:
+    async def call(self, **values: Any) -> Result:
         async def execute(_values: object, _execution: Execution) -> Result:
             return self.run()
 
@@ -237,7 +297,7 @@ class Office:
             audit=fake_audit(self.log, self.seals),
             grants=fake_grants(self.store, self.clock),
         )
-        call = ToolCall(id="call-1", name="change", input=values)
+        call = ToolCall(id="call-1", name=self.name, input=values)
         context = CallContext(session_id="s", turn_id="t")
         async with asyncio.timeout(5):
             policy = replace(self.policy, grants=self.store.grants)
@@ -285,6 +345,29 @@ async def test_every_decision_is_written_down_with_who_answered_and_how_it_ended
     office.policy, office.approver.answer = policy, answer
     await office.call(to="x")
     assert office.rows == rows
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "reason"),
+    [
+        ("change", {"to": 3}, "to"),
+        ("change", {"to": "x", "hush": "x"}, "<<secret:1>>"),
+        ("change", {"to": "<<secret:1>>"}, "placeholder"),
+        ("n" * 5_000, {}, "There is no tool"),
+    ],
+)
+async def test_a_call_that_nothing_is_decided_about_is_written_down_as_invalid(
+    name: str, values: dict[str, Any], reason: str
+) -> None:
+    office = Office(works)
+    office.name = name
+    assert not (await office.call(**values)).success
+    assert office.rows == [("", "", "invalid")]
+    (written,) = (json.loads(row.entry) for row in office.log.rows)
+    assert reason in written["reason"]
+    assert written["tool"] == name[:200]
+    office.log.problem = StorageBusyError("The store is busy.")
+    assert not (await office.call(**values)).success
 
 
 async def test_a_row_has_the_rule_the_redacted_input_and_the_digest_of_the_whole() -> None:

@@ -12,6 +12,7 @@ from atmos_ai_sidecar.adapters.user_state import TrustFile
 from atmos_ai_sidecar.application.approvals import Approvals
 from atmos_ai_sidecar.application.workspace import Run, RunOptions, TrustQuestion, Workspace
 from atmos_ai_sidecar.composition.workspaces import Workspaces
+from atmos_ai_sidecar.domain.audit import AuditEntry
 from atmos_ai_sidecar.domain.messages import Role
 from atmos_ai_sidecar.domain.trust import TrustRecord
 from atmos_ai_sidecar.errors import AtmosNotFoundError, ProjectUntrustedError, StorageCorruptError
@@ -62,6 +63,22 @@ async def test_sessions_are_stored_as_a_rule(process: Process) -> None:
     assert not described.is_ephemeral
     assert not described.saves_on_request
     assert await process.stored() == ["a"]
+
+
+async def test_old_rows_of_the_audit_trail_go_where_the_configuration_says_so(process: Process) -> None:
+    process.configure("", "tools: {enabled: false}, permissions: {audit_retention_days: 30}")
+    async with process.open() as workspace:
+        await workspace.audit.write(AuditEntry(time="2020-01-01T00:00:00+00:00", tool="plan"))
+        await workspace.audit.write(AuditEntry(time=SystemClock().now().isoformat(), tool="plan"))
+        await workspace.sessions.create(name="a")
+        verdict = await workspace.audit.verify()
+    assert (verdict.removed, verdict.rows, verdict.broken) == (1, 2, 0)
+
+
+async def test_an_age_longer_than_the_calendar_stops_no_session(process: Process) -> None:
+    process.configure(f"retention_days: {10**12}", f"permissions: {{audit_retention_days: {10**12}}}")
+    async with process.open(needs_trust=False) as workspace:
+        await workspace.sessions.create(name="a")
 
 
 async def test_without_auto_save_only_what_is_saved_is_stored(process: Process) -> None:

@@ -82,7 +82,7 @@ def comparable(config: Config) -> object:
         config.enabled, config.provider, config.timeout_seconds, config.sessions, config.instructions, config.budget,
         config.prices, config.compaction, config.mcp_enabled, config.tools.enabled, config.tools.timeouts,
         config.tools.shell_enabled, config.tools.permissions.mode, config.tools.permissions.yolo,
-        config.tools.permissions.precedence,
+        config.tools.permissions.precedence, config.audit_retention_days,
         [rule.shown.text for rule in config.tools.permissions.rules.rules],
         [
             [entry.pattern for entry in entries]

@@ -209,7 +209,7 @@ def test_ai_must_be_switched_on(project: ProjectFolder) -> None:
         ("ai:\n  budget: {run: {max_step: 3}}\n", 2, "Did you mean `max_steps`?"),
         ("ai:\n  prices: {m: {input: 3}}\n", 2, "ai.prices.m needs `input` and `output`"),
         ("ai:\n  prices: {m: {input: -3, output: 1}}\n", 2, "a number above 0, or 0"),
-        ("ai:\n  permissions: {foo: 3}\n", 2, "Known are precedence, rules."),
+        ("ai:\n  permissions: {foo: 3}\n", 2, "Known are audit_retention_days, precedence, rules."),
         ("ai:\n  compaction: {keep: 3}\n", 2, "ai.compaction.keep is not a setting"),
         ("ai:\n  enabled: !exec date\n", 2, "ai.enabled: the function !exec is not evaluated here"),
         ("ai:\n  enabled: !env\n", 2, "`!env` takes a name"),

@@ -37,3 +37,13 @@ async def test_rows_outlive_the_sessions_that_they_are_about(store: AnyStore) ->
     await store.append_audit_row(one)
     await store.delete_session(session.id)
     assert list(await store.audit_rows("c", after=0, limit=9)) == [one]
+
+
+async def test_the_oldest_rows_can_be_removed_and_those_of_other_chains_stay(store: AnyStore) -> None:
+    rows = [row(number) for number in range(1, 5)]
+    for one in (*rows, row(1, "other")):
+        await store.append_audit_row(one)
+    for _ in range(2):
+        await store.remove_audit_rows("c", up_to=3)
+        assert list(await store.audit_rows("c", after=0, limit=9)) == rows[3:]
+    assert list(await store.audit_rows("other", after=0, limit=9)) == [row(1, "other")]

@@ -1,8 +1,8 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from atmos_ai_sidecar.domain.ages import parsed_age
+from atmos_ai_sidecar.domain.ages import of_days, parsed_age, time_before
 from atmos_ai_sidecar.errors import InvalidFieldError
 
 
@@ -15,3 +15,14 @@ def test_an_age_is_a_number_and_a_unit(text: str, hours: int) -> None:
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(InvalidFieldError, match="older_than"):
         parsed_age(text)
+
+
+def test_a_time_before_is_so_long_ago() -> None:
+    now = datetime(2026, 1, 31, tzinfo=UTC)
+    assert time_before(now, of_days(30)) == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("age", [timedelta(0), -timedelta(days=1), of_days(10**12), parsed_age("99999m")])
+def test_an_age_that_leads_out_of_the_calendar_is_refused(age: timedelta) -> None:
+    with pytest.raises(InvalidFieldError, match="older_than"):
+        time_before(datetime(2026, 1, 31, tzinfo=UTC), age)

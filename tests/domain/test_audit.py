@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from itertools import permutations
 
 import pytest
@@ -15,6 +16,7 @@ from atmos_ai_sidecar.domain.audit import (
     Verdict,
     canonical_entry,
     check,
+    is_written_before,
     sealed,
     shown,
 )
@@ -112,3 +114,31 @@ def test_what_is_stored_is_ascii_and_shows_every_field(tool: str, text: str) -> 
 @pytest.mark.parametrize("text", ["", "[]", "3", "{"])
 def test_what_is_no_entry_shows_nothing(text: str) -> None:
     assert list(shown(text)) == []
+
+
+@given(count=st.integers(1, 6), removed=st.integers(1, 6))
+def test_what_follows_rows_that_were_removed_on_purpose_is_sound(count: int, removed: int) -> None:
+    seal, rows = chain(count)
+    removed = min(removed, count)
+    floor = Head(number=removed, code=rows[removed - 1].code)
+    shorter = replace(seal, floor=floor, floor_time="t")
+    assert check(shorter, rows[removed:]) == Verdict(rows=count - removed, removed=removed, removed_before="t")
+    if removed < count:
+        assert broken(shorter, rows[removed + 1 :]) == removed + 1
+        assert broken(replace(shorter, floor=Head(number=removed, code="0")), rows[removed:]) == removed + 1
+
+
+@pytest.mark.parametrize(
+    ("entry", "is_before"),
+    [
+        ('{"time":"2026-01-01T00:00:00+00:00"}', True),
+        ('{"time":"2026-01-01T00:00:00.5+00:00"}', True),
+        ('{"time":"2026-01-02T00:00:00+00:00"}', False),
+        ('{"time":"2026-01-01T00:00:00"}', False),
+        ('{"time":"yesterday"}', False),
+        ("{}", False),
+        ("[]", False),
+    ],
+)
+def test_a_row_is_old_when_its_time_says_so(entry: str, is_before: bool) -> None:
+    assert is_written_before(entry, datetime(2026, 1, 1, 12, tzinfo=UTC)) is is_before

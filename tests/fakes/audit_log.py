@@ -30,6 +30,9 @@ class FakeAuditLog:
         found = sorted((row for row in self.rows if row.chain == chain and row.number < before), key=_number)
         return found[::-1][:limit]
 
+    async def remove_audit_rows(self, chain: str, *, up_to: int) -> None:
+        self.rows = [row for row in self.rows if row.chain != chain or row.number > up_to]
+
 
 class FakeSealStore:
     """A seal with a key that everybody knows."""
@@ -44,7 +47,7 @@ class FakeSealStore:
     def held(self) -> Iterator["FakeSealStore"]:
         yield self
 
-    def save(self, seal: Seal) -> None:
+    def save(self, seal: Seal, *, is_durable: bool = False) -> None:
         self.seal = seal
 
 

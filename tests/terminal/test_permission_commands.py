@@ -200,6 +200,26 @@ class TestAudit:
         assert [row["number"] for row in rows] == [1, 2, 3]
         assert {"time", "tool", "decision", "rule", "answered_by", "latency_ms", "outcome", "code"} <= rows[0].keys()
 
+    async def test_the_oldest_rows_are_removed_and_verify_says_from_when(self) -> None:
+        office = Office()
+        for year in (2001, 2002, 2025):
+            await office.audit.write(AuditEntry(time=f"{year}-01-01T00:00:00+00:00", tool="plan"))
+        code, console = await run(office, "audit", "clean", "--older-than", "3650d", "--dry-run")
+        assert (code, console.err) == (0, "2 rows would be removed.\n")
+        code, console = await run(office, "audit", "clean", "--older-than", "3650d")
+        assert (code, console.err) == (0, "Removed 2 rows.\n")
+        code, console = await run(office, "audit", "verify")
+        rows, removed = console.out.splitlines()
+        assert (code, rows) == (0, "2 rows are as they were written.")
+        assert removed.startswith("2 rows from before 20")
+
+    @pytest.mark.parametrize("age", ["", "0d", "much", "99999m"])
+    async def test_an_age_that_is_none_removes_nothing(self, age: str) -> None:
+        office = await self.written()
+        code, _ = await run(office, "audit", "clean", "--older-than", age)
+        assert code != 0
+        assert len(office.audit_log.rows) == 3
+
     async def test_an_empty_trail_is_no_error(self) -> None:
         for arguments in (("show",), ("verify",), ("export",)):
             assert (await run(Office(), "audit", *arguments))[0] == 0

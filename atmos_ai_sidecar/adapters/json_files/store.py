@@ -246,6 +246,9 @@ class JsonAuditLog(_OnFolder):
     async def newest_audit_rows(self, chain: str, *, before: int, limit: int) -> Sequence[AuditRow]:
         return await self._beside.newest_audit_rows(chain, before=before, limit=limit)
 
+    async def remove_audit_rows(self, chain: str, *, up_to: int) -> None:
+        await self._beside.remove_audit_rows(chain, up_to=up_to)
+
 
 class JsonFilesStore(
     JsonSessionStore, JsonSessionArchive, JsonApprovalStore, JsonToolOutputs, JsonCompactionStore, JsonAuditLog

@@ -1,4 +1,4 @@
-"""Rows of `audit`. Every function is a part of one transaction; no statement changes or removes a row."""
+"""Rows of `audit`. Every function is a part of one transaction; no statement changes a row."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +17,8 @@ _BEFORE = """
     SELECT chain, number, entry, code FROM audit WHERE chain = %s AND number < %s ORDER BY number DESC LIMIT %s
 """
 
+_REMOVE = "DELETE FROM audit WHERE chain = %s AND number <= %s"
+
 
 async def add(connection: AsyncConnection[Any], row: AuditRow, author: str) -> bool:
     await connection.execute(_INSERT, (row.chain, row.number, author, row.entry, row.code))
@@ -30,6 +32,10 @@ async def after(connection: AsyncConnection[Any], chain: str, number: int, limit
 
 async def before(connection: AsyncConnection[Any], chain: str, number: int, limit: int) -> Sequence[AuditRow]:
     return _rows(await (await connection.execute(_BEFORE, (chain, number, limit))).fetchall())
+
+
+async def remove(connection: AsyncConnection[Any], chain: str, up_to: int) -> None:
+    await connection.execute(_REMOVE, (chain, up_to))
 
 
 def _rows(found: Sequence[Sequence[Any]]) -> Sequence[AuditRow]:

@@ -1,4 +1,4 @@
-"""Rows of `audit`. Every function is a part of one transaction; no statement changes or removes a row."""
+"""Rows of `audit`. Every function is a part of one transaction; no statement changes a row."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -9,6 +9,8 @@ _INSERT = "INSERT OR IGNORE INTO audit (chain, number, entry, code) VALUES (?, ?
 _CODE = "SELECT code FROM audit WHERE chain = ? AND number = ?"
 _AFTER = "SELECT chain, number, entry, code FROM audit WHERE chain = ? AND number > ? ORDER BY number LIMIT ?"
 _BEFORE = "SELECT chain, number, entry, code FROM audit WHERE chain = ? AND number < ? ORDER BY number DESC LIMIT ?"
+
+_REMOVE = "DELETE FROM audit WHERE chain = ? AND number <= ?"
 
 
 def add(connection: sqlite3.Connection, row: AuditRow) -> bool:
@@ -22,6 +24,10 @@ def after(connection: sqlite3.Connection, chain: str, number: int, limit: int) -
 
 def before(connection: sqlite3.Connection, chain: str, number: int, limit: int) -> Sequence[AuditRow]:
     return _rows(connection.execute(_BEFORE, (chain, number, limit)))
+
+
+def remove(connection: sqlite3.Connection, chain: str, up_to: int) -> None:
+    connection.execute(_REMOVE, (chain, up_to))
 
 
 def _rows(found: sqlite3.Cursor) -> Sequence[AuditRow]:

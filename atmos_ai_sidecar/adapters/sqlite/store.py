@@ -238,6 +238,9 @@ class SqliteAuditLog(_OnDatabase):
     async def newest_audit_rows(self, chain: str, *, before: int, limit: int) -> Sequence[AuditRow]:
         return await self._database.read(partial(audit_rows.before, chain=chain, number=before, limit=limit))
 
+    async def remove_audit_rows(self, chain: str, *, up_to: int) -> None:
+        await self._database.write(partial(audit_rows.remove, chain=chain, up_to=up_to))
+
 
 class SqliteStore(
     SqliteSessionStore,

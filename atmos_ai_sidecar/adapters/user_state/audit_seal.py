@@ -69,6 +69,8 @@ class _Held:
             "key": seal.key.hex(),
             "head": _head_entry(seal.head),
             "announced": _head_entry(seal.announced) if seal.announced else None,
+            "floor": _head_entry(seal.floor),
+            "floor_time": seal.floor_time,
         }
         self._file.write(values, is_durable=is_durable)
         self.seal = seal
@@ -89,7 +91,7 @@ class AuditSealInMemory:
         """The seal; one task at a time uses it."""
         yield self
 
-    def save(self, seal: Seal) -> None:
+    def save(self, seal: Seal, *, is_durable: bool = False) -> None:  # noqa: ARG002 - there is nothing to outlive
         """Replaces it."""
         self.seal = seal
 
@@ -103,8 +105,16 @@ def _seal(values: Mapping[str, Any]) -> Seal:
     if not isinstance(chain, str) or len(key) < 32:  # noqa: PLR2004 - as many bytes as SHA-256 has
         raise ValueError(chain)
     announced = values["announced"]
+    floor_time = values.get("floor_time", "")
+    if not isinstance(floor_time, str):
+        raise TypeError(floor_time)
     return Seal(
-        chain=chain, key=key, head=_head(values["head"]), announced=None if announced is None else _head(announced)
+        chain=chain,
+        key=key,
+        head=_head(values["head"]),
+        announced=None if announced is None else _head(announced),
+        floor=_head(values["floor"]) if "floor" in values else Head(),
+        floor_time=floor_time,
     )
 
 

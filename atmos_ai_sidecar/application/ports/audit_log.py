@@ -6,7 +6,7 @@ from atmos_ai_sidecar.domain.audit import AuditRow, Seal
 
 
 class AuditLog(Protocol):
-    """Keeps the rows of audit chains. Rows are only ever added; deleting a session leaves them."""
+    """Keeps the rows of audit chains. No row is ever changed; deleting a session leaves them."""
 
     async def append_audit_row(self, row: AuditRow) -> bool:
         """Adds a row, durably; False when the chain has another row of that number, which stays as it is.
@@ -20,14 +20,17 @@ class AuditLog(Protocol):
     async def newest_audit_rows(self, chain: str, *, before: int, limit: int) -> Sequence[AuditRow]:
         """The rows of a chain whose number is smaller, newest first."""
 
+    async def remove_audit_rows(self, chain: str, *, up_to: int) -> None:
+        """Removes the rows of a chain up to that number."""
+
 
 class HeldSeal(Protocol):
     """The seal while nobody else can change it."""
 
     seal: Seal
 
-    def save(self, seal: Seal) -> None:
-        """Replaces it."""
+    def save(self, seal: Seal, *, is_durable: bool = False) -> None:
+        """Replaces it; what is durable outlives a loss of power too."""
 
 
 class SealStore(Protocol):

@@ -2,10 +2,13 @@
 
 import csv
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import click
 
+from atmos_ai_sidecar.domain.ages import parsed_age
+from atmos_ai_sidecar.errors import InvalidFieldError
 from atmos_ai_sidecar.terminal.commands.tree import Command
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -32,6 +35,14 @@ class ListOption(Option):
     def value_from_envvar(self, ctx: click.Context) -> Sequence[str] | None:
         value = self.resolve_envvar_value(ctx)
         return None if value is None else (value,)
+
+
+def age(context: click.Context, parameter: click.Parameter, value: str) -> timedelta:
+    """The value of an option that is an age, such as 30d."""
+    try:
+        return parsed_age(value)
+    except InvalidFieldError as error:
+        raise click.BadParameter(f"{error.problem}. {error.remedy}", context, parameter) from error
 
 
 def listed(text: str) -> Sequence[str]:

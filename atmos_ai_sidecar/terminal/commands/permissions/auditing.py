@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -6,7 +7,7 @@ import click
 from atmos_ai_sidecar.domain.audit import AuditRow, shown
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
-from atmos_ai_sidecar.terminal.commands.options import format_option
+from atmos_ai_sidecar.terminal.commands.options import age, format_option
 from atmos_ai_sidecar.terminal.commands.tree import Command, Group
 from atmos_ai_sidecar.terminal.render.tables import table
 
@@ -67,6 +68,28 @@ async def verify(context: CommandContext) -> int:
         context.writer.line(f"Row {verdict.broken} is not as it was written: {verdict.problem}.")
         return exit_codes.ERROR
     context.writer.line(f"{verdict.rows} rows are as they were written.")
+    if verdict.removed:
+        context.writer.line(f"{verdict.removed} rows from before {verdict.removed_before} were removed on purpose.")
+    return exit_codes.DONE
+
+
+@audit.command("clean", cls=Command)
+@click.option(
+    "--older-than", callback=age, required=True, metavar="AGE", help="Hours, days, weeks or months: 12h, 30d, 2w, 6m."
+)
+@click.option("--dry-run", is_flag=True, help="Only count what would go.")
+@click.pass_obj
+async def clean(context: CommandContext, older_than: timedelta, *, dry_run: bool) -> int:
+    """Remove the oldest rows; what is left can be verified as before.
+
+    \b
+    Example:
+      atmos-ai permissions audit clean --older-than 365d --dry-run
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
+    async with context.open_workspace(needs_trust=False) as workspace:
+        removed = await workspace.audit.clean(older_than, dry_run=dry_run)
+    rows = f"{removed} row{'' if removed == 1 else 's'}"
+    context.writer.say(f"{rows} would be removed." if dry_run else f"Removed {rows}.")
     return exit_codes.DONE
 
 

@@ -3,20 +3,11 @@ from datetime import timedelta
 import click
 
 from atmos_ai_sidecar.application.ports.session_store import SessionChange
-from atmos_ai_sidecar.domain.ages import parsed_age
-from atmos_ai_sidecar.errors import InvalidFieldError
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
-from atmos_ai_sidecar.terminal.commands.options import Option, SwitchCommand
+from atmos_ai_sidecar.terminal.commands.options import Option, SwitchCommand, age
 from atmos_ai_sidecar.terminal.commands.sessions.listing import print_table
 from atmos_ai_sidecar.terminal.commands.tree import Command
-
-
-def _age(context: click.Context, parameter: click.Parameter, value: str) -> timedelta:
-    try:
-        return parsed_age(value)
-    except InvalidFieldError as error:
-        raise click.BadParameter(f"{error.problem}. {error.remedy}", context, parameter) from error
 
 
 @click.command("rename", cls=Command)
@@ -58,7 +49,7 @@ async def delete(context: CommandContext, name: str) -> int:
 @click.option(
     "--older-than",
     cls=Option,
-    callback=_age,
+    callback=age,
     envvar="ATMOS_AI_SESSIONS_OLDER_THAN",
     default="30d",
     show_default=True,
