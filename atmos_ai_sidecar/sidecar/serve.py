@@ -48,7 +48,7 @@ SIGNAL_GRACE_SECONDS: Final = 2.0
 """Whoever sends SIGTERM sends SIGKILL 3 s later."""
 
 _PACKAGE: Final = Path(__file__).parent.parent / "__init__.py"
-"""Another file as soon as another version is installed."""
+"""There for as long as the package is installed."""
 
 _PARENT_GONE: Final = End(why="the parent is gone", grace_seconds=PARENT_GONE_GRACE_SECONDS)
 

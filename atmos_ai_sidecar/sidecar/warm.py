@@ -64,14 +64,12 @@ class WarmState:
         """Whether the lock that others test is still the one that we hold."""
         return _is_at(self.lock, self.lock_path)
 
-    async def wait_lost(self, package: Path) -> None:
-        """Returns when the lock's file is no longer ours, or the package was removed or replaced by another version.
+    def _is_wanted(self, package: Path) -> bool:
+        return self.is_ours() and package.exists()
 
-        Args:
-            package: A file of the package, as it is now.
-        """
-        installed = _status(package)
-        while self.is_ours() and _is_still(installed, package):  # noqa: ASYNC110 - a file system tells nobody
+    async def wait_lost(self, package: Path) -> None:
+        """Returns when the lock's file is no longer ours, or the file of the package has gone: it was uninstalled."""
+        while self._is_wanted(package):  # noqa: ASYNC110 - a file system tells nobody
             await asyncio.sleep(CHECK_SECONDS)
 
     def release(self) -> None:
@@ -130,16 +128,7 @@ def leave_parent(log: Path) -> None:
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
-    return _is_still(os.fstat(descriptor), path)
-
-
-def _is_still(status: os.stat_result | None, path: Path) -> bool:
-    found = _status(path)
-    return status is not None and found is not None and os.path.samestat(status, found)
-
-
-def _status(path: Path) -> os.stat_result | None:
     try:
-        return path.lstat()
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
     except OSError:
-        return None
+        return False
