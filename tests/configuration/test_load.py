@@ -269,6 +269,13 @@ def test_the_project_tells_what_matters_for_trust(project: ProjectFolder) -> Non
     ]
 
 
+def test_that_records_are_removed_is_a_claim(project: ProjectFolder) -> None:
+    project.write("ai: {enabled: true, permissions: {audit_retention_days: 7}}")
+    config = project.load()
+    assert config.audit_retention_days == 7
+    assert [claim.setting for claim in config.claims] == ["ai.permissions.audit_retention_days"]
+
+
 def test_claims_hold_no_password(project: ProjectFolder) -> None:
     project.write("ai: {enabled: true, base_url: 'https://me:sesame@proxy/', sessions: {url: 'postgres://sesame@x'}}")
     claims = " ".join(claim.text for claim in project.load().claims)
