@@ -62,20 +62,26 @@ def sanitised(text: str, *, limit: int = 200) -> str:
     marker = f" … ({len(text)} characters) … "
     room = limit - columns(marker)
     head = room * 2 // 3
-    tail = _taken(shown[::-1], room - head)
-    return _taken(shown, head) + marker + tail[::-1]
+    tail = taken(shown[::-1], room - head)
+    return taken(shown, head) + marker + tail[::-1]
 
 
 def columns(text: str) -> int:
     """The width of sanitised text on a terminal."""
-    return sum(map(_width, text))
+    return len(text) if text.isascii() else sum(map(_width, text))
+
+
+def taken(text: str, width: int) -> str:
+    """As much of the start of sanitised text as fits into the width."""
+    ends = list(accumulate(map(_width, text[: max(width, 0)])))
+    return text[: bisect_right(ends, width)]
 
 
 def wrapped(text: str, *, first: str, then: str) -> Iterator[str]:
     """Sanitised text in lines of at most ``LINE_COLUMNS``; ``first`` starts the first one, ``then`` the others."""
     prefix = first
     while columns(prefix) + columns(text) > LINE_COLUMNS:
-        piece = _taken(text, LINE_COLUMNS - columns(prefix))
+        piece = taken(text, LINE_COLUMNS - columns(prefix))
         space = piece.rfind(" ", len(piece) - 20)
         if space > 0:
             piece = piece[: space + 1]
@@ -214,12 +220,6 @@ def _text(value: Any) -> str:
 
 def _as_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def _taken(text: str, width: int) -> str:
-    """As much of the start as fits into the width."""
-    ends = list(accumulate(map(_width, text)))
-    return text[: bisect_right(ends, width)]
 
 
 def _width(char: str) -> int:

@@ -65,13 +65,11 @@ def project_in(folder: Path) -> Iterator[Project]:
     directory, home = folder / "project", folder / "home"
     shutil.copytree(DEMO / "project", directory)
     home.mkdir()
-    keep = {name: value for name, value in os.environ.items() if name.startswith(("COVERAGE", "COV_"))}
     with tempfile.TemporaryDirectory(prefix="run") as runtime:  # a socket's path may have 100 bytes
         yield Project(
             directory=directory,
             home=home,
             environment={
-                **keep,
                 "PATH": os.environ["PATH"],
                 "HOME": str(home),
                 "XDG_RUNTIME_DIR": runtime,

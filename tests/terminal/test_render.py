@@ -155,6 +155,7 @@ class TestLines:
         assert cut("abcdef", 4) == "abc…"
         assert cut("日本語", 4) == "日…"
         assert cut("abc", 0) == ""
+        assert cut("é" * 1_000_000, 4) == "ééé…"  # minutes, where every width that might fit was measured anew
 
     def test_what_a_terminal_would_obey_is_spelled_out(self) -> None:
         assert visible("a\x1b[1m\r\n\tb\rc\x7f\u200b\u2066") == "a\\x1b[1m\n\tb\\x0dc\\x7f<U+200B><U+2066>"

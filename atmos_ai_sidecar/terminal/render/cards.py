@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from atmos_ai_sidecar.domain.messages import ToolCall
-from atmos_ai_sidecar.domain.questions import columns, sanitised, title_for
+from atmos_ai_sidecar.domain.questions import columns, sanitised, taken, title_for
 from atmos_ai_sidecar.domain.tools import Result, ToolRegistry
 from atmos_ai_sidecar.errors import ToolNotFoundError
 from atmos_ai_sidecar.terminal.render.palette import Palette
@@ -64,11 +64,9 @@ def duration(seconds: float) -> str:
 
 def cut(text: str, width: int) -> str:
     """As much of one line as fits into the width, with a mark where it was cut."""
-    if columns(text) <= width:
+    if len(text) <= width and columns(text) <= width:
         return text
-    while text and columns(text) > width - 1:
-        text = text[:-1]
-    return text + "…" if width > 0 else ""
+    return taken(text, width - 1) + "…" if width > 0 else ""
 
 
 def folded(line: str, width: int, *, then: str = "> ") -> list[str]:
@@ -76,9 +74,7 @@ def folded(line: str, width: int, *, then: str = "> ") -> list[str]:
     pieces, prefix = [], ""
     while columns(prefix + line) > width > columns(then):
         room = width - columns(prefix)
-        end = min(len(line), room)
-        while end > 1 and columns(line[:end]) > room:
-            end -= 1
+        end = max(len(taken(line, room)), 1)
         space = line.rfind(" ", max(end - WORD_COLUMNS, 0), end + 1)
         end = space + 1 if space > 0 else end
         pieces.append((prefix + line[:end]).rstrip())
