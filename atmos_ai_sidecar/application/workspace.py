@@ -16,6 +16,7 @@ from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.input_history import InputHistory
 from atmos_ai_sidecar.application.ports.project_files import ProjectFiles
 from atmos_ai_sidecar.application.ports.project_index import ProjectIndex
+from atmos_ai_sidecar.application.ports.unsent_texts import UnsentTexts
 from atmos_ai_sidecar.application.sessions import Sessions
 from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.application.undo import Undo
@@ -115,6 +116,8 @@ class Workspace:
     undo: Undo | None = None
     """None where there are no tools that change files."""
     history: InputHistory | None = None
+    """None where nothing is to be remembered."""
+    unsent: UnsentTexts | None = None
     """None where nothing is to be remembered."""
     index: ProjectIndex | None = None
     """None where the project is not trusted."""

@@ -40,6 +40,7 @@ from tests.fakes.console import FakeConsole
 from tests.fakes.grants import FakeGrantStore, fake_grants
 from tests.fakes.left_programs import FakeLeftPrograms
 from tests.fakes.session_store import FakeSessionStore
+from tests.fakes.unsent_texts import FakeUnsentTexts
 
 
 async def _describe(values: Mapping[str, Any], _execution: Execution) -> Result:
@@ -212,6 +213,7 @@ class Office:
         self.questions: Sequence[OpenQuestion] = ()
         self.tokens: list[str] = []
         self.history = FakeHistory()
+        self.unsent = FakeUnsentTexts()
         self.index = FakeIndex()
 
     def answer(self, console: FakeConsole, line: str) -> None:
@@ -287,6 +289,7 @@ class Office:
             prepare_model=self._prepare_model,
             check_model=self._check_model,
             history=self.history,
+            unsent=self.unsent,
             index=self.index,
         )
 

@@ -23,6 +23,7 @@ from atmos_ai_sidecar.terminal.chat.keys import ChatActions
 from atmos_ai_sidecar.terminal.chat.live_turn import Expanded, Note
 from atmos_ai_sidecar.terminal.chat.memory import Memory
 from atmos_ai_sidecar.terminal.chat.picking import Picking
+from atmos_ai_sidecar.terminal.chat.safekeeping import Safekeeping
 from atmos_ai_sidecar.terminal.chat.saving import is_stored
 from atmos_ai_sidecar.terminal.chat.settings import ChatSettings, resume_token
 from atmos_ai_sidecar.terminal.chat.slash_commands import COMMANDS, is_slash_command, run_slash_command
@@ -63,9 +64,11 @@ class ChatUI:
         self._composer = self._stage.composer
         self._composer.words.commands = _command_words()
         self._memory = Memory(self._composer, self._stage, self.clock)
+        self._safekeeping = Safekeeping(self._composer, self.clock, complain=self._memory.complain)
         self._opening = ExitStack()
         self._conversation: Conversation | None = None
         self._failure: BaseException | None = None
+        self._left: int | None = None
         self._commands: list[str] = []
         self._command: asyncio.Task[None] | None = None
         self._may_send = asyncio.Event()
@@ -112,7 +115,7 @@ class ChatUI:
         self._stage.clear()
 
     def send(self, text: str) -> None:
-        self._composer.waiting.insert(0, text)
+        self._composer.queue(text, is_next=True)
         self._may_send.set()
 
     def leave(self) -> None:
@@ -139,6 +142,8 @@ class ChatUI:
         )
         if not conversation.is_new:
             await self._show_past(conversation)
+        if told := await self._safekeeping.bring_back(conversation):
+            self.say(told)
         await self._follow(conversation)
         await self._measure(conversation)
 
@@ -173,7 +178,7 @@ class ChatUI:
             tasks = [asyncio.create_task(work) for work in (self._live(), *stage.work())]
             self._console.on_signal(self._on_signal)
             try:
-                code = await stage.run()
+                self._left = code = await stage.run()
             finally:
                 for task in tasks:
                     task.cancel()
@@ -212,6 +217,14 @@ class ChatUI:
             continues=self._settings.continues,
             model=self._context.options.model,
         )
+        try:
+            await self._converse(conversation)
+        finally:
+            on_purpose = self._left in {exit_codes.DONE, exit_codes.of_signal("INT")}
+            self._safekeeping.settle(conversation, is_wanted=on_purpose)
+
+    async def _converse(self, conversation: Conversation) -> None:
+        workspace = conversation.workspace
         await self._stage.prepare()
         await self._memory.load_history(workspace)
         self._opening.close()
@@ -221,7 +234,8 @@ class ChatUI:
         await self.show_session()
         for hint in self._settings.hints:
             self._stage.add(Note(text=f"  Try: {hint}", tone="dim"))
-        preparing = [asyncio.create_task(work) for work in (self._prepare_model(workspace), self._learn(workspace))]
+        works = (self._prepare_model(workspace), self._learn(workspace), self._safekeeping.run(conversation))
+        preparing = [asyncio.create_task(work) for work in works]
         try:
             await self._send_waiting(conversation)
         finally:
@@ -286,7 +300,9 @@ class ChatUI:
             self._turn.stop()
             self.show_error(error)
             self._composer.put_back(text)
+            self._composer.sent()
         else:
+            self._composer.sent()
             self._has_spoken = True
             await self._memory.keep(conversation.workspace, text)
 
@@ -353,7 +369,7 @@ class ChatUI:
         if is_slash_command(text):
             self._commands.append(text)
         else:
-            self._composer.waiting.append(text)
+            self._composer.queue(text)
         self._may_send.set()
         self._stage.wake()
 

@@ -286,11 +286,12 @@ class Stage:
         self._live = [*rows, *waiting][: max(limit, 0)]
 
     def _waiting_rows(self, width: int) -> list[Row]:
-        """The messages that wait; of many the newest, which Up brings back first."""
-        texts = self.composer.waiting
+        """The messages that wait or were never sent; of many the newest, which Up brings back first."""
+        composer = self.composer
+        texts = [*(("not sent", text) for text in composer.unsent), *(("next", text) for text in composer.waiting)]
         hidden = len(texts) - MOST_WAITING if len(texts) > MOST_WAITING + 1 else 0
-        lines = [f"next: {visible(text.strip().splitlines()[0])}" for text in texts[hidden:]]
-        more = [f"next: … {hidden} more, then"] if hidden else []
+        lines = [f"{state}: {visible(text.strip().splitlines()[0])}" for state, text in texts[hidden:]]
+        more = [f"{texts[0][0]}: … {hidden} more, then"] if hidden else []
         return [[("class:waiting", cut(line, width))] for line in [*more, *lines]]
 
     def _tell_whole(self, question: PanelQuestion) -> None:
