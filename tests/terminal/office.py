@@ -13,6 +13,7 @@ from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.console import Console
 from atmos_ai_sidecar.application.ports.project_index import ProjectNames
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.application.sessions import Sessions
 from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.application.workspace import (
@@ -253,6 +254,7 @@ class Office:
         *,
         confirm_trust: ConfirmTrust | None = None,
         needs_trust: bool = True,
+        opening: Progress | None = None,
     ) -> AsyncIterator[Workspace]:
         self.opened.append((run, options))
         if self.error is not None:

@@ -2,8 +2,8 @@
 
 import asyncio
 import shlex
-from collections.abc import Coroutine, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from prompt_toolkit.application import create_app_session
 
 from atmos_ai_sidecar.application.ports.approver import Attendance
 from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.application.workspace import TrustQuestion, Workspace
 from atmos_ai_sidecar.domain.events import PermissionRequested, PermissionResolved, TurnEvent, TurnFinished
 from atmos_ai_sidecar.domain.messages import Usage
@@ -90,9 +91,11 @@ class ChatUI:
     def conversation(self) -> Conversation | None:
         return self._conversation
 
-    def waiting(self, what: str) -> AbstractContextManager[None]:
+    @asynccontextmanager
+    async def waiting(self, what: str, progress: Progress | None = None) -> AsyncIterator[None]:
         self._stage.wake()
-        return self._stage.status.waiting(what)
+        with self._stage.status.waiting(what, progress):
+            yield
 
     def wake(self) -> None:
         self._stage.wake()
@@ -193,13 +196,15 @@ class ChatUI:
         return code
 
     async def _live(self) -> None:
-        self._opening.enter_context(self._stage.status.waiting("opening the project"))
+        opening = Progress()
+        self._opening.enter_context(self._stage.status.waiting("opening the project", opening))
         try:
             await self._console.drain()  # the first frame goes out before anything slow begins
             async with self._context.services.open_workspace(
                 self._context.run,
                 replace(self._context.options, may_forget=not self._settings.continues),
                 confirm_trust=self._confirm_trust,
+                opening=opening,
             ) as workspace:
                 await self._serve(workspace)
         except Exception as error:  # noqa: BLE001 - told by the caller when the terminal is itself again

@@ -5,6 +5,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.domain.questions import sanitised
 from atmos_ai_sidecar.errors import InvalidFieldError, SidecarError
 from atmos_ai_sidecar.terminal.chat import session_commands
@@ -83,8 +84,9 @@ async def _permissions(conversation: Conversation, view: View, _argument: str) -
 
 
 async def _tools(conversation: Conversation, view: View, _argument: str) -> None:
-    with view.waiting("finding the tools"):
-        await conversation.workspace.tools.load()
+    progress = Progress()
+    async with view.waiting("finding the tools", progress):
+        await conversation.workspace.tools.load(progress)
     rows = [
         (tool.name, tool.effect.value, "asks" if tool.requires_permission else "")
         for tool in conversation.workspace.tools.registry.list()
@@ -109,7 +111,7 @@ async def _undo(conversation: Conversation, view: View, argument: str) -> None:
 
 
 async def _doctor(_conversation: Conversation, view: View, _argument: str) -> None:
-    with view.waiting("checking that everything is in place"):
+    async with view.waiting("checking that everything is in place"):
         lines = await view.examine()
     for line in lines:
         view.say(line)
