@@ -20,6 +20,7 @@ from atmos_ai_sidecar.terminal.render.cards import card
 from atmos_ai_sidecar.terminal.render.ends import end_text
 from atmos_ai_sidecar.terminal.render.health import health_lines
 from atmos_ai_sidecar.terminal.render.palette import Palette, visible
+from atmos_ai_sidecar.terminal.render.question_rows import question_rows
 
 TWICE_SECONDS = 2.0
 
@@ -193,8 +194,8 @@ class LineMode:
 
     async def _answer(self, request: PermissionRequest) -> None:
         """Asks by line; nothing but one of the letters answers."""
-        for line in request.lines:
-            self._writer.say(line)
+        for row in question_rows(request.lines, self._console.size.columns):
+            self._writer.say(row)
         for option in request.options:
             preview = f" ({option.rule_preview})" if option.rule_preview else ""
             self._writer.say(f"  {option.key}  {option.label}{preview}")

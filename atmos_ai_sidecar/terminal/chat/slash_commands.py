@@ -57,10 +57,12 @@ async def _help(_conversation: Conversation, view: View, _argument: str) -> None
     for name, command in COMMANDS.items():
         view.say(f"  {f'/{name} {command.arguments}'.ljust(width)}  {command.help}")
     view.say("")
-    view.say("  Enter sends, Alt-Enter or Ctrl-J starts a new line, Up brings back what you said, Ctrl-R searches it.")
-    view.say("  @ completes files, stacks and components, / commands. Esc cancels a turn, Ctrl-O shows the last tool's")
-    view.say("  output, again the one before it. Ctrl-L lists the sessions, Shift-Tab switches read-only.")
-    view.say("  Ctrl-C twice or Ctrl-D leaves.")
+    view.say("  Enter sends, Alt-Enter or Ctrl-J starts a new line.")
+    view.say("  Up brings back what you said, Ctrl-R searches it.")
+    view.say("  @ completes files, stacks and components, / commands.")
+    view.say("  Esc cancels a turn. Ctrl-C twice or Ctrl-D leaves.")
+    view.say("  Ctrl-O shows the last tool's output, again the one before it.")
+    view.say("  Ctrl-L lists the sessions, Shift-Tab switches read-only.")
 
 
 async def _clear(_conversation: Conversation, view: View, _argument: str) -> None:
