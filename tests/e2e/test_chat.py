@@ -302,6 +302,34 @@ def test_killed_sidecar_is_started_again_and_the_chat_goes_on(project: Project, 
     assert "Half an answer" in str(model.requests()[-1]["json"]["messages"])
 
 
+def test_two_chats_of_one_session_see_each_other_and_speak_in_turn(
+    project: Project, model: OfflineModelProcess
+) -> None:
+    model.add_answers(
+        {"steps": ["Busy", {"wait_for": "go"}, " no more."]}, "Second.", {"steps": ["Half", {"wait_for": "-"}]}
+    )
+    both = (str(SHIM),), "--session", "s"
+    with chat(project, *both) as first, chat(project, *both) as second:
+        first.submit("from the first")
+        second.wait_for("> from the first")
+        second.wait_for("Busy")
+        second.submit("from the second")
+        second.wait_for("next: from the second")
+        model.open_gate("go")
+        for screen in (first, second):
+            screen.wait_for(r"Busy no more\.")
+            screen.wait_for("> from the second")
+            screen.wait_for(r"Second\.")
+        first.submit("die")
+        second.wait_for("Half")
+        for process in (sidecar_of(first), psutil.Process(int(first.process.pid or 0))):
+            process.kill()
+        first.exit_code()
+        second.type("\x1b")
+        second.wait_for("ended in the middle of this turn")
+        leave(second)
+
+
 def test_exec_asks_on_the_terminal_even_when_its_output_is_redirected(
     program: tuple[str, ...], demo: Project, tmp_path: Path
 ) -> None:
@@ -326,7 +354,7 @@ def test_unknown_project_is_trusted_once_on_a_terminal(demo: Project) -> None:
             leave(screen)
     with (demo.directory / "atmos.yaml").open("a") as file:
         file.write("# changed\n")
-    with Screen([SHIM, "chat"], environment=demo.environment, directory=demo.directory) as screen:
+    with Screen([SHIM, "chat"], environment=demo.environment, directory=demo.directory, columns=250) as screen:
         screen.wait_for("changed")
         screen.answer("n\r", until="not trusted")
         assert screen.exit_code() == 5

@@ -15,6 +15,7 @@ from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.application.workspace import TrustQuestion, Workspace
 from atmos_ai_sidecar.domain.events import PermissionRequested, PermissionResolved, TurnEvent, TurnFinished
 from atmos_ai_sidecar.domain.messages import Usage
+from atmos_ai_sidecar.domain.requests import PermissionRequest
 from atmos_ai_sidecar.errors import SidecarError
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.chat.asking import Asking
@@ -321,8 +322,10 @@ class ChatUI:
 
     async def _listen(self, conversation: Conversation, listening: asyncio.Event) -> None:
         try:
-            async with conversation.workspace.chat.events(conversation.session.id) as events:
+            async with conversation.workspace.chat.events(conversation.session.id, follows_others=True) as events:
                 listening.set()
+                if conversation.is_working or await conversation.is_working_elsewhere():
+                    self._turn.begin()
                 async for happened in events:
                     self._take(happened.event, conversation)
         except SidecarError as error:
@@ -334,7 +337,7 @@ class ChatUI:
         self._turn.take(event)
         match event:
             case PermissionRequested():
-                self._asking.ask(event.request, conversation.workspace.approvals)
+                self._ask(event.request, conversation)
             case PermissionResolved():
                 self._panel.remove(event.permission_request_id)
                 if event.resolved_by != "chat":
@@ -345,6 +348,13 @@ class ChatUI:
                 self.spawn(self._measure(conversation))
                 self._may_send.set()
         self._stage.wake()
+
+    def _ask(self, request: PermissionRequest, conversation: Conversation) -> None:
+        approvals = conversation.workspace.approvals
+        if approvals.is_asked_here(request.id):
+            self._asking.ask(request, approvals)
+        else:
+            self._stage.add(Note(text=f"Another chat is asked: {request.title}: may this run?", tone="dim"))
 
     def _settle(self) -> None:
         """Adds the turn to what the session has cost."""
@@ -400,7 +410,8 @@ class ChatUI:
 
     async def _cancel_turn(self, conversation: Conversation) -> None:
         try:
-            await conversation.cancel()
+            if not await conversation.cancel() and await conversation.is_working_elsewhere():
+                self._stage.hint("another chat runs this turn")
         except SidecarError as error:
             self.show_error(error)
 
