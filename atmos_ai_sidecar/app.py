@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from atmos_ai_sidecar.adapters.console import LocalConsole
     from atmos_ai_sidecar.application.doctor import CheckedFinding
     from atmos_ai_sidecar.application.ports.console import Console
+    from atmos_ai_sidecar.application.progress import Progress
     from atmos_ai_sidecar.application.workspace import ConfirmTrust, Run, RunOptions, Workspace
     from atmos_ai_sidecar.composition.workspaces import Workspaces
     from atmos_ai_sidecar.rpc.server import Server
@@ -47,13 +48,16 @@ class Sidecar:
         *,
         confirm_trust: "ConfirmTrust | None" = None,
         needs_trust: bool = True,
+        opening: "Progress | None" = None,
     ) -> "AbstractAsyncContextManager[Workspace]":
         """Opens a workspace for one run. See ``OpenWorkspace``."""
         if self._workspaces is None:
             from atmos_ai_sidecar.composition.workspaces import Workspaces
 
             self._workspaces = Workspaces(clock=self.clock, approvals=self.approvals, instance_id=self.instance_id)
-        return self._workspaces.open(run, options, confirm_trust=confirm_trust, needs_trust=needs_trust)
+        return self._workspaces.open(
+            run, options, confirm_trust=confirm_trust, needs_trust=needs_trust, opening=opening
+        )
 
     def open_own_workspace(self) -> "AbstractAsyncContextManager[Workspace]":
         """The workspace of the services: in the directory and environment that this process was started with."""

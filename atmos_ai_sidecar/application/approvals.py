@@ -180,6 +180,10 @@ class Approvals:
             raise PermissionAlreadyResolvedError(request_id, request.outcome.value)
         return request
 
+    def is_asked_here(self, request_id: str) -> bool:
+        """Whether this process waits for the answer, so that it can be given here."""
+        return request_id in self._pending
+
     async def get(self, request_id: str) -> PermissionRequest:
         """The request of that id.
 

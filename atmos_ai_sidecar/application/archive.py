@@ -14,6 +14,7 @@ from atmos_ai_sidecar.application.ports.foreign_sessions import ForeignSession, 
 from atmos_ai_sidecar.application.ports.message_search import MessageSearch, SearchPage
 from atmos_ai_sidecar.application.ports.session_archive import SessionArchive, SessionImport
 from atmos_ai_sidecar.application.ports.session_store import SessionDraft, SessionStore
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.domain.ages import time_before
 from atmos_ai_sidecar.domain.checkpoints import (
     Checkpoint,
@@ -158,17 +159,19 @@ class Archive:
         )
         return Imported(session=session, skipped_messages=checkpoint.skipped_messages)
 
-    async def import_foreign(self) -> ForeignImport:
+    async def import_foreign(self, progress: Progress | None = None) -> ForeignImport:
         """Stores the sessions of Atmos' own assistant that were not stored before. Nothing of Atmos' is changed.
 
-        A name that is taken gets the suffix ``-atmos``.
+        A name that is taken gets the suffix ``-atmos``; ``progress`` counts the sessions.
 
         Raises:
             StorageUnavailableError, StorageCorruptError: Atmos' database cannot be read.
         """
-        result = ForeignImport()
-        before = await self._ids()
-        for foreign in await self._foreign.read():
+        result, progress = ForeignImport(), progress or Progress()
+        before, found = await self._ids(), await self._foreign.read()
+        progress.begin(len(found), "sessions")
+        for foreign in found:
+            progress.step()
             if not foreign.checkpoint.messages:
                 result = replace(result, empty=result.empty + 1)
                 continue

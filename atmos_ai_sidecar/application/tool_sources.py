@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from atmos_ai_sidecar.application.ports.tool_source import ToolSource
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.domain.tools import Tool, ToolRegistry
 from atmos_ai_sidecar.errors import ToolExistsError
 
@@ -31,12 +32,15 @@ class ToolSources:
             for problem in (*source.problems, *self._duplicates.get(number, ()))
         )
 
-    async def load(self) -> None:
+    async def load(self, progress: Progress | None = None) -> None:
         """Brings the registry up to date with all sources, which are asked at the same time."""
         if not self._sources:
             return
+        progress = progress or Progress()
         async with self._loading:
-            found = await asyncio.gather(*(source.tools() for source in self._sources))
+            progress.begin(len(self._sources), "sources")
+            found = await asyncio.gather(*(_asked(source, progress) for source in self._sources))
+            progress.end()
             for number, tools in enumerate(found):
                 self._update(number, tools)
 
@@ -62,3 +66,9 @@ class ToolSources:
                 self._duplicates[number].append(f"{error} The second one was left out.")
             else:
                 known[tool.name] = tool
+
+
+async def _asked(source: ToolSource, progress: Progress) -> Sequence[Tool]:
+    tools = await source.tools()
+    progress.step()
+    return tools

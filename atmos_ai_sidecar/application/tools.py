@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from atmos_ai_sidecar.application.gate import Gate
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.application.tool_sources import ToolSources
 from atmos_ai_sidecar.application.validation import validate_input
 from atmos_ai_sidecar.domain.messages import ToolCall, ToolResult
@@ -96,12 +97,13 @@ class ToolExecutor:
         """What was left out of the registry and why, one line each; known after ``load``."""
         return self._sources.problems
 
-    async def load(self) -> None:
+    async def load(self, progress: Progress | None = None) -> None:
         """Brings the registry up to date with the sources that find their tools while the workspace is in use.
 
-        Before it the registry has the built-in tools only. Quick when nothing has changed.
+        Before it the registry has the built-in tools only. Quick when nothing has changed; ``progress`` counts the
+        sources that have answered.
         """
-        await self._sources.load()
+        await self._sources.load(progress)
 
     async def load_for(self, name: str) -> None:
         """Brings the registry up to date when it has no tool of that name yet."""

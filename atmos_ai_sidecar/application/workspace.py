@@ -16,6 +16,8 @@ from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.input_history import InputHistory
 from atmos_ai_sidecar.application.ports.project_files import ProjectFiles
 from atmos_ai_sidecar.application.ports.project_index import ProjectIndex
+from atmos_ai_sidecar.application.ports.unsent_texts import UnsentTexts
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.application.sessions import Sessions
 from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.application.undo import Undo
@@ -116,6 +118,8 @@ class Workspace:
     """None where there are no tools that change files."""
     history: InputHistory | None = None
     """None where nothing is to be remembered."""
+    unsent: UnsentTexts | None = None
+    """None where nothing is to be remembered."""
     index: ProjectIndex | None = None
     """None where the project is not trusted."""
     drafts: Drafts | None = None
@@ -132,8 +136,9 @@ class OpenWorkspace(Protocol):
         *,
         confirm_trust: ConfirmTrust | None = None,
         needs_trust: bool = True,
+        opening: Progress | None = None,
     ) -> AbstractAsyncContextManager[Workspace]:
-        """Loads the configuration, checks trust, opens the store.
+        """Loads the configuration, checks trust, opens the store; ``opening`` is told how far that has come.
 
         Raises (on entering):
             ConfigurationInvalidError, AIDisabledError, StorageUnavailableError and its kin,

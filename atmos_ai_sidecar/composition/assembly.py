@@ -7,7 +7,7 @@ from functools import cached_property
 
 from atmos_ai_sidecar.adapters.atmos_sessions import AtmosSessions
 from atmos_ai_sidecar.adapters.checkpoint_files import CheckpointFiles
-from atmos_ai_sidecar.adapters.user_state import InputHistoryFile, state_directory
+from atmos_ai_sidecar.adapters.user_state import InputHistoryFile, UnsentTextsFolder, state_directory
 from atmos_ai_sidecar.application.approvals import Approvals
 from atmos_ai_sidecar.application.approver import WorkspaceApprover
 from atmos_ai_sidecar.application.archive import Archive
@@ -86,6 +86,7 @@ class Assembly:
             drafts=self.drafts,
             check_model=self.model.check,
             history=self._history,
+            unsent=self._unsent,
             index=self._built_in.index if self._built_in else None,
         )
 
@@ -223,10 +224,19 @@ class Assembly:
 
     @property
     def _history(self) -> InputHistoryFile | None:
-        if not self.config.sessions.enabled or not self.config.sessions.auto_save:
+        if not self._remembers:
             return None
         state = state_directory(self.run.environment)
         return InputHistoryFile(state, self.project_path, redact=self.redactor.redact)
+
+    @property
+    def _unsent(self) -> UnsentTextsFolder | None:
+        return UnsentTextsFolder(state_directory(self.run.environment), self.project_path) if self._remembers else None
+
+    @property
+    def _remembers(self) -> bool:
+        """Whether what is typed may be kept."""
+        return self.config.sessions.enabled and self.config.sessions.auto_save
 
     def describe(self) -> WorkspaceDescription:
         """What a header shows now."""

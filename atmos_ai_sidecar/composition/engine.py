@@ -12,6 +12,7 @@ from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.neighbours import Neighbours
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.store import Store
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.application.recovery import Recovery
 from atmos_ai_sidecar.application.turns import Turns
 from atmos_ai_sidecar.composition.stores import OpenedStore, open_store, place_of
@@ -45,7 +46,7 @@ class Engines:
         """Whether a turn runs on one of them."""
         return any(engine.turns.is_busy for engine in self._engines.values())
 
-    async def at(self, config: Config, left_calls: LeftCalls) -> Engine:
+    async def at(self, config: Config, left_calls: LeftCalls, opening: Progress | None = None) -> Engine:
         """The engine on the store that the configuration chooses; its first opening ends what dead processes left.
 
         Raises:
@@ -55,7 +56,7 @@ class Engines:
         place = place_of(config)
         async with self._opening:
             if place not in self._engines:
-                opened = await open_store(config, self._clock, self._owner)
+                opened = await open_store(config, self._clock, self._owner, opening)
                 self._opened.append(opened)
                 broadcast = Broadcast(opened.store, self._clock)
                 recovery = Recovery(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from atmos_ai_sidecar.application.left_calls import LeftCalls
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.application.workspace import RunOptions
 from atmos_ai_sidecar.composition.engine import Engine, Engines
 from atmos_ai_sidecar.configuration import Config, Storage
@@ -22,7 +23,9 @@ class Opened:
     """Why they live in memory although nobody asked for that, and what to do."""
 
 
-async def opened_or_forgetful(engines: Engines, config: Config, left_calls: LeftCalls, options: RunOptions) -> Opened:
+async def opened_or_forgetful(
+    engines: Engines, config: Config, left_calls: LeftCalls, options: RunOptions, opening: Progress | None = None
+) -> Opened:
     """The engine on the chosen store; or none where the store is no use and the run may do without.
 
     A store that is damaged, newer or cannot be written is left as it is. A shared server is never gone around,
@@ -34,7 +37,7 @@ async def opened_or_forgetful(engines: Engines, config: Config, left_calls: Left
     if not config.sessions.enabled:
         return Opened(config=config, engine=None)
     try:
-        return Opened(config=config, engine=await engines.at(config, left_calls))
+        return Opened(config=config, engine=await engines.at(config, left_calls, opening))
     except (SchemaTooNewError, StorageCorruptError, StorageUnavailableError) as error:
         is_local = config.sessions.storage is not Storage.POSTGRES
         if not (options.may_forget and is_local and config.budget.session == Limits()):

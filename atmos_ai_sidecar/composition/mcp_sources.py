@@ -42,7 +42,8 @@ def mcp_sources(run: Run, options: RunOptions, config: Config, clock: Clock) -> 
     yield AtmosMcpTools(KeptAtmos(_place(run, options, config), clock), _ground(run, config))
     if chosen:
         pins = ToolPinsFile(state_directory(run.environment), str(config.directory))
-        yield McpServers([_settings(server, run, config) for server in chosen], clock=clock, pins=pins)
+        for server in chosen:  # each a source of its own, so that one can tell how many have answered
+            yield McpServers([_settings(server, run, config)], clock=clock, pins=pins)
 
 
 def _place(run: Run, options: RunOptions, config: Config) -> AtmosPlace:

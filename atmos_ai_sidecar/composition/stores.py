@@ -10,6 +10,7 @@ from atmos_ai_sidecar.adapters.sqlite import BUSY_TIMEOUT_SECONDS, open_sqlite_s
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.owners import Owners
 from atmos_ai_sidecar.application.ports.store import Store
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.composition.project_keys import project_key
 from atmos_ai_sidecar.configuration import Config
 from atmos_ai_sidecar.configuration.settings import Storage
@@ -35,8 +36,8 @@ def place_of(config: Config) -> str:
     return f"{config.sessions.storage} {config.sessions.path}"
 
 
-async def open_store(config: Config, clock: Clock, owner: str) -> OpenedStore:
-    """Opens the place of a project's sessions.
+async def open_store(config: Config, clock: Clock, owner: str, opening: Progress | None = None) -> OpenedStore:
+    """Opens the place of a project's sessions; ``opening`` is told of the steps of an old one.
 
     Raises:
         StorageUnavailableError, StorageCorruptError, StorageBusyError, StorageFullError, SchemaTooNewError,
@@ -50,7 +51,8 @@ async def open_store(config: Config, clock: Clock, owner: str) -> OpenedStore:
     if config.sessions.storage is Storage.JSON:
         store = await open_json_store(directory, clock, busy_timeout_seconds=busy_timeout)
     else:
-        store = await open_sqlite_store(directory / DATABASE, clock, busy_timeout_seconds=busy_timeout)
+        path = directory / DATABASE
+        store = await open_sqlite_store(path, clock, busy_timeout_seconds=busy_timeout, progress=opening)
     locks = OwnerLocks(directory / "owners")
     locks.hold(owner)
     return OpenedStore(store=store, owners=locks, locks=locks)

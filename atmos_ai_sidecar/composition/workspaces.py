@@ -8,6 +8,7 @@ from atmos_ai_sidecar.adapters.atmos.command_line import has_atmos
 from atmos_ai_sidecar.adapters.user_state import TrustFile, state_directory
 from atmos_ai_sidecar.application.approvals import Approvals
 from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.application.trust import Trust, is_run_trusted
 from atmos_ai_sidecar.application.workspace import ConfirmTrust, Run, RunOptions, Workspace
 from atmos_ai_sidecar.composition.assembly import Assembly
@@ -57,6 +58,7 @@ class Workspaces:
         *,
         confirm_trust: ConfirmTrust | None = None,
         needs_trust: bool = True,
+        opening: Progress | None = None,
     ) -> AsyncIterator[Workspace]:
         """Opens a workspace for one run; leaving the context ends its turns. See ``OpenWorkspace``."""
         config = await asyncio.to_thread(configuration_of, run, options)
@@ -72,7 +74,7 @@ class Workspaces:
         self._log.open(config, run, options)
         async with AsyncExitStack() as stack:
             left = left_calls(run, "", self._clock)
-            opened = await opened_or_forgetful(self._engines, config, left, options)
+            opened = await opened_or_forgetful(self._engines, config, left, options, opening)
             config, kept = opened.config, opened.engine
             ignore_in_git(config.directory)
             # Commands that run nothing work on what is stored.

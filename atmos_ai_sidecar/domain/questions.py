@@ -118,6 +118,11 @@ def question_lines(tool: Tool, call: ToolCall, decision: Decision, preview: Prev
     return tuple(_question(tool, call, decision, preview))
 
 
+def compact(lines: Sequence[str]) -> Sequence[str]:
+    """The lines of a question for a narrow screen: without the column of labels, which still stand first alone."""
+    return tuple(_compact(line) for line in lines)
+
+
 def options_for(tool: Tool, call: ToolCall, decision: Decision) -> Sequence[Option]:
     """The ways to answer, in the order in which they are shown; "always" only when the decision lets it."""
     options = [Option(id=Answer.ALLOW_ONCE, label="Yes, this once", key="y", answer=Answer.ALLOW_ONCE)]
@@ -210,6 +215,11 @@ def _quoted(lines: Sequence[str]) -> Iterator[str]:
 def _field(label: str, text: str) -> Iterator[str]:
     first, then = label.ljust(_LABEL_COLUMNS), " " * _LABEL_COLUMNS + "> "
     return wrapped(sanitised(text, limit=_FIELD_COLUMNS), first=first, then=then)
+
+
+def _compact(line: str) -> str:
+    label, text = line[:_LABEL_COLUMNS].rstrip(), line[_LABEL_COLUMNS:]
+    return f"{label}: {text}" if label else f" {text}"
 
 
 def _text(value: Any) -> str:

@@ -55,7 +55,9 @@ def checked_name(name: str) -> str:
         raise InvalidFieldError("name", "must not begin or end with white space")
     if len(name) > MAX_NAME_LENGTH:
         raise InvalidFieldError("name", f"has {len(name)} characters, at most {MAX_NAME_LENGTH} are allowed")
-    if "/" in name or "\\" in name or name in {".", ".."}:
+    if name in {".", ".."}:
+        raise InvalidFieldError("name", f"must not be {name!r}", remedy="Use letters, digits, '-', '_' or '.'.")
+    if "/" in name or "\\" in name:
         raise InvalidFieldError("name", "must not contain slashes.", remedy="Use letters, digits, '-', '_' or '.'.")
     if any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for character in name):
         raise InvalidFieldError("name", "must not contain control or invisible characters")

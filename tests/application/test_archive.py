@@ -13,6 +13,7 @@ from atmos_ai_sidecar.adapters.atmos_sessions import AtmosSessions
 from atmos_ai_sidecar.adapters.checkpoint_files import CheckpointFiles
 from atmos_ai_sidecar.adapters.sqlite import SqliteStore, open_memory_store
 from atmos_ai_sidecar.application.archive import Archive, ExportFormat
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.application.sessions import Sessions
 from atmos_ai_sidecar.domain.sessions import SessionId
 from atmos_ai_sidecar.errors import InvalidFieldError, SessionExistsError, SessionNotFoundError
@@ -112,7 +113,9 @@ async def test_sessions_of_atmos_are_imported_once(world: World) -> None:
             add_message(connection, session_id, "user", "hello geheim", 1)
     own = await world.store.create_session(draft())
     await world.store.append_messages(own.id, [user("mine")])
-    first = await world.archive.import_foreign()
+    progress = Progress()
+    first = await world.archive.import_foreign(progress)
+    assert progress.share == "4 of 4 sessions"
     assert sorted(session.name for session in first.imported) == [
         "atmos-s3", "vpc-refactor-atmos", "vpc-refactor-atmos-2",
     ]  # fmt: skip

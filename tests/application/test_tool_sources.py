@@ -1,7 +1,9 @@
 import asyncio
+from collections.abc import Sequence
 
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.application.tool_sources import ToolSources
-from atmos_ai_sidecar.domain.tools import ToolRegistry
+from atmos_ai_sidecar.domain.tools import Tool, ToolRegistry
 from tests.application.test_tools import tool
 from tests.fakes.tool_source import FakeToolSource
 
@@ -57,6 +59,21 @@ async def test_many_loadings_at_once_register_each_tool_once() -> None:
     await asyncio.gather(*(sources.load() for _ in range(50)))
     assert names(registry) == ["a"]
     assert sources.problems == ()
+
+
+async def test_sources_that_have_answered_are_counted() -> None:
+    class Slow(FakeToolSource):
+        async def tools(self) -> Sequence[Tool]:
+            shares.append(progress.share)
+            await asyncio.sleep(0)
+            shares.append(progress.share)
+            return self.now
+
+    progress, shares = Progress(), list[str]()
+    sources = ToolSources(ToolRegistry(), [FakeToolSource(), Slow()])
+    await sources.load(progress)
+    assert shares == ["1 of 2 sources", "1 of 2 sources"]
+    assert progress == Progress()
 
 
 async def test_closing_closes_every_source() -> None:

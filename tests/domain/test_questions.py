@@ -13,6 +13,7 @@ from atmos_ai_sidecar.domain.permissions import Decision, DecisionKind, ListEntr
 from atmos_ai_sidecar.domain.questions import (
     LINE_COLUMNS,
     columns,
+    compact,
     options_for,
     question_lines,
     sanitised,
@@ -146,6 +147,11 @@ def test_values_that_bare_text_would_hide_are_quoted() -> None:
     lines = question(plan_tool(), call_with(stack="ue1-prod ", component=7))
     assert 'Stack      "ue1-prod "' in lines
     assert "Component  7" in lines
+
+
+def test_compact_lines_need_no_column_for_labels_and_keep_them_alone_in_the_first() -> None:
+    lines = ("Call       plan vpc", "Why", "           > more", "           | - x", "           … 3 lines")
+    assert compact(lines) == ("Call: plan vpc", "Why: ", " > more", " | - x", " … 3 lines")
 
 
 def test_text_of_several_lines_stands_behind_a_gutter() -> None:

@@ -35,5 +35,11 @@ def test_name_that_hides_something_or_is_no_file_name_is_refused(name: str) -> N
         checked_name(name)
 
 
+@pytest.mark.parametrize(("name", "message"), [("..", r"must not be '\.\.'"), ("a/b", "slashes")])
+def test_refusal_of_a_name_says_what_is_wrong_with_it(name: str, message: str) -> None:
+    with pytest.raises(InvalidFieldError, match=message):
+        checked_name(name)
+
+
 def test_session_without_a_name_is_named_after_its_second() -> None:
     assert default_name(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)) == "session-20260102-030405"

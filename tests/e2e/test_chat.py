@@ -1,5 +1,6 @@
 """The chat as a person has it: the real shim in a real terminal, and what the screen shows."""
 
+import json
 import re
 import signal
 import subprocess
@@ -33,6 +34,22 @@ def chat(
     ) as screen:
         screen.wait_for(READY)
         yield screen
+
+
+def sidecar_of(screen: Screen) -> psutil.Process:
+    shim = psutil.Process(int(screen.process.pid or 0))
+    return next(child for child in shim.children() if "serve" in child.cmdline())
+
+
+def wait_for_unsent(project: Project, screen: Screen, *texts: str) -> None:
+    """Waits until the chat keeps these texts, and nothing else, for one that comes after it."""
+    wanted = {"draft": texts[-1], "queue": list(texts[:-1]), "sending": ""}
+    screen.wait_until(
+        lambda _: any(
+            wanted.items() <= json.loads(path.read_text()).items() for path in project.home.rglob("unsent/*.json")
+        ),
+        f"for {wanted} to be kept",
+    )
 
 
 def leave(screen: Screen) -> None:
@@ -255,15 +272,62 @@ def test_killed_sidecar_is_started_again_and_the_chat_goes_on(project: Project, 
     with chat(project, (str(SHIM),), "--session", "s") as screen:
         screen.submit("Speak.")
         screen.wait_for("Half an answer")
-        shim = psutil.Process(int(screen.process.pid or 0))
-        next(child for child in shim.children() if "serve" in child.cmdline()).kill()
+        screen.submit("Then this.")
+        screen.type("half a draft")
+        wait_for_unsent(project, screen, "Then this.", "half a draft")
+        sidecar_of(screen).kill()
         screen.wait_for("ended unexpectedly")
         screen.wait_until(lambda text: re.search(READY, text.rsplit("ended unexpectedly", 1)[-1]), "to be back")
         screen.wait_for("ended in the middle of this turn")
-        screen.submit("Again.")
+        screen.wait_until(lambda _: "> half a draft" in screen.lines, "for the draft")
+        screen.wait_for("not sent: Then this")
+        screen.type(" that goes on")
+        wait_for_unsent(project, screen, "Then this.", "half a draft that goes on")
+        processes = [sidecar_of(screen), psutil.Process(int(screen.process.pid or 0))]
+        for process in processes:
+            process.kill()
+        screen.exit_code()
+        psutil.wait_procs(processes, timeout=10)
+    assert len(model.requests()) == 1
+    with chat(project, (str(SHIM),), "--session", "s") as screen:
+        screen.wait_until(lambda _: "> half a draft that goes on" in screen.lines, "for the draft")
+        screen.type("\x05\x15Again.\r")
         screen.wait_for(r"A whole one\.")
+        screen.wait_for(READY)
+        screen.type("\x1b[A")
+        screen.wait_until(lambda _: "> Then this." in screen.lines, "for the message that waited")
+        screen.type("\x03")
         leave(screen)
+    assert [*project.home.rglob("unsent/*.json")] == []
     assert "Half an answer" in str(model.requests()[-1]["json"]["messages"])
+
+
+def test_two_chats_of_one_session_see_each_other_and_speak_in_turn(
+    project: Project, model: OfflineModelProcess
+) -> None:
+    model.add_answers(
+        {"steps": ["Busy", {"wait_for": "go"}, " no more."]}, "Second.", {"steps": ["Half", {"wait_for": "-"}]}
+    )
+    both = (str(SHIM),), "--session", "s"
+    with chat(project, *both) as first, chat(project, *both) as second:
+        first.submit("from the first")
+        second.wait_for("> from the first")
+        second.wait_for("Busy")
+        second.submit("from the second")
+        second.wait_for("next: from the second")
+        model.open_gate("go")
+        for screen in (first, second):
+            screen.wait_for(r"Busy no more\.")
+            screen.wait_for("> from the second")
+            screen.wait_for(r"Second\.")
+        first.submit("die")
+        second.wait_for("Half")
+        for process in (sidecar_of(first), psutil.Process(int(first.process.pid or 0))):
+            process.kill()
+        first.exit_code()
+        second.type("\x1b")
+        second.wait_for("ended in the middle of this turn")
+        leave(second)
 
 
 def test_exec_asks_on_the_terminal_even_when_its_output_is_redirected(
@@ -290,7 +354,7 @@ def test_unknown_project_is_trusted_once_on_a_terminal(demo: Project) -> None:
             leave(screen)
     with (demo.directory / "atmos.yaml").open("a") as file:
         file.write("# changed\n")
-    with Screen([SHIM, "chat"], environment=demo.environment, directory=demo.directory) as screen:
+    with Screen([SHIM, "chat"], environment=demo.environment, directory=demo.directory, columns=250) as screen:
         screen.wait_for("changed")
         screen.answer("n\r", until="not trusted")
         assert screen.exit_code() == 5

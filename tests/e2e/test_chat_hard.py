@@ -12,18 +12,13 @@ import pytest
 from atmos_ai_sidecar.demo.offline_model.process import OfflineModelProcess
 from tests.e2e.conftest import Project
 from tests.e2e.screen import Screen
-from tests.e2e.test_chat import READY, chat, leave
+from tests.e2e.test_chat import READY, chat, leave, sidecar_of
 from tests.e2e.test_chat_screens import CTRL_L, ESCAPE, PLAN
 
 pytestmark = pytest.mark.e2e
 
 SIZES = [(columns, rows) for columns, rows in zip(range(30, 130), itertools.cycle((10, 24, 40)), strict=False)]
 PARAGRAPHS = "".join(f"paragraph {number} of the answer\n\n" for number in range(60))
-
-
-def sidecar_of(screen: Screen) -> psutil.Process:
-    shim = psutil.Process(int(screen.process.pid or 0))
-    return next(child for child in shim.children() if "serve" in child.cmdline())
 
 
 def test_storm_of_sizes_while_text_streams_and_somebody_types(project: Project, model: OfflineModelProcess) -> None:

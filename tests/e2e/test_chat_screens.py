@@ -278,6 +278,46 @@ def test_tiny_terminal_has_the_sessions(project: Project, model: OfflineModelPro
         leave(screen)
 
 
+@pytest.mark.usefixtures("kept_warm")
+def test_difference_and_undo_on_every_terminal(project: Project, model: OfflineModelProcess) -> None:
+    path, flags = "stacks/deploy/ue1-dev.yaml", {"plain": ["--plain"]}
+    variables = {"dumb": {"TERM": "dumb"}, "no color": {"NO_COLOR": "1"}}
+    before = (project.directory / path).read_text()
+    read = {"tool_use": {"name": "file_read", "input": {"path": path}}}
+    edit = {"tool_use": {"name": "file_edit", "input": {"path": path, "old": "10.10.0.0/16", "new": "10.12.0.0/16"}}}
+    for variant, columns, rows in (
+        ("tiny", 20, 10), ("common", 80, 24), ("large", 200, 50), ("no color", 80, 24), ("dumb", 20, 10),
+        ("plain", 80, 24),
+    ):  # fmt: skip
+        model.add_answers({"steps": [read]}, {"steps": [edit]}, "Changed.")
+        in_lines = variant in {"dumb", "plain"}
+        with Screen(
+            [SHIM, "chat", *flags.get(variant, [])],
+            environment=project.environment | variables.get(variant, {}),
+            directory=project.directory,
+            columns=columns,
+            rows=rows,
+        ) as screen:
+            screen.wait_for("(?m)^>" if in_lines else "3 stacks")
+            screen.submit("Change the CIDR.")
+            screen.wait_for("Yes, this once")
+            # Literally, and with nothing of the file in the first column, however narrow it is.
+            for mark, address in (("-", r"10\.10"), (r"\+", r"10\.12")):
+                screen.wait_for(rf"(?m)^ +\| {mark} {{8}}cidr_bl(ock:|o?\n > o?c?k:)\s+(> )?{address}\.0\.0/16")
+            screen.wait_for(r"Change(:| {4}) \+1 −1 lines")  # noqa: RUF001 - as the question has it
+            screen.answer("y\r" if in_lines else "y", until=r"Changed\.")
+            assert "10.12.0.0/16" in (project.directory / path).read_text()
+            screen.submit("/undo")
+            screen.wait_until(lambda text: "Infrastructureisnotundone" in "".join(text.split()), "for the undo")
+            assert (project.directory / path).read_text() == before
+            assert all(len(line) <= columns for line in screen.lines)
+            screen.submit("/quit")
+            assert screen.exit_code() == 0
+            assert screen.is_clean()
+        codes = [int(code) for found in re.findall(rb"\x1b\[([\d;]+)m", screen.raw) for code in found.split(b";")]
+        assert any(code >= 30 for code in codes) is (variant not in {"no color", "dumb"})
+
+
 @pytest.mark.parametrize("variant", ["dumb", "plain"])
 def test_line_by_line_has_questions_commands_and_no_cursor_movement(
     project: Project, model: OfflineModelProcess, variant: str

@@ -4,11 +4,13 @@ import json
 import sqlite3
 import stat
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from tests.adapters.atmos_sessions.test_atmos_sessions import TABLES, add_message, add_session
 from tests.e2e.conftest import SHIM, Project
+from tests.e2e.screen import Screen
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("kept_warm")]
 
@@ -52,6 +54,30 @@ def test_sessions_of_atmos_come_over_and_old_ones_are_cleaned(program: tuple[str
     assert "Removed 1 session" in demo.run(*program, "sessions", "clean", "--older-than", "1w").stderr
     listed = json.loads(demo.run(*program, "sessions", "list", "-f", "json").stdout)
     assert [session["name"] for session in listed] == ["second"]
+
+
+@pytest.mark.parametrize("variant", ["moving", "plain", "chat"])
+def test_an_old_store_says_how_far_it_has_come(demo: Project, variant: str) -> None:
+    demo.edit("max_sessions: 10", "max_sessions: 10\n    busy_timeout: 60s")
+    demo.database.parent.mkdir(parents=True)
+    dump = (Path(__file__).parent.parent / "adapters/sqlite/versions/schema_1.sql").read_text()
+    with closing(sqlite3.connect(demo.database, isolation_level=None)) as other:
+        other.executescript(dump)
+        other.execute("PRAGMA journal_mode = WAL")
+        other.execute("BEGIN IMMEDIATE")  # the copy can be made, and the next step has to wait
+        command = {"moving": ("sessions", "list"), "plain": ("sessions", "list", "--plain"), "chat": ("chat",)}[variant]
+        with Screen([SHIM, *command], environment=demo.environment, directory=demo.directory) as screen:
+            share = {"moving": r" … \[=== +\] 1 of 6 steps, ", "plain": "… 1 of 6 steps, ", "chat": " 1 of 6 steps, "}
+            screen.wait_for(rf"(?i)bringing the stored sessions up to date{share[variant]}\d+ s")
+            other.execute("ROLLBACK")
+            if variant == "chat":
+                screen.wait_for("ready, /help")
+                screen.type("\x04")
+            assert screen.exit_code() == 0
+            if variant == "moving":
+                assert "up to date" not in screen.text
+            if variant == "plain":
+                assert b"\x1b" not in screen.raw
 
 
 def test_without_auto_save_a_chat_is_stored_by_save_only(demo: Project) -> None:

@@ -153,6 +153,7 @@ class ScriptedChat:
         self.grants: list[Grant] = []
         self.turns: list[ScriptedTurn] = []
         self.foci: list[str] = []
+        self.elsewhere: set[SessionId] = set()
         self.may_compact = asyncio.Event()
         self._listeners: dict[SessionId, list[asyncio.Queue[SessionEvent]]] = {}
         self._tasks: dict[SessionId, asyncio.Task[None]] = {}
@@ -197,6 +198,9 @@ class ScriptedChat:
         task = self._tasks.get(session_id)
         return task is not None and not task.done()
 
+    async def is_running_elsewhere(self, session_id: SessionId) -> bool:
+        return session_id in self.elsewhere
+
     async def context(self, session_id: SessionId) -> ContextUse:
         count = len(await self.store.newest_messages(session_id, 0))
         return ContextUse(window=1000, limit=800, system=100, tools=50, messages=count * 10, tool_outputs=0, summary=0)
@@ -216,7 +220,7 @@ class ScriptedChat:
 
     @asynccontextmanager
     async def events(
-        self, session_id: SessionId, *, after_seq: int | None = None
+        self, session_id: SessionId, *, after_seq: int | None = None, follows_others: bool = False
     ) -> AsyncIterator[AsyncIterator[SessionEvent]]:
         queue: asyncio.Queue[SessionEvent] = asyncio.Queue()
         listeners = self._listeners.setdefault(session_id, [])

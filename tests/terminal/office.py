@@ -13,6 +13,7 @@ from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.permissions import Permissions
 from atmos_ai_sidecar.application.ports.console import Console
 from atmos_ai_sidecar.application.ports.project_index import ProjectNames
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.application.sessions import Sessions
 from atmos_ai_sidecar.application.tools import ToolExecutor
 from atmos_ai_sidecar.application.workspace import (
@@ -40,6 +41,7 @@ from tests.fakes.console import FakeConsole
 from tests.fakes.grants import FakeGrantStore, fake_grants
 from tests.fakes.left_programs import FakeLeftPrograms
 from tests.fakes.session_store import FakeSessionStore
+from tests.fakes.unsent_texts import FakeUnsentTexts
 
 
 async def _describe(values: Mapping[str, Any], _execution: Execution) -> Result:
@@ -212,6 +214,7 @@ class Office:
         self.questions: Sequence[OpenQuestion] = ()
         self.tokens: list[str] = []
         self.history = FakeHistory()
+        self.unsent = FakeUnsentTexts()
         self.index = FakeIndex()
 
     def answer(self, console: FakeConsole, line: str) -> None:
@@ -251,6 +254,7 @@ class Office:
         *,
         confirm_trust: ConfirmTrust | None = None,
         needs_trust: bool = True,
+        opening: Progress | None = None,
     ) -> AsyncIterator[Workspace]:
         self.opened.append((run, options))
         if self.error is not None:
@@ -287,6 +291,7 @@ class Office:
             prepare_model=self._prepare_model,
             check_model=self._check_model,
             history=self.history,
+            unsent=self.unsent,
             index=self.index,
         )
 

@@ -100,6 +100,21 @@ class TestHistory:
             await person.see("> first words")
             assert office.history.texts == ["first words"]
 
+    async def test_control_c_ends_a_search_with_the_draft_as_it_was(self) -> None:
+        async with sitting() as person:
+            await person.submit("plan the database")
+            await person.see("You said: plan the database")
+            person.console.type("half a draft")
+            person.console.type("\x12")
+            person.console.type("data")
+            await person.see("search: data", "> plan the database")
+            person.console.type(CTRL_C)
+            await person.console.wait_until(lambda: "> half a draft" in person.console.lines, "for the draft")
+            assert "search:" not in "\n".join(person.console.lines)
+            assert "Ctrl-C again leaves" not in person.console.text
+            person.console.type(CTRL_C)
+            await person.see("Ctrl-C again leaves")
+
     async def test_a_broken_history_stops_nobody(self) -> None:
         office = office_with(answer_plainly)
         office.history.error = StorageUnavailableError("It is broken.", remedy="Mend it.")

@@ -7,9 +7,17 @@ import pytest
 
 from atmos_ai_sidecar.application.ports.approver import Attendance
 from atmos_ai_sidecar.application.ports.console import TerminalMode
-from atmos_ai_sidecar.domain.events import ModelRetrying
+from atmos_ai_sidecar.domain.events import (
+    ModelRetrying,
+    PermissionRequested,
+    StopReason,
+    TurnEvent,
+    TurnFinished,
+    TurnStarted,
+)
 from atmos_ai_sidecar.domain.requests import Answer
 from atmos_ai_sidecar.errors import ModelNotConfiguredError
+from tests.contracts.drafts import permission_request
 from tests.fakes.chat import ScriptedTurn
 from tests.fakes.console import FakeConsole
 from tests.terminal.office import BROKEN, PLAN, answer_plainly
@@ -203,6 +211,31 @@ class TestApproval:
             await person.answer("y")
             await person.see("✓ plan vpc in ue1-dev")
 
+    async def test_a_turn_of_another_chat_is_followed_and_what_is_typed_waits_for_its_end(self) -> None:
+        office = office_with(answer_plainly)
+        session, _ = await office.sessions.resume_or_create("shared")
+        office.chat.elsewhere.add(session.id)
+        async with sitting(answer_plainly, "--session", "shared", office=office) as person:
+
+            def tell(event: TurnEvent) -> None:
+                office.chat.publish(session.id, "turn-of-another", event)
+
+            await person.see("working 0 s")
+            tell(TurnStarted(user_message="from another chat", model="m"))
+            await person.see("> from another chat")
+            request = permission_request("r-1", session_id=session.id)
+            tell(PermissionRequested(request=request))
+            await person.see(f"Another chat is asked: {request.title}: may this run?")
+            assert "Yes, this once" not in person.console.text
+            await person.submit("mine")
+            await person.see("next: mine")
+            person.console.type(ESCAPE)
+            await person.see("another chat runs this turn")
+            assert office.chat.turns == []
+            office.chat.elsewhere.clear()
+            tell(TurnFinished(stop_reason=StopReason.END_TURN))
+            await person.see("You said: mine")
+
     async def test_an_answer_from_elsewhere_closes_the_question(self) -> None:
         async with sitting(plan) as person:
             await person.submit("go")
@@ -226,7 +259,7 @@ class TestApproval:
             await person.see("more lines")
             lines = person.console.lines
             assert any(line.startswith(" y  Yes, this once") for line in lines), lines
-            await person.see("Component  database")
+            await person.see("Component: database")
             person.clock.advance(0.4)
             person.console.type("y")
             await person.see("Plan: 3 to add")

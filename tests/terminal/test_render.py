@@ -16,6 +16,7 @@ from atmos_ai_sidecar.terminal.chat.transcript import ToolRan, UserSaid, header
 from atmos_ai_sidecar.terminal.render.cards import call_title, card, cut, duration, folded
 from atmos_ai_sidecar.terminal.render.outputs import below_card, expanded, language_of
 from atmos_ai_sidecar.terminal.render.palette import Palette, visible, wants_color
+from atmos_ai_sidecar.terminal.render.question_rows import question_rows
 from atmos_ai_sidecar.terminal.render.tables import age, table
 from tests.fakes.clock import START, FakeClock
 from tests.terminal.office import DESCRIBE
@@ -150,6 +151,19 @@ class TestLines:
         assert folded("Call  plan the database", 13) == ["Call  plan", "> the", "> database"]
         assert folded("x" * 25, 10) == ["x" * 10, "> " + "x" * 8, "> " + "x" * 7]
         assert folded("日本語日本語", 8, then="") == ["日本語日", "本語"]
+
+    def test_a_row_never_has_an_indentation_alone(self) -> None:
+        assert folded("| -          cidr_block: x", 16, then=" > ") == ["| -          cid", " > r_block: x"]
+
+    @pytest.mark.parametrize(
+        ("columns", "rows"),
+        [
+            (20, ["Call: plan the", " > database", " | - a: 1"]),
+            (78, ["Call       plan the database", "           | - a: 1"]),
+        ],
+    )
+    def test_a_question_fits_and_nothing_of_a_value_is_in_the_first_column(self, columns: int, rows: list[str]) -> None:
+        assert question_rows(["Call       plan the database", "           | - a: 1"], columns) == rows
 
     def test_a_line_is_cut_with_a_mark(self) -> None:
         assert cut("abcdef", 4) == "abc…"

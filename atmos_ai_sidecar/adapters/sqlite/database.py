@@ -21,6 +21,7 @@ from atmos_ai_sidecar.adapters.storage import files
 from atmos_ai_sidecar.adapters.storage.failpoints import Failpoints
 from atmos_ai_sidecar.adapters.storage.problems import unavailable
 from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.errors import StorageBusyError
 
 T = TypeVar("T")
@@ -102,7 +103,13 @@ class Database:
         return result
 
 
-async def open_database(path: Path, clock: Clock, *, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS) -> Database:
+async def open_database(
+    path: Path,
+    clock: Clock,
+    *,
+    busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS,
+    progress: Progress | None = None,
+) -> Database:
     """Opens or creates the file and brings it to our schema. Nothing is ever overwritten.
 
     Raises:
@@ -113,7 +120,8 @@ async def open_database(path: Path, clock: Clock, *, busy_timeout_seconds: float
     deadline = clock.monotonic() + busy_timeout_seconds
     while True:
         try:
-            writer = await _opened(name, busy_timeout_seconds, partial(_set_up_writer, path=name, clock=clock))
+            set_up = partial(_set_up_writer, path=name, clock=clock, progress=progress or Progress())
+            writer = await _opened(name, busy_timeout_seconds, set_up)
             break
         except StorageBusyError:
             # SQLite does not wait for the lock that the switch to WAL needs when others open the file too.
@@ -130,7 +138,8 @@ async def open_database(path: Path, clock: Clock, *, busy_timeout_seconds: float
 
 async def open_memory(clock: Clock) -> Database:
     """A database that is gone when it is closed."""
-    connection = await _opened(MEMORY, BUSY_TIMEOUT_SECONDS, partial(_set_up_writer, path=MEMORY, clock=clock))
+    set_up = partial(_set_up_writer, path=MEMORY, clock=clock, progress=Progress())
+    connection = await _opened(MEMORY, BUSY_TIMEOUT_SECONDS, set_up)
     return Database(MEMORY, lambda: True, connection, connection)
 
 
@@ -158,7 +167,7 @@ def _connect(path: str) -> sqlite3.Connection:
         return sqlite3.connect(path, isolation_level=None)
 
 
-def _set_up_writer(connection: sqlite3.Connection, *, path: str, clock: Clock) -> None:
+def _set_up_writer(connection: sqlite3.Connection, *, path: str, clock: Clock, progress: Progress) -> None:
     # Looked at before the switch to WAL, which writes: a file that is not ours stays as it is.
     version = checked_version(connection, path)
     connection.execute("PRAGMA journal_mode = WAL")
@@ -166,7 +175,7 @@ def _set_up_writer(connection: sqlite3.Connection, *, path: str, clock: Clock) -
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES:d}")
     if version < NEWEST_VERSION:
-        migrate(connection, path, clock.now())
+        migrate(connection, path, clock.now(), progress=progress)
 
 
 def _set_up_reader(connection: sqlite3.Connection) -> None:

@@ -10,6 +10,7 @@ from atmos_ai_sidecar.adapters.sqlite.migrations import MIGRATIONS, Migration
 from atmos_ai_sidecar.adapters.sqlite.transactions import transaction
 from atmos_ai_sidecar.adapters.storage.problems import corrupt
 from atmos_ai_sidecar.adapters.storage.values import to_text_time
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.errors import SchemaTooNewError
 
 _TABLE = """
@@ -39,15 +40,26 @@ def checked_version(connection: sqlite3.Connection, path: str, migrations: Seque
 
 
 def migrate(
-    connection: sqlite3.Connection, path: str, now: datetime, migrations: Sequence[Migration] = MIGRATIONS
+    connection: sqlite3.Connection,
+    path: str,
+    now: datetime,
+    migrations: Sequence[Migration] = MIGRATIONS,
+    *,
+    progress: Progress | None = None,
 ) -> None:
     """Applies what is missing, each step in a transaction of its own; raises as ``checked_version`` does.
 
     Before the first step that changes data the file is copied beside itself, as ``sidecar.db.schema-1``.
     """
     version = checked_version(connection, path, migrations)
-    if version and Path(path).is_file() and any(step.changes_data for step in migrations[version:]):
+    progress = progress or Progress()
+    is_backed_up = version and Path(path).is_file() and any(step.changes_data for step in migrations[version:])
+    if version:
+        steps = len(migrations) - version + bool(is_backed_up)
+        progress.begin(steps, "steps", what="bringing the stored sessions up to date")
+    if is_backed_up:
         back_up(connection, Path(f"{path}.schema-{version}"))
+        progress.step()
     while version < len(migrations):
         with transaction(connection, "IMMEDIATE"):
             # Read under the lock: another process may be faster.
@@ -55,6 +67,8 @@ def migrate(
             if version < len(migrations):
                 _apply(connection, migrations[version], now)
                 version += 1
+        progress.step()
+    progress.end()
 
 
 def _apply(connection: sqlite3.Connection, migration: Migration, now: datetime) -> None:

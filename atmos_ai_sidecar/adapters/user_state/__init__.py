@@ -1,4 +1,4 @@
-"""What is remembered for a user, per project and outside of it: trust, grants, seals, history, files from before."""
+"""What is remembered for a user, per project and outside of it: trust, grants, seals, texts, files from before."""
 
 from atmos_ai_sidecar.adapters.user_state.audit_seal import AuditSealFile, AuditSealInMemory
 from atmos_ai_sidecar.adapters.user_state.file_changes import FileChangesFolder, FileChangesInMemory
@@ -7,6 +7,7 @@ from atmos_ai_sidecar.adapters.user_state.input_history import InputHistoryFile
 from atmos_ai_sidecar.adapters.user_state.state_directory import make_private, state_directory
 from atmos_ai_sidecar.adapters.user_state.tool_pins_file import ToolPinsFile
 from atmos_ai_sidecar.adapters.user_state.trust_file import TrustFile
+from atmos_ai_sidecar.adapters.user_state.unsent_texts import UnsentTextsFolder
 
 __all__ = [
     "AuditSealFile",
@@ -17,6 +18,7 @@ __all__ = [
     "InputHistoryFile",
     "ToolPinsFile",
     "TrustFile",
+    "UnsentTextsFolder",
     "make_private",
     "state_directory",
 ]

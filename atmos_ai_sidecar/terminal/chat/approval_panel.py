@@ -13,10 +13,9 @@ from prompt_toolkit.buffer import Buffer
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.terminal.line_reader import REACTION_SECONDS
 from atmos_ai_sidecar.terminal.render.cards import cut, folded
+from atmos_ai_sidecar.terminal.render.question_rows import NARROW_COLUMNS, question_rows
 
 MOST_KEY_ROWS, ROOMY_ROWS = 3, 16
-FOLDING_COLUMNS = 60
-"""On a narrower screen a choice is one row; what it would remember stands in the question."""
 WHOLE_KEY = "v"
 _QUOTED = re.compile(r" +\| ([+@-])")
 _DIFF_STYLES = {"+": "class:added", "-": "class:removed", "@": "class:dim"}
@@ -39,10 +38,18 @@ class PanelQuestion:
     title: str
     lines: Sequence[str]
     choices: Sequence[Choice]
+    is_labelled: bool = False
+    """The lines are those of a permission request."""
     answer: Callable[[Choice, str], None]
     """Gets the choice and the reason that was typed."""
     whole: str = ""
     """All of what the lines show in part; empty when they show everything."""
+
+    def body(self, columns: int) -> list[str]:
+        """The lines in rows that fit."""
+        if self.is_labelled:
+            return question_rows(self.lines, columns)
+        return [row for line in self.lines for row in folded(line, columns)]
 
 
 class ApprovalPanel:
@@ -169,7 +176,7 @@ class ApprovalPanel:
             title = f"Question {self._selected + 1} of {self.count} (1-{self.count} chooses): {title}"
         most = MOST_KEY_ROWS if limit >= ROOMY_ROWS else 1
         keys = [] if self.is_reasoning else self._keys(question, columns, most)
-        body = [piece for line in question.lines for piece in folded(line, columns)]
+        body = question.body(columns)
         room = limit - len(keys) - 1
         self.is_cut = len(body) > room
         if self.is_cut:
@@ -183,7 +190,7 @@ class ApprovalPanel:
         for choice in question.choices:
             text = f" {choice.label}" + (f": {choice.preview}" if choice.preview else "")
             room = columns - 3
-            pieces = folded(text, room, then="") if columns >= FOLDING_COLUMNS else [text]
+            pieces = folded(text, room, then="") if columns >= NARROW_COLUMNS else [text]
             hidden = pieces[most:]  # the question itself says what would be remembered
             first, *more = [*pieces[: most - 1], cut("".join(pieces[most - 1 :]), room)] if hidden else pieces
             first = cut(first, room)

@@ -52,6 +52,7 @@ class Asking:
             id=request.id,
             title=f"{request.title}: may this run?",
             lines=request.lines,
+            is_labelled=True,
             choices=choices,
             answer=lambda choice, reason: self._spawn(self._answer(request, approvals, choice, reason)),
             whole=_whole(request),

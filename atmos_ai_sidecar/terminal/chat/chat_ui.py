@@ -2,8 +2,8 @@
 
 import asyncio
 import shlex
-from collections.abc import Coroutine, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +11,11 @@ from prompt_toolkit.application import create_app_session
 
 from atmos_ai_sidecar.application.ports.approver import Attendance
 from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.application.workspace import TrustQuestion, Workspace
 from atmos_ai_sidecar.domain.events import PermissionRequested, PermissionResolved, TurnEvent, TurnFinished
 from atmos_ai_sidecar.domain.messages import Usage
+from atmos_ai_sidecar.domain.requests import PermissionRequest
 from atmos_ai_sidecar.errors import SidecarError
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.chat.asking import Asking
@@ -23,6 +25,7 @@ from atmos_ai_sidecar.terminal.chat.keys import ChatActions
 from atmos_ai_sidecar.terminal.chat.live_turn import Expanded, Note
 from atmos_ai_sidecar.terminal.chat.memory import Memory
 from atmos_ai_sidecar.terminal.chat.picking import Picking
+from atmos_ai_sidecar.terminal.chat.safekeeping import Safekeeping
 from atmos_ai_sidecar.terminal.chat.saving import is_stored
 from atmos_ai_sidecar.terminal.chat.settings import ChatSettings, resume_token
 from atmos_ai_sidecar.terminal.chat.slash_commands import COMMANDS, is_slash_command, run_slash_command
@@ -63,9 +66,11 @@ class ChatUI:
         self._composer = self._stage.composer
         self._composer.words.commands = _command_words()
         self._memory = Memory(self._composer, self._stage, self.clock)
+        self._safekeeping = Safekeeping(self._composer, self.clock, complain=self._memory.complain)
         self._opening = ExitStack()
         self._conversation: Conversation | None = None
         self._failure: BaseException | None = None
+        self._left: int | None = None
         self._commands: list[str] = []
         self._command: asyncio.Task[None] | None = None
         self._may_send = asyncio.Event()
@@ -87,9 +92,11 @@ class ChatUI:
     def conversation(self) -> Conversation | None:
         return self._conversation
 
-    def waiting(self, what: str) -> AbstractContextManager[None]:
+    @asynccontextmanager
+    async def waiting(self, what: str, progress: Progress | None = None) -> AsyncIterator[None]:
         self._stage.wake()
-        return self._stage.status.waiting(what)
+        with self._stage.status.waiting(what, progress):
+            yield
 
     def wake(self) -> None:
         self._stage.wake()
@@ -112,7 +119,7 @@ class ChatUI:
         self._stage.clear()
 
     def send(self, text: str) -> None:
-        self._composer.waiting.insert(0, text)
+        self._composer.queue(text, is_next=True)
         self._may_send.set()
 
     def leave(self) -> None:
@@ -139,6 +146,8 @@ class ChatUI:
         )
         if not conversation.is_new:
             await self._show_past(conversation)
+        if told := await self._safekeeping.bring_back(conversation):
+            self.say(told)
         await self._follow(conversation)
         await self._measure(conversation)
 
@@ -173,7 +182,7 @@ class ChatUI:
             tasks = [asyncio.create_task(work) for work in (self._live(), *stage.work())]
             self._console.on_signal(self._on_signal)
             try:
-                code = await stage.run()
+                self._left = code = await stage.run()
             finally:
                 for task in tasks:
                     task.cancel()
@@ -188,13 +197,15 @@ class ChatUI:
         return code
 
     async def _live(self) -> None:
-        self._opening.enter_context(self._stage.status.waiting("opening the project"))
+        opening = Progress()
+        self._opening.enter_context(self._stage.status.waiting("opening the project", opening))
         try:
             await self._console.drain()  # the first frame goes out before anything slow begins
             async with self._context.services.open_workspace(
                 self._context.run,
                 replace(self._context.options, may_forget=not self._settings.continues),
                 confirm_trust=self._confirm_trust,
+                opening=opening,
             ) as workspace:
                 await self._serve(workspace)
         except Exception as error:  # noqa: BLE001 - told by the caller when the terminal is itself again
@@ -212,6 +223,14 @@ class ChatUI:
             continues=self._settings.continues,
             model=self._context.options.model,
         )
+        try:
+            await self._converse(conversation)
+        finally:
+            on_purpose = self._left in {exit_codes.DONE, exit_codes.of_signal("INT")}
+            self._safekeeping.settle(conversation, is_wanted=on_purpose)
+
+    async def _converse(self, conversation: Conversation) -> None:
+        workspace = conversation.workspace
         await self._stage.prepare()
         await self._memory.load_history(workspace)
         self._opening.close()
@@ -221,7 +240,8 @@ class ChatUI:
         await self.show_session()
         for hint in self._settings.hints:
             self._stage.add(Note(text=f"  Try: {hint}", tone="dim"))
-        preparing = [asyncio.create_task(work) for work in (self._prepare_model(workspace), self._learn(workspace))]
+        works = (self._prepare_model(workspace), self._learn(workspace), self._safekeeping.run(conversation))
+        preparing = [asyncio.create_task(work) for work in works]
         try:
             await self._send_waiting(conversation)
         finally:
@@ -286,7 +306,9 @@ class ChatUI:
             self._turn.stop()
             self.show_error(error)
             self._composer.put_back(text)
+            self._composer.sent()
         else:
+            self._composer.sent()
             self._has_spoken = True
             await self._memory.keep(conversation.workspace, text)
 
@@ -300,8 +322,10 @@ class ChatUI:
 
     async def _listen(self, conversation: Conversation, listening: asyncio.Event) -> None:
         try:
-            async with conversation.workspace.chat.events(conversation.session.id) as events:
+            async with conversation.workspace.chat.events(conversation.session.id, follows_others=True) as events:
                 listening.set()
+                if conversation.is_working or await conversation.is_working_elsewhere():
+                    self._turn.begin()
                 async for happened in events:
                     self._take(happened.event, conversation)
         except SidecarError as error:
@@ -313,7 +337,7 @@ class ChatUI:
         self._turn.take(event)
         match event:
             case PermissionRequested():
-                self._asking.ask(event.request, conversation.workspace.approvals)
+                self._ask(event.request, conversation)
             case PermissionResolved():
                 self._panel.remove(event.permission_request_id)
                 if event.resolved_by != "chat":
@@ -324,6 +348,13 @@ class ChatUI:
                 self.spawn(self._measure(conversation))
                 self._may_send.set()
         self._stage.wake()
+
+    def _ask(self, request: PermissionRequest, conversation: Conversation) -> None:
+        approvals = conversation.workspace.approvals
+        if approvals.is_asked_here(request.id):
+            self._asking.ask(request, approvals)
+        else:
+            self._stage.add(Note(text=f"Another chat is asked: {request.title}: may this run?", tone="dim"))
 
     def _settle(self) -> None:
         """Adds the turn to what the session has cost."""
@@ -353,7 +384,7 @@ class ChatUI:
         if is_slash_command(text):
             self._commands.append(text)
         else:
-            self._composer.waiting.append(text)
+            self._composer.queue(text)
         self._may_send.set()
         self._stage.wake()
 
@@ -379,7 +410,8 @@ class ChatUI:
 
     async def _cancel_turn(self, conversation: Conversation) -> None:
         try:
-            await conversation.cancel()
+            if not await conversation.cancel() and await conversation.is_working_elsewhere():
+                self._stage.hint("another chat runs this turn")
         except SidecarError as error:
             self.show_error(error)
 

@@ -32,14 +32,21 @@ class Composer:
         """Wires the composer; ``wants_names`` is told when somebody begins to name something of the project."""
         self._send = send
         self._pastes: dict[str, str] = {}
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when something that is not sent yet is other than before."""
         self.waiting: list[str] = []
         """Messages that are sent when the turn has ended; the newest can be edited again."""
+        self.unsent: list[str] = []
+        """Messages of a chat that broke. They are never sent by themselves."""
+        self.sending = ""
+        """The message that is on its way into the session."""
         self._history = InMemoryHistory()
         self.buffer = Buffer(history=self._history, multiline=True, enable_history_search=True)
         self.words = Words()
         self.completion = Completion(buffer=self.buffer, words=self.words, wants=wants_names)
         self.buffer.on_text_insert += lambda _buffer: self.completion.update()
         self.buffer.on_text_changed += lambda _buffer: self.completion.narrow()
+        self.buffer.on_text_changed += lambda _buffer: self.on_change()
         search = SearchBufferControl(
             buffer=Buffer(multiline=False), input_processors=[BeforeInput([("class:dim", "search: ")])]
         )
@@ -65,6 +72,26 @@ class Composer:
                 self._history.append_string(self._folded(text))
         self.buffer.reset(self.buffer.document)  # a buffer takes its history over only when it begins anew
 
+    @property
+    def draft(self) -> str:
+        """What is typed, with every paste in full."""
+        text = self.buffer.text
+        for name, paste in self._pastes.items():
+            text = text.replace(name, paste)
+        return text
+
+    def take_back(self, messages: Iterable[str], draft: str) -> None:
+        """Gives back what was not sent: the draft before what is typed already, the messages when asked for."""
+        self.unsent += messages
+        if draft.strip():
+            self.put_back(draft)
+        self.on_change()
+
+    def queue(self, text: str, *, is_next: bool = False) -> None:
+        """Lets a message wait, behind the others or before them."""
+        self.waiting.insert(0 if is_next else len(self.waiting), text)
+        self.on_change()
+
     def put_back(self, text: str) -> None:
         """Gives a message back that could not be sent."""
         draft = self.buffer.text
@@ -76,8 +103,15 @@ class Composer:
         self.buffer.insert_text(self._folded(text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")))
 
     def take_waiting(self) -> str | None:
-        """The message that is next."""
-        return self.waiting.pop(0) if self.waiting else None
+        """The message that is next; it is ``sending`` until ``sent`` is called."""
+        text = self.waiting.pop(0) if self.waiting else None
+        self.sending = text or ""
+        return text
+
+    def sent(self) -> None:
+        """The message that was on its way has arrived, or was put back."""
+        self.sending = ""
+        self.on_change()
 
     def _folded(self, text: str) -> str:
         """The text, or a placeholder for it when it is big."""
@@ -93,9 +127,7 @@ class Composer:
             self._accept()
 
     def _accept(self) -> None:
-        text = self.buffer.text
-        for name, paste in self._pastes.items():
-            text = text.replace(name, paste)
+        text = self.draft
         if text.strip():
             self.buffer.reset(append_to_history=True)
             self._send(text)
@@ -104,7 +136,7 @@ class Composer:
         bindings = KeyBindings()
         self._bind_menu(bindings, is_active)
         is_empty = Condition(lambda: not self.buffer.text)
-        has_waiting = Condition(lambda: bool(self.waiting))
+        has_waiting = Condition(lambda: bool(self.waiting or self.unsent))
 
         @bindings.add("enter", filter=is_active)
         def _send(_event: KeyPressEvent) -> None:
@@ -117,7 +149,7 @@ class Composer:
 
         @bindings.add("up", filter=is_active & is_empty & has_waiting)
         def _edit_waiting(_event: KeyPressEvent) -> None:
-            self.put_back(self.waiting.pop())
+            self.put_back((self.waiting or self.unsent).pop())
 
         @bindings.add(Keys.BracketedPaste, filter=has_focus(self.buffer))
         def _paste(event: KeyPressEvent) -> None:

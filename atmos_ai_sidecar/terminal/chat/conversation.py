@@ -98,7 +98,12 @@ class Conversation:
         self.chosen_model = name
 
     async def cancel(self) -> bool:
+        """Ends the turn; False where none runs here."""
         return await self.workspace.chat.cancel_turn(self.session.id)
+
+    async def is_working_elsewhere(self) -> bool:
+        """Whether another chat runs a turn in the session; one that died in it is told as interrupted."""
+        return await self.workspace.chat.is_running_elsewhere(self.session.id)
 
     async def switch(self, name: str) -> None:
         """Goes on with another session, which has to exist.

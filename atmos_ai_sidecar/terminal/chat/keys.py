@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from prompt_toolkit.filters import Condition, Filter, has_focus, is_searching
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
+from prompt_toolkit.search import stop_search
 
 from atmos_ai_sidecar.terminal.chat.approval_panel import ApprovalPanel
 from atmos_ai_sidecar.terminal.chat.composer import Composer
@@ -50,7 +51,8 @@ def chat_keys(
             action()
 
     always, picking = Condition(lambda: True), has_focus(picker.input)
-    bind("c-c", actions.interrupt, always)
+    bind("c-c", actions.interrupt, ~is_searching)
+    bind("c-c", stop_search, is_searching)
     bind("c-z", actions.suspend, always)
     for flow_control in ("c-s", "c-q"):  # pressed out of habit; a search that they began would swallow what follows
         bind(flow_control, lambda: None, always)

@@ -1,10 +1,11 @@
 """The chat line by line: for pipes, dumb terminals and screen readers. The cursor never moves."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 
 from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.domain.requests import Answer, Option, PermissionRequest
 from atmos_ai_sidecar.errors import PermissionAlreadyResolvedError, SidecarError
 from atmos_ai_sidecar.terminal import answer as answers
@@ -19,6 +20,7 @@ from atmos_ai_sidecar.terminal.render.cards import card
 from atmos_ai_sidecar.terminal.render.ends import end_text
 from atmos_ai_sidecar.terminal.render.health import health_lines
 from atmos_ai_sidecar.terminal.render.palette import Palette, visible
+from atmos_ai_sidecar.terminal.render.question_rows import question_rows
 
 TWICE_SECONDS = 2.0
 
@@ -115,10 +117,8 @@ class LineMode:
         if end is not None and (text := end_text(end)):
             self._writer.say(text)
 
-    @contextmanager
-    def waiting(self, what: str) -> Iterator[None]:
-        self._writer.say(f"{what[:1].upper()}{what[1:]}…")
-        yield
+    def waiting(self, what: str, progress: Progress | None = None) -> AbstractAsyncContextManager[object]:
+        return self._context.waiting(what, progress)
 
     async def examine(self) -> Sequence[str]:
         findings = await self._context.services.examine_run(self._context.run, self._context.options)
@@ -194,8 +194,8 @@ class LineMode:
 
     async def _answer(self, request: PermissionRequest) -> None:
         """Asks by line; nothing but one of the letters answers."""
-        for line in request.lines:
-            self._writer.say(line)
+        for row in question_rows(request.lines, self._console.size.columns):
+            self._writer.say(row)
         for option in request.options:
             preview = f" ({option.rule_preview})" if option.rule_preview else ""
             self._writer.say(f"  {option.key}  {option.label}{preview}")

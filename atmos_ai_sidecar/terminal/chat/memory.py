@@ -38,7 +38,7 @@ class Memory:
         try:
             self._composer.remember(await asyncio.to_thread(workspace.history.load))
         except SidecarError as error:
-            self._complain(error)
+            self.complain(error)
 
     async def keep(self, workspace: Workspace, text: str) -> None:
         """Keeps what was typed for other chats."""
@@ -47,7 +47,7 @@ class Memory:
         try:
             await asyncio.to_thread(workspace.history.add, text)
         except SidecarError as error:
-            self._complain(error)
+            self.complain(error)
 
     async def load_names(self, workspace: Workspace) -> ProjectNames | None:
         """Learns the names of stacks and components; None where there are none to learn."""
@@ -56,7 +56,7 @@ class Memory:
         try:
             names = await workspace.index.names()
         except SidecarError as error:
-            self._complain(error)
+            self.complain(error)
             return None
         self._composer.words.names = [*_words(names.stacks, "stack"), *_words(names.components, "component")]
         self._composer.completion.refresh()
@@ -71,11 +71,12 @@ class Memory:
         try:
             self._composer.words.files = _words(await workspace.index.files(), "file")
         except SidecarError as error:
-            self._complain(error)
+            self.complain(error)
         self._composer.completion.refresh()
         self._teller.wake()
 
-    def _complain(self, error: SidecarError) -> None:
+    def complain(self, error: SidecarError) -> None:
+        """Says what failed, the first time that something does."""
         if not self._has_complained:
             self._has_complained = True
             self._teller.add(Note(text=str(error), tone="warning"))

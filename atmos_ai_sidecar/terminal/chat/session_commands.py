@@ -21,7 +21,7 @@ _FORMATS = {".md": ExportFormat.MARKDOWN, ".json": ExportFormat.JSON, ".yaml": E
 async def sessions(conversation: Conversation, view: View, argument: str) -> None:
     """Goes on with a session, or lists them."""
     if argument:
-        with view.waiting("loading the session"):
+        async with view.waiting("loading the session"):
             await conversation.switch(argument)
             await view.show_session()
     elif not view.pick_session():
@@ -61,7 +61,7 @@ async def rename(conversation: Conversation, view: View, argument: str) -> None:
 
 async def compact(conversation: Conversation, view: View, argument: str) -> None:
     """Makes the beginning of the session shorter for the model."""
-    with view.waiting("summarising the conversation"):
+    async with view.waiting("summarising the conversation"):
         notices = await conversation.compact(argument)
     for notice in notices:
         view.say(visible(notice.message))
@@ -113,7 +113,7 @@ async def export(conversation: Conversation, view: View, argument: str) -> None:
         raise InvalidFieldError(
             "file", f"{visible(name)!r} is no .md, .json or .yaml file", remedy="Type /export NAME.md, .json or .yaml."
         )
-    with view.waiting("exporting"):
+    async with view.waiting("exporting"):
         text = await conversation.workspace.archive.export(conversation.session.id, form)
         await asyncio.to_thread(write_private, path, text, overwrite=is_replacing)
     view.say(f"Exported this session to {visible(str(path))} as {form.value}.")

@@ -5,6 +5,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.domain.questions import sanitised
 from atmos_ai_sidecar.errors import InvalidFieldError, SidecarError
 from atmos_ai_sidecar.terminal.chat import session_commands
@@ -56,10 +57,12 @@ async def _help(_conversation: Conversation, view: View, _argument: str) -> None
     for name, command in COMMANDS.items():
         view.say(f"  {f'/{name} {command.arguments}'.ljust(width)}  {command.help}")
     view.say("")
-    view.say("  Enter sends, Alt-Enter or Ctrl-J starts a new line, Up brings back what you said, Ctrl-R searches it.")
-    view.say("  @ completes files, stacks and components, / commands. Esc cancels a turn, Ctrl-O shows the last tool's")
-    view.say("  output, again the one before it. Ctrl-L lists the sessions, Shift-Tab switches read-only.")
-    view.say("  Ctrl-C twice or Ctrl-D leaves.")
+    view.say("  Enter sends, Alt-Enter or Ctrl-J starts a new line.")
+    view.say("  Up brings back what you said, Ctrl-R searches it.")
+    view.say("  @ completes files, stacks and components, / commands.")
+    view.say("  Esc cancels a turn. Ctrl-C twice or Ctrl-D leaves.")
+    view.say("  Ctrl-O shows the last tool's output, again the one before it.")
+    view.say("  Ctrl-L lists the sessions, Shift-Tab switches read-only.")
 
 
 async def _clear(_conversation: Conversation, view: View, _argument: str) -> None:
@@ -83,8 +86,9 @@ async def _permissions(conversation: Conversation, view: View, _argument: str) -
 
 
 async def _tools(conversation: Conversation, view: View, _argument: str) -> None:
-    with view.waiting("finding the tools"):
-        await conversation.workspace.tools.load()
+    progress = Progress()
+    async with view.waiting("finding the tools", progress):
+        await conversation.workspace.tools.load(progress)
     rows = [
         (tool.name, tool.effect.value, "asks" if tool.requires_permission else "")
         for tool in conversation.workspace.tools.registry.list()
@@ -109,7 +113,7 @@ async def _undo(conversation: Conversation, view: View, argument: str) -> None:
 
 
 async def _doctor(_conversation: Conversation, view: View, _argument: str) -> None:
-    with view.waiting("checking that everything is in place"):
+    async with view.waiting("checking that everything is in place"):
         lines = await view.examine()
     for line in lines:
         view.say(line)

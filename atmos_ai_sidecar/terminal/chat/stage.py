@@ -13,7 +13,7 @@ from prompt_toolkit.layout.processors import BeforeInput
 from prompt_toolkit.styles import Style
 
 from atmos_ai_sidecar.domain.questions import columns
-from atmos_ai_sidecar.terminal.chat.approval_panel import FOLDING_COLUMNS, ApprovalPanel, PanelQuestion
+from atmos_ai_sidecar.terminal.chat.approval_panel import ApprovalPanel, PanelQuestion
 from atmos_ai_sidecar.terminal.chat.composer import MAX_SHOWN_LINES, Composer
 from atmos_ai_sidecar.terminal.chat.keys import ChatActions, chat_keys
 from atmos_ai_sidecar.terminal.chat.live_turn import LiveTurn, Note, Piece, Row
@@ -24,6 +24,7 @@ from atmos_ai_sidecar.terminal.chat.stream_input import StreamInput
 from atmos_ai_sidecar.terminal.chat.stream_output import StreamOutput, color_depth_of
 from atmos_ai_sidecar.terminal.render.cards import cut
 from atmos_ai_sidecar.terminal.render.palette import visible
+from atmos_ai_sidecar.terminal.render.question_rows import NARROW_COLUMNS
 
 if TYPE_CHECKING:
     from atmos_ai_sidecar.terminal.chat.painter import Painter
@@ -234,7 +235,7 @@ class Stage:
             self.application.layout.focus(wanted)
 
     def _reason_prompt(self) -> str:
-        return "Why not? (Enter: no reason) " if self.screen.columns >= FOLDING_COLUMNS else "Why not? "
+        return "Why not? (Enter: no reason) " if self.screen.columns >= NARROW_COLUMNS else "Why not? "
 
     def _picker_prompt(self) -> str:
         """What is asked for, with room left for what is typed."""
@@ -286,18 +287,19 @@ class Stage:
         self._live = [*rows, *waiting][: max(limit, 0)]
 
     def _waiting_rows(self, width: int) -> list[Row]:
-        """The messages that wait; of many the newest, which Up brings back first."""
-        texts = self.composer.waiting
+        """The messages that wait or were never sent; of many the newest, which Up brings back first."""
+        composer = self.composer
+        texts = [*(("not sent", text) for text in composer.unsent), *(("next", text) for text in composer.waiting)]
         hidden = len(texts) - MOST_WAITING if len(texts) > MOST_WAITING + 1 else 0
-        lines = [f"next: {visible(text.strip().splitlines()[0])}" for text in texts[hidden:]]
-        more = [f"next: … {hidden} more, then"] if hidden else []
+        lines = [f"{state}: {visible(text.strip().splitlines()[0])}" for state, text in texts[hidden:]]
+        more = [f"{texts[0][0]}: … {hidden} more, then"] if hidden else []
         return [[("class:waiting", cut(line, width))] for line in [*more, *lines]]
 
     def _tell_whole(self, question: PanelQuestion) -> None:
         """Puts a question that does not fit the screen, or no longer does, into the scrollback, once."""
         if question.id not in self._told:
             self._told.add(question.id)
-            self.add(Note(text="\n".join([question.title, *question.lines])))
+            self.add(Note(text="\n".join([question.title, *question.body(self.screen.columns)])))
 
     def _menu_rows(self, width: int) -> list[Row]:
         completion = self.composer.completion

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.domain.messages import Usage
 from atmos_ai_sidecar.domain.questions import columns
 from atmos_ai_sidecar.terminal.chat.approval_panel import ApprovalPanel
@@ -33,16 +34,16 @@ class StatusLine:
     is_loading_model: bool = False
     _hint: str = ""
     _hint_until: float = 0.0
-    _waits: list[tuple[str, float]] = field(default_factory=list)
+    _waits: list[tuple[str, float, Progress]] = field(default_factory=list)
 
     def hint(self, text: str) -> None:
         """Shows a few words for two seconds in place of the state."""
         self._hint, self._hint_until = text, self.clock.monotonic() + HINT_SECONDS
 
     @contextmanager
-    def waiting(self, what: str) -> Iterator[None]:
-        """Shows what is waited for, and for how long, while the context is open."""
-        wait = (what, self.clock.monotonic())
+    def waiting(self, what: str, progress: Progress | None = None) -> Iterator[None]:
+        """Shows what is waited for, for how long, and how much of it is done, while the context is open."""
+        wait = (what, self.clock.monotonic(), progress or Progress())
         self._waits.append(wait)
         try:
             yield
@@ -99,7 +100,8 @@ class StatusLine:
             activity = "loading the model" if self.is_loading_model else self.turn.activity
             return f"{activity} {self.turn.elapsed_seconds:.0f} s, Esc cancels"
         if self._waits:
-            what, since = self._waits[-1]
+            what, since, progress = self._waits[-1]
             hint = "" if self.conversation is None else ", Esc cancels"
-            return f"{what} {self.clock.monotonic() - since:.0f} s{hint}"
+            share = f" {progress.share}," if progress.share else ""
+            return f"{progress.what or what}{share} {self.clock.monotonic() - since:.0f} s{hint}"
         return "opening the project" if self.conversation is None else "ready, /help"

@@ -1,10 +1,11 @@
 """What a slash command may do to the chat that it was typed in."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.errors import SidecarError
 from atmos_ai_sidecar.terminal.render.palette import Palette
 
@@ -23,8 +24,8 @@ class View(Protocol):
 
     def show_error(self, error: SidecarError) -> None: ...
 
-    def waiting(self, what: str) -> AbstractContextManager[None]:
-        """Says what is waited for while the context is open."""
+    def waiting(self, what: str, progress: Progress | None = None) -> AbstractAsyncContextManager[object]:
+        """Says what is waited for while the context is open, and how much of it is done."""
 
     async def examine(self) -> Sequence[str]:
         """What `doctor` says about this run, as lines."""

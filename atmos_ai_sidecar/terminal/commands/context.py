@@ -1,17 +1,19 @@
 """What a command works with."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from atmos_ai_sidecar.application.ports.console import Console
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.application.workspace import ConfirmTrust, Run, RunOptions, TrustQuestion, Workspace
 from atmos_ai_sidecar.errors import SidecarError
 from atmos_ai_sidecar.terminal.line_reader import LineReader
 from atmos_ai_sidecar.terminal.render.palette import visible
 from atmos_ai_sidecar.terminal.services import CommandServices
-from atmos_ai_sidecar.terminal.waiting_line import waiting_line
+from atmos_ai_sidecar.terminal.waiting_line import WaitingLine, waiting_line
 from atmos_ai_sidecar.terminal.writer import Writer
 
 TYPED_BEFORE = "That was typed before the question and does not answer it."
@@ -44,21 +46,32 @@ class CommandContext:
         """A person types here and sees what we say."""
         return self.console.stdin_is_terminal and self.console.stderr_is_terminal
 
-    def open_workspace(
-        self, *, needs_trust: bool = True, may_forget: bool = False
-    ) -> AbstractAsyncContextManager[Workspace]:
+    @asynccontextmanager
+    async def open_workspace(self, *, needs_trust: bool = True, may_forget: bool = False) -> AsyncIterator[Workspace]:
         """The workspace of this run; a person is asked whether an unknown project is trusted.
 
         With ``may_forget`` it lives in memory when the place of the sessions is no use, see ``RunOptions``.
         """
-        confirm: ConfirmTrust | None = self._confirm_trust if self.is_interactive else None
-        options = replace(self.options, may_forget=may_forget)
-        return self.services.open_workspace(self.run, options, confirm_trust=confirm, needs_trust=needs_trust)
+        options, opening = replace(self.options, may_forget=may_forget), Progress()
+        async with AsyncExitStack() as stack:
+            async with self.waiting("opening the project", opening) as line:
+                confirm: ConfirmTrust | None = partial(self._confirm_trust, line) if self.is_interactive else None
+                opened = self.services.open_workspace(
+                    self.run, options, confirm_trust=confirm, needs_trust=needs_trust, opening=opening
+                )
+                workspace = await stack.enter_async_context(opened)
+            yield workspace
 
-    def waiting(self, what: str) -> AbstractAsyncContextManager[None]:
-        """Tells a person what takes long while the context is open."""
+    def waiting(self, what: str, progress: Progress | None = None) -> AbstractAsyncContextManager[WaitingLine]:
+        """Tells a person what takes long while the context is open, and how much of it is done."""
         may_move = not self.options.plain and self.environment.get("TERM", "") not in {"", "dumb"}
-        return waiting_line(self.console, self.services.clock, what, may_move=may_move)
+        return waiting_line(self.console, self.services.clock, what, progress, may_move=may_move)
+
+    async def load_tools(self, workspace: Workspace) -> None:
+        """Finds all tools, and tells a person how many sources have answered."""
+        progress = Progress()
+        async with self.waiting("finding the tools", progress):
+            await workspace.tools.load(progress)
 
     def path(self, name: str) -> Path:
         """A path as the caller means it."""
@@ -86,7 +99,8 @@ class CommandContext:
                 return line
             self.writer.say(TYPED_BEFORE)
 
-    async def _confirm_trust(self, question: TrustQuestion) -> bool:
-        for line in question.lines:
-            self.writer.say(line)
-        return await self.confirm("Trust this project?")
+    async def _confirm_trust(self, waiting: WaitingLine, question: TrustQuestion) -> bool:
+        with waiting.aside():
+            for line in question.lines:
+                self.writer.say(line)
+            return await self.confirm("Trust this project?")

@@ -92,7 +92,8 @@ class _Script:
             if problem := workspace.describe().storage_problem:
                 self._remark("storage", f"NOT STORED. {problem}")
             if self._options.allow:
-                await workspace.tools.load()  # also tools that are found while the workspace is in use can be named
+                # Tools that are found while the workspace is in use can be named too.
+                await self._context.load_tools(workspace)
                 workspace.permissions.require_known(map(_entry, self._options.allow), "--allow")
             files = await self._attached(workspace)
             session, _ = await workspace.sessions.resume_or_create(self._options.session)

@@ -14,6 +14,8 @@ _DENIED = {"TOOL_EXECUTION_DENIED", "UNATTENDED"}
 _MINUTE = 60
 WORD_COLUMNS = 20
 """A line is broken at a space where one is that near."""
+_MARKS = " |>+-"
+"""What is quoted begins so; a row of nothing else would help nobody."""
 
 
 def call_title(registry: ToolRegistry, call: ToolCall) -> str:
@@ -76,7 +78,7 @@ def folded(line: str, width: int, *, then: str = "> ") -> list[str]:
         room = width - columns(prefix)
         end = max(len(taken(line, room)), 1)
         space = line.rfind(" ", max(end - WORD_COLUMNS, 0), end + 1)
-        end = space + 1 if space > 0 else end
+        end = space + 1 if line[: max(space, 0)].strip(_MARKS) else end
         pieces.append((prefix + line[:end]).rstrip())
         line, prefix = line[end:], then
     return [*pieces, prefix + line]

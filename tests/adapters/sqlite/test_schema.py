@@ -7,6 +7,7 @@ import pytest
 
 from atmos_ai_sidecar.adapters.sqlite.migrations import MIGRATIONS, Migration
 from atmos_ai_sidecar.adapters.sqlite.schema import checked_version, migrate
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.errors import SchemaTooNewError, StorageCorruptError
 from tests.adapters.sqlite.conftest import Opened
 from tests.contracts.drafts import draft, user
@@ -159,6 +160,22 @@ def test_an_older_schema_is_brought_up_step_by_step() -> None:
         migrate(connection, ":memory:", START, MIGRATIONS)
         migrate(connection, ":memory:", START, [*MIGRATIONS, added])
         assert checked_version(connection, ":memory:", [*MIGRATIONS, added]) == added.version
+
+
+def test_the_steps_of_an_older_file_are_counted_and_the_copy_is_one(path: Path) -> None:
+    class Told(Progress):
+        def step(self) -> None:
+            super().step()
+            told.append(f"{self.what}: {self.share}")
+
+    path.parent.mkdir(parents=True)
+    told, progress = list[str](), Told()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrate(connection, str(path), START, MIGRATIONS[:1])
+        migrate(connection, str(path), START, MIGRATIONS[:3], progress=progress)
+    what = "bringing the stored sessions up to date"
+    assert told == [f"{what}: {number} of 3 steps" for number in (1, 2, 3)]
+    assert progress == Told()
 
 
 def test_a_step_that_fails_leaves_the_version_before_it() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from atmos_ai_sidecar.application.archive import ExportFormat
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.application.workspace import Workspace
 from atmos_ai_sidecar.domain.sessions import Session
 from atmos_ai_sidecar.errors import InvalidFieldError, SessionNotFoundError
@@ -93,7 +94,9 @@ class _Exports:
     async def one(self, name: str, output: str) -> int:
         session = await self.workspace.sessions.get_by_name(name)
         if output:
-            await self._write(session, self.context.path(output))
+            async with self.context.waiting(f"exporting {session.name}"):
+                await self._write(session, self.context.path(output))
+            self._say_written(session, self.context.path(output))
         else:
             text = await self._text(session)
             self.context.writer.write(visible(text) if self.context.console.stdout_is_terminal else text)
@@ -101,28 +104,44 @@ class _Exports:
 
     async def all_into(self, directory: str) -> int:
         """Writes a file a session; one that cannot be written is told, and the others are written."""
-        folder, code, is_empty = self.context.path(directory), exit_codes.DONE, True
+        folder, code, progress = self.context.path(directory), exit_codes.DONE, Progress()
         await asyncio.to_thread(_make, folder)
-        async for session in self._sessions():
-            is_empty = False
-            if not session.message_count:
-                self.context.writer.say(f"Left out the session {session.name!r}, which has no messages.")
-                continue
-            try:
-                await self._write(session, folder / f"{session.name}{_EXTENSIONS[self.form]}")
-            except SessionNotFoundError:  # somebody has deleted it meanwhile
-                continue
-            except InvalidFieldError as error:
-                self.context.writer.error(error)
-                code = exit_codes.ERROR
-        if is_empty:
+        async with self.context.waiting("exporting", progress) as waiting:
+            sessions = [session async for session in self._sessions()]
+            progress.begin(len(sessions), "sessions")
+            for session in sessions:
+                path = folder / f"{session.name}{_EXTENSIONS[self.form]}"
+                is_written, error = await self._tried(session, path)
+                progress.step()
+                with waiting.aside():
+                    if is_written:
+                        self._say_written(session, path)
+                    elif error is not None:
+                        self.context.writer.error(error)
+                        code = exit_codes.ERROR
+                    elif not session.message_count:
+                        self.context.writer.say(f"Left out the session {session.name!r}, which has no messages.")
+        if not sessions:
             self.context.writer.say("There are no sessions in this project; nothing was exported.")
         return code
 
+    async def _tried(self, session: Session, path: Path) -> tuple[bool, InvalidFieldError | None]:
+        """Whether the file was written; why not, where that is an error."""
+        if not session.message_count:
+            return False, None
+        try:
+            await self._write(session, path)
+        except SessionNotFoundError:  # somebody has deleted it meanwhile
+            return False, None
+        except InvalidFieldError as error:
+            return False, error
+        return True, None
+
     async def _write(self, session: Session, path: Path) -> None:
-        async with self.context.waiting(f"exporting {session.name}"):
-            text = await self._text(session)
-            await asyncio.to_thread(write_private, path, text, overwrite=self.overwrite)
+        text = await self._text(session)
+        await asyncio.to_thread(write_private, path, text, overwrite=self.overwrite)
+
+    def _say_written(self, session: Session, path: Path) -> None:
         self.context.writer.say(
             f"Exported the session {session.name!r} with {messages_text(session.message_count)} "
             f"to {visible(str(path))} as {self.form.value}."

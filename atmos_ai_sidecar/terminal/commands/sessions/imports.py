@@ -3,6 +3,7 @@ import asyncio
 import click
 
 from atmos_ai_sidecar.application.archive import ForeignImport
+from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.errors import SessionExistsError
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
@@ -67,9 +68,10 @@ async def _import_file(context: CommandContext, file: str, name: str, *, overwri
 
 
 async def _import_from_atmos(context: CommandContext) -> int:
-    waiting = context.waiting("importing the sessions of Atmos")
+    progress = Progress()
+    waiting = context.waiting("importing the sessions of Atmos", progress)
     async with context.open_workspace(needs_trust=False) as workspace, waiting:
-        result = await workspace.archive.import_foreign()
+        result = await workspace.archive.import_foreign(progress)
     for session in result.imported:
         context.writer.say(f"Imported the session {session.name!r} with {messages_text(session.message_count)}.")
     context.writer.say(_summary(result))

@@ -55,8 +55,7 @@ async def show_tool(context: CommandContext, name: str, output_format: str) -> i
       atmos-ai tools show atmos_terraform_plan
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     async with context.open_workspace() as workspace:
-        async with context.waiting("finding the tools"):
-            await workspace.tools.load()
+        await context.load_tools(workspace)
         tool = workspace.permissions.find(name)
     if output_format == "json":
         context.writer.line(json.dumps(_fields(tool), ensure_ascii=False, indent=2))
@@ -93,8 +92,7 @@ def _row(name: str, schema: Mapping[str, Any]) -> tuple[str, str, str, str]:
 async def print_tools(context: CommandContext, output_format: str) -> int:
     """Prints the tools of this project by name."""
     async with context.open_workspace() as workspace:
-        async with context.waiting("finding the tools"):
-            await workspace.tools.load()
+        await context.load_tools(workspace)
         found = workspace.tools.registry.list()
         for problem in workspace.tools.problems:
             context.writer.say(f"{context.writer.talk.yellow('Warning:')} {visible(problem)}")

@@ -49,8 +49,7 @@ async def run_tool(
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     given = object_of(await context.reader.rest(MAX_INPUT_CHARACTERS) if input_json == "-" else input_json)
     async with context.open_workspace() as workspace:
-        async with context.waiting("finding the tools"):
-            await workspace.tools.load()
+        await context.load_tools(workspace)
         tool = workspace.tools.registry.get(name)
         given = {**given, **named_values(tool, values)}
         try:
