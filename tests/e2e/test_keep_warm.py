@@ -174,7 +174,7 @@ def test_state_is_private_and_holds_no_more_than_is_needed(warm: Warm) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     assert warm.folder.stat().st_mode & 0o777 == 0o700
     assert set(json.loads(path.read_text())) == {
-        *("address", "instance_id", "pid", "process_start", "project", "server_version", "token")
+        *("address", "installed", "instance_id", "pid", "process_start", "project", "server_version", "token")
     }
 
 

@@ -311,7 +311,8 @@ ROWS: Mapping[int, Row] = {
         tests=(
             f"{WARM}test_killed_shim_ends_its_run_and_not_the_sidecar",
             f"{WARM}test_unlinked_lock_is_noticed_and_nobody_is_kept_out",
-            f"{LAUNCH}TestAnotherVersionIsReplacedWhenIdleAndLeftAloneWhenBusy",
+            f"{HERE}43_an_upgrade_under_a_warm_sidecar.py",
+            f"{LAUNCH}TestAnotherInstallationIsReplacedWhenIdleAndLeftAloneWhenBusy",
         ),
     ),
     44: Row(
