@@ -14,6 +14,7 @@ import pytest
 from atmos_ai_sidecar.demo.offline_model.process import OfflineModelProcess
 from tests.e2e.conftest import SHIM, Project
 from tests.e2e.screen import Screen
+from tests.e2e.test_process_life import finished_turns
 
 pytestmark = pytest.mark.e2e
 
@@ -263,7 +264,10 @@ def test_killed_sidecar_is_started_again_and_the_chat_goes_on(project: Project, 
         screen.submit("Again.")
         screen.wait_for(r"A whole one\.")
         leave(screen)
-    assert "Half an answer" in str(model.requests()[-1]["json"]["messages"])
+    assert screen.text.count("ended unexpectedly") == 1
+    assert screen.text.rpartition("ended unexpectedly")[2].count("Half an answer") == 1
+    assert str(model.requests()[-1]["json"]["messages"]).count("Half an answer") == 1
+    assert finished_turns(project) == ["interrupted", "end_turn"]
 
 
 def test_exec_asks_on_the_terminal_even_when_its_output_is_redirected(

@@ -15,6 +15,7 @@ from atmos_ai_sidecar.v1 import sidecar_service_pb2
 from atmos_ai_sidecar.v1.sidecar_service_pb2_grpc import SidecarServiceStub
 from tests.e2e.conftest import SHIM, Project
 from tests.e2e.screen import Screen
+from tests.processes import wait_dead
 from tests.sidecar_process import SidecarProcess, sidecar_process
 
 VERDICT_SECONDS = 40
@@ -75,7 +76,7 @@ def test_a_person_hears_of_a_stopped_sidecar_within_forty_seconds_and_decides(de
         wait_until_told(screen, sidecar)
         screen.type("\x03")
         screen.wait_until(lambda text: is_back(text, "starting it again"), "to be back")
-        assert not sidecar.is_running() or sidecar.status() == psutil.STATUS_ZOMBIE
+        wait_dead(sidecar)
         screen.submit("Which components are there?")
         screen.wait_until(lambda text: "vpc" in text.rpartition("Which components")[2], "an answer")
         screen.submit("/quit")

@@ -15,6 +15,7 @@ from atmos_ai_sidecar.demo.offline_model.process import OfflineModelProcess
 from tests.e2e.conftest import ROOT, Project
 from tests.e2e.test_keep_warm import Warm
 from tests.e2e.test_process_life import wait_until_journalled
+from tests.processes import wait_dead
 
 pytestmark = pytest.mark.e2e
 
@@ -81,7 +82,7 @@ def test_upgraded_package_replaces_a_warm_sidecar_when_that_is_idle(
     assert warm.process == old
     newer = next_process(warm, NEWER)
     assert newer != old
-    assert not old.is_running() or old.status() == psutil.STATUS_ZOMBIE
+    wait_dead(old)
     assert next_process(warm, NEWER) == newer  # it stays, whatever version the shim has
     installation.install(NEWER)
     assert next_process(warm, NEWER) != newer  # a number tells nothing
