@@ -9,12 +9,14 @@ import fcntl
 import json
 import os
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from atmos_ai_sidecar.handshake import Handshake, Warm
+from atmos_ai_sidecar.sidecar.installation import installed_files
 
 CLAIM_SECONDS: Final = 1.0
 """Others test the lock for a moment; whoever holds it longer is a living sidecar."""
@@ -30,6 +32,8 @@ class WarmState:
     warm: Warm
     lock: int
     """The descriptor of the lock's file, held for life and inherited by nobody."""
+    installed: Sequence[Mapping[str, str | int]] = field(default_factory=installed_files)
+    """What this process was started from; a shim that finds anything else there replaces it."""
 
     @property
     def lock_path(self) -> Path:
@@ -47,6 +51,7 @@ class WarmState:
         """
         values = {
             "address": answer.address,
+            "installed": self.installed,
             "instance_id": answer.instance_id,
             "pid": answer.pid,
             "process_start": process_start(answer.pid),

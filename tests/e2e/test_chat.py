@@ -15,6 +15,7 @@ import pytest
 from atmos_ai_sidecar.demo.offline_model.process import OfflineModelProcess
 from tests.e2e.conftest import SHIM, Project
 from tests.e2e.screen import Screen
+from tests.e2e.test_process_life import finished_turns
 
 pytestmark = pytest.mark.e2e
 
@@ -281,6 +282,8 @@ def test_killed_sidecar_is_started_again_and_the_chat_goes_on(project: Project, 
         screen.wait_for("ended in the middle of this turn")
         screen.wait_until(lambda _: "> half a draft" in screen.lines, "for the draft")
         screen.wait_for("not sent: Then this")
+        assert screen.text.count("ended unexpectedly") == 1
+        assert screen.text.rpartition("ended unexpectedly")[2].count("Half an answer") == 1
         screen.type(" that goes on")
         wait_for_unsent(project, screen, "Then this.", "half a draft that goes on")
         processes = [sidecar_of(screen), psutil.Process(int(screen.process.pid or 0))]
@@ -299,7 +302,8 @@ def test_killed_sidecar_is_started_again_and_the_chat_goes_on(project: Project, 
         screen.type("\x03")
         leave(screen)
     assert [*project.home.rglob("unsent/*.json")] == []
-    assert "Half an answer" in str(model.requests()[-1]["json"]["messages"])
+    assert str(model.requests()[-1]["json"]["messages"]).count("Half an answer") == 1
+    assert finished_turns(project) == ["interrupted", "end_turn"]
 
 
 def test_two_chats_of_one_session_see_each_other_and_speak_in_turn(

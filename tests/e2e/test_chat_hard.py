@@ -14,6 +14,7 @@ from tests.e2e.conftest import Project
 from tests.e2e.screen import Screen
 from tests.e2e.test_chat import READY, chat, leave, sidecar_of
 from tests.e2e.test_chat_screens import CTRL_L, ESCAPE, PLAN
+from tests.processes import wait_dead
 
 pytestmark = pytest.mark.e2e
 
@@ -151,8 +152,7 @@ def test_hang_up_ends_shim_and_sidecar(project: Project, model: OfflineModelProc
         screen.wait_for("start")
         processes = [psutil.Process(int(screen.process.pid or 0)), sidecar_of(screen)]
         os.dup2(os.open(os.devnull, os.O_RDWR), screen.process.child_fd)  # the terminal's window is closed
-        _, alive = psutil.wait_procs(processes[1:], timeout=10)
-        assert alive == []
+        wait_dead(*processes[1:])
 
 
 def test_frozen_sidecar_is_left_with_control_c_twice(project: Project, model: OfflineModelProcess) -> None:
@@ -168,5 +168,4 @@ def test_frozen_sidecar_is_left_with_control_c_twice(project: Project, model: Of
         screen.wait_for("did not answer and was ended")
         assert screen.exit_code() == 70
         assert screen.is_clean()
-        psutil.wait_procs([sidecar], timeout=10)
-        assert not sidecar.is_running() or sidecar.status() == psutil.STATUS_ZOMBIE
+        wait_dead(sidecar)

@@ -18,6 +18,7 @@ from atmos_ai_sidecar.demo.offline_model.process import OfflineModelProcess
 from tests.e2e.conftest import SHIM, Project
 from tests.e2e.test_process_life import finished_turns, wait_until_journalled
 from tests.e2e.test_tool_life import use_atmos
+from tests.processes import wait_dead
 
 PATIENCE_SECONDS = 15.0
 SURROUNDINGS = """
@@ -174,7 +175,7 @@ def test_state_is_private_and_holds_no_more_than_is_needed(warm: Warm) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     assert warm.folder.stat().st_mode & 0o777 == 0o700
     assert set(json.loads(path.read_text())) == {
-        *("address", "instance_id", "pid", "process_start", "project", "server_version", "token")
+        *("address", "installed", "instance_id", "pid", "process_start", "project", "server_version", "token")
     }
 
 
@@ -222,7 +223,7 @@ def test_each_project_has_its_own_and_a_run_that_chooses_another_shares_none(war
 def test_it_leaves_when_nobody_has_called_for_a_while(warm: Warm) -> None:
     warm.run("sessions", "list", ATMOS_AI_KEEP_WARM="0.3s")
     if warm.states:
-        warm.process.wait(PATIENCE_SECONDS)
+        wait_dead(warm.process)
     assert [path.name for path in warm.folder.parent.iterdir()] == ["warm"]
 
 
@@ -268,7 +269,7 @@ def test_unlinked_lock_is_noticed_and_nobody_is_kept_out(warm: Warm) -> None:
     (lock,) = warm.folder.glob("*.lock")
     lock.unlink()
     assert warm.run("sessions", "list").returncode == 0
-    first.wait(PATIENCE_SECONDS)
+    wait_dead(first)
     assert warm.process.is_running()
 
 
@@ -283,7 +284,7 @@ def test_sidecar_that_is_stopped_does_not_hold_up_other_runs(warm: Warm) -> None
         assert "--force" in stuck.stderr
     finally:
         assert warm.run("sidecar", "stop", "--force").returncode == 0
-    assert not sidecar.is_running() or sidecar.status() == psutil.STATUS_ZOMBIE
+    wait_dead(sidecar)
 
 
 def test_no_tool_reads_the_token_that_it_leaves(warm: Warm) -> None:

@@ -1,6 +1,7 @@
 """Processes that are killed, interrupted and hung up: nothing is left behind, and nothing that was said is lost."""
 
 import json
+import os
 import select
 import signal
 import sqlite3
@@ -16,11 +17,9 @@ import pytest
 from atmos_ai_sidecar.demo.offline_model.process import OfflineModelProcess
 from tests.e2e.conftest import SHIM, Project
 from tests.e2e.screen import PATIENCE_SECONDS, Screen
+from tests.processes import wait_dead
 
 pytestmark = pytest.mark.e2e
-
-GONE_SECONDS = 1.0
-"""How long a sidecar may outlive its shim."""
 
 
 @contextmanager
@@ -83,7 +82,7 @@ def test_killed_shim_leaves_no_sidecar_socket_or_folder(project: Project, model:
         sidecar = sidecar_of(process)
         assert runtime_folders(project)
         process.send_signal(signal.SIGKILL)
-        sidecar.wait(GONE_SECONDS + 1)
+        wait_dead(sidecar)
     assert runtime_folders(project) == []
     assert finished_turns(project) == ["cancelled"]
 
@@ -119,8 +118,7 @@ def test_killed_shim_ends_the_tool_that_was_running(project: Project, model: Off
         wait_until_journalled(project, "Looking.")
         tool = wait_for_tool(sidecar_of(process))
         process.send_signal(signal.SIGKILL)
-        psutil.wait_procs([tool], timeout=5)
-        assert not tool.is_running() or tool.status() == psutil.STATUS_ZOMBIE
+        wait_dead(tool)
 
 
 def wait_for_tool(sidecar: psutil.Process) -> psutil.Process:
@@ -135,18 +133,19 @@ def wait_for_tool(sidecar: psutil.Process) -> psutil.Process:
     raise AssertionError
 
 
+@pytest.mark.parametrize("to_group", [False, True], ids=["shim", "group"])
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", 130)])
-def test_signal_to_the_shim_ends_everything_with_its_own_code(
-    project: Project, model: OfflineModelProcess, name: str, code: int
+def test_signal_to_the_shim_or_its_group_ends_everything_with_its_own_code(
+    project: Project, model: OfflineModelProcess, name: str, code: int, to_group: bool
 ) -> None:
     model.add_answers(HALF)
     with shim(project, "ask", "Hello") as process:
         wait_until_journalled(project, "The CIDR is")
         sidecar = sidecar_of(process)
-        process.send_signal(getattr(signal, name))
+        (os.killpg if to_group else os.kill)(process.pid, getattr(signal, name))
         process.communicate(timeout=10)
         assert process.returncode == code
-        sidecar.wait(5)
+        wait_dead(sidecar)
     assert runtime_folders(project) == []
     assert finished_turns(project) == ["cancelled"]
 
@@ -159,7 +158,7 @@ def test_sidecar_that_is_asked_to_end_ends_in_order(project: Project, model: Off
         sidecar.terminate()
         process.communicate(timeout=10)
         assert process.returncode != 0
-        sidecar.wait(5)
+        wait_dead(sidecar)
     assert finished_turns(project) == ["cancelled"]
     assert runtime_folders(project) == []
 
@@ -194,7 +193,7 @@ def test_killed_shim_of_a_chat_leaves_nothing_behind_and_settles_its_question(
         shim = psutil.Process(int(screen.process.pid or 0))
         sidecar = next(child for child in shim.children() if "serve" in child.cmdline())
         shim.kill()
-        sidecar.wait(GONE_SECONDS + 1)
+        wait_dead(sidecar)
     assert runtime_folders(project) == []
     with closing(sqlite3.connect(project.database)) as database:
         outcomes = [row[0] for row in database.execute("SELECT outcome FROM permission_requests")]
@@ -212,5 +211,4 @@ def test_nothing_is_left_of_a_chat_whose_shim_and_sidecar_are_both_killed(
         tool = wait_for_tool(sidecar)
         process.kill()
         sidecar.kill()
-        psutil.wait_procs([tool], timeout=5)
-        assert not tool.is_running() or tool.status() == psutil.STATUS_ZOMBIE
+        wait_dead(tool)

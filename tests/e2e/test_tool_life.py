@@ -16,6 +16,7 @@ import pytest
 from atmos_ai_sidecar.demo.offline_model.process import OfflineModelProcess
 from tests.e2e.conftest import SHIM, Project
 from tests.e2e.test_process_life import shim, sidecar_of
+from tests.processes import wait_dead
 
 pytestmark = pytest.mark.e2e
 
@@ -75,11 +76,11 @@ def test_an_apply_survives_and_its_outcome_is_told_at_the_next_start_and_it_neve
         sidecar = sidecar_of(process)
         (sidecar if victim == "sidecar" else process).kill()
         process.communicate(timeout=10)
-        psutil.wait_procs([sidecar], timeout=5)
+        wait_dead(sidecar)
     assert terraform.is_running()
     assert "is still running after" in project.run(SHIM, "tools", "running").stdout
     (project.directory / "go-on").touch()
-    psutil.wait_procs([terraform], timeout=5)
+    wait_dead(terraform)
     wait_until(lambda: "ended with exit code 0" in project.run(SHIM, "tools", "running").stdout)
     model.add_answers("It is applied.")
     again = project.run(SHIM, "ask", "--session", "s", "And?")
@@ -102,7 +103,7 @@ def test_nothing_is_left_of_a_plan_whose_shim_and_sidecar_are_killed(
         process.kill()
         sidecar.kill()
         process.communicate(timeout=10)
-        assert psutil.wait_procs([deaf], timeout=20)[1] == []
+        wait_dead(deaf)
 
 
 def random_text(length: int) -> str:

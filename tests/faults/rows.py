@@ -19,6 +19,8 @@ LOST = "tests/rpc/test_lost_clients.py::"
 ASKING = "tests/rpc/test_permission_service.py::"
 RUNNER = "tests/adapters/local_tools/test_program_runner.py::"
 HERE = "tests/faults/test_row_"
+SOON = f"{HERE}01_how_soon_a_death_is_noticed.py::"
+ANSWERED = f"{HERE}12_how_soon_a_call_is_answered.py::"
 MANY = f"{HERE}16_many_sidecars_one_database.py::"
 LOCKED = f"{HERE}17_the_database_is_locked.py::"
 PAUSED = f"{HERE}45_a_paused_lease_holder.py::"
@@ -47,6 +49,7 @@ ROWS: Mapping[int, Row] = {
             f"{LIFE}test_killed_sidecar_is_told_with_exit_70_and_its_words_are_kept",
             f"{CHAT}test_killed_sidecar_is_started_again_and_the_chat_goes_on",
         ),
+        long=(f"{SOON}test_shim_tells_of_a_killed_sidecar_at_once",),
     ),
     2: Row(
         fault="kill -9 of the sidecar while a tool runs",
@@ -62,6 +65,7 @@ ROWS: Mapping[int, Row] = {
             f"{LIFE}test_killed_shim_ends_the_tool_that_was_running",
             f"{LIFE}test_killed_shim_of_a_chat_leaves_nothing_behind_and_settles_its_question",
         ),
+        long=(f"{SOON}test_sidecar_follows_its_killed_shim",),
     ),
     4: Row(
         fault="the shim dies before the bootstrap, or before it reads the handshake",
@@ -77,14 +81,20 @@ ROWS: Mapping[int, Row] = {
     6: Row(
         fault="SIGHUP, SIGTERM, SIGINT to shim, sidecar, group",
         tests=(
-            f"{LIFE}test_signal_to_the_shim_ends_everything_with_its_own_code",
+            f"{LIFE}test_signal_to_the_shim_or_its_group_ends_everything_with_its_own_code",
             f"{LIFE}test_sidecar_that_is_asked_to_end_ends_in_order",
+            f"{SERVE}test_end_in_order_leaves_no_socket_and_no_directory",
             f"{SHIM}TestSignalsRestoreTheTerminalAndHaveTheirExitCodes",
         ),
     ),
     7: Row(
         fault="SIGSTOP of the sidecar",
-        tests=(f"{HERE}07_the_sidecar_is_stopped.py", f"{SHIM}TestAFrozen", f"{SHIM}TestASidecarThatThaws"),
+        tests=(
+            f"{HERE}07_the_sidecar_is_stopped.py",
+            f"{SHIM}TestAFrozen",
+            f"{SHIM}TestASilent",
+            f"{SHIM}TestASidecarThatThaws",
+        ),
         long=(f"{HERE}07_the_sidecar_is_stopped.py",),
     ),
     8: Row(
@@ -94,6 +104,7 @@ ROWS: Mapping[int, Row] = {
             f"{SHIM}TestABusyButHealthySidecarKeepsTheKeyboardToItself",
             f"{SHIM}TestACallThatABusySidecarNeverSawIsMadeAgain",
         ),
+        long=(f"{HERE}08_the_event_loop_is_blocked.py",),
     ),
     9: Row(
         fault="a client that stops reading",
@@ -130,6 +141,7 @@ ROWS: Mapping[int, Row] = {
             f"{AUTH}test_reflection_lists_the_services_to_those_who_have_a_token",
             f"{AUTH}test_unknown_method_tells_strangers_nothing",
         ),
+        long=(f"{ANSWERED}test_call_without_authority_is_refused_at_once",),
     ),
     13: Row(
         fault="another user dials; the folder is a link, public or foreign",
@@ -175,6 +187,7 @@ ROWS: Mapping[int, Row] = {
             f"{HISTORY}test_turn_that_is_cancelled_at_any_event_leaves_a_valid_history",
             f"{CHAT}test_escape_cancels_the_turn_and_keeps_what_was_said",
         ),
+        long=(f"{ANSWERED}test_cancelled_turn_ends_at_once",),
     ),
     22: Row(
         fault="a handler raises, is cancelled, exits, aborts twice",
@@ -203,6 +216,7 @@ ROWS: Mapping[int, Row] = {
             f"{STREAM}test_repeated_event_is_dropped_also_on_another_stream",
             f"{STREAM}test_resume_beyond_the_last_event_is_refused",
             f"{STREAM}test_attach_must_come_within_five_seconds",
+            f"{STREAM}test_event_that_makes_no_sense_ends_the_stream_and_no_turn",
         ),
     ),
     25: Row(
@@ -211,6 +225,7 @@ ROWS: Mapping[int, Row] = {
             "tests/application/test_approvals.py::test_only_the_first_of_a_hundred_racing_answers_wins",
             f"{ASKING}test_answers_at_once_settle_it_once",
             f"{ASKING}test_resolve_answers_once_and_repeats_are_fine",
+            f"{ASKING}test_answer_that_does_not_count_is_told_and_the_stream_stays",
         ),
     ),
     26: Row(
@@ -311,7 +326,8 @@ ROWS: Mapping[int, Row] = {
         tests=(
             f"{WARM}test_killed_shim_ends_its_run_and_not_the_sidecar",
             f"{WARM}test_unlinked_lock_is_noticed_and_nobody_is_kept_out",
-            f"{LAUNCH}TestAnotherVersionIsReplacedWhenIdleAndLeftAloneWhenBusy",
+            f"{HERE}43_an_upgrade_under_a_warm_sidecar.py",
+            f"{LAUNCH}TestAnotherInstallationIsReplacedWhenIdleAndLeftAloneWhenBusy",
         ),
     ),
     44: Row(

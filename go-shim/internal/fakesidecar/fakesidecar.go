@@ -33,6 +33,9 @@ const Variable = "FAKE_SIDECAR"
 // Instance is the instance id of every fake.
 const Instance = "fake-instance"
 
+// Health answers for the fake; a script may change what it says.
+var Health = health.NewServer()
+
 // Bootstrap is the line that a fake was started with.
 type Bootstrap struct {
 	Magic            string `json:"magic"`
@@ -136,7 +139,7 @@ func newServer(script Script, token string) *grpc.Server {
 	sidecarv1.RegisterSidecarServiceServer(server, services)
 	sidecarv1.RegisterTerminalServiceServer(server, services)
 	sidecarv1.RegisterPermissionServiceServer(server, services)
-	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
+	grpc_health_v1.RegisterHealthServer(server, Health)
 	return server
 }
 

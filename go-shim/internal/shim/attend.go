@@ -220,5 +220,11 @@ func (a *attendant) typedWhileFrozen() (end, bool) {
 	return end{}, false
 }
 
-// note says something in the middle of what the command has drawn.
-func (a *attendant) note(message string) { fmt.Fprint(os.Stderr, "\r\natmos-ai: "+message+"\r\n") }
+// note says something in the middle of what the command has drawn, and wipes what it had drawn below.
+func (r *runner) note(message string) {
+	wipe := ""
+	if r.terminal.IsRaw() {
+		wipe = "\x1b[J"
+	}
+	fmt.Fprint(os.Stderr, "\r\n"+wipe+"atmos-ai: "+message+"\r\n")
+}

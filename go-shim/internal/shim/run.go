@@ -91,13 +91,7 @@ func (r *runner) run() int {
 		if peer == nil {
 			return code
 		}
-		end := r.attend(peer)
-		for range maxUnserved {
-			if !end.unserved {
-				break
-			}
-			end = r.attend(peer)
-		}
+		end := r.serve(peer)
 		switch {
 		case end.clean:
 			r.terminal.Close()
@@ -204,7 +198,11 @@ const howToGoOn = "What was said until then is stored. Go on with: atmos-ai chat
 func (r *runner) describeLoss(peer *sidecar.Sidecar, lost error) string {
 	exit := peer.WaitExit(lastExit)
 	if exit == "" {
-		return fmt.Sprintf("the assistant process stopped answering (%v) and is being ended", lost)
+		fate := "is being ended"
+		if peer.IsWarm() {
+			fate = "is left to its other runs"
+		}
+		return fmt.Sprintf("the assistant process stopped answering (%v) and %s", lost, fate)
 	}
 	text := fmt.Sprintf("the assistant process ended unexpectedly (%s)", exit)
 	if words := peer.LastWords(); words != "" {

@@ -8,13 +8,16 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
 	sidecarv1 "github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/gen/atmos_ai_sidecar/v1"
@@ -27,6 +30,8 @@ const (
 )
 
 var calls atomic.Int32
+
+var errSilent = status.Error(codes.Unavailable, "keepalive ping failed")
 
 var scripts = map[string]fakesidecar.Script{
 	"plain": {Run: func(start *sidecarv1.RunRequest_Start, terminal fakesidecar.Terminal) error {
@@ -89,6 +94,19 @@ var scripts = map[string]fakesidecar.Script{
 	"resumable": {Run: func(start *sidecarv1.RunRequest_Start, terminal fakesidecar.Terminal) error {
 		return chat(start, terminal, "token-1")
 	}},
+	"falls silent": {Run: func(start *sidecarv1.RunRequest_Start, terminal fakesidecar.Terminal) error {
+		err := chat(start, terminal, "token-1")
+		if err == errSilent { // the connection is lost as by a keepalive, and nobody answers until SIGUSR1
+			fakesidecar.Health.SetServingStatus("", grpc_health_v1.HealthCheckResponse_NOT_SERVING)
+			again := make(chan os.Signal, 1)
+			signal.Notify(again, syscall.SIGUSR1)
+			go func() {
+				<-again
+				fakesidecar.Health.SetServingStatus("", grpc_health_v1.HealthCheckResponse_SERVING)
+			}()
+		}
+		return err
+	}},
 	"cooked": {Run: func(_ *sidecarv1.RunRequest_Start, terminal fakesidecar.Terminal) error {
 		return untilInput(terminal, fmt.Sprintf("working in process %d.\n", os.Getpid()))
 	}},
@@ -121,7 +139,7 @@ var scripts = map[string]fakesidecar.Script{
 	"no exit code": {Run: func(*sidecarv1.RunRequest_Start, fakesidecar.Terminal) error { return nil }},
 }
 
-// chat takes the keyboard raw and tells what it gets. Keys: q leaves, z suspends, l goes cooked for a line.
+// chat takes the keyboard raw and tells what it gets. Keys: q leaves, s breaks the call, z suspends, l goes cooked for a line.
 func chat(start *sidecarv1.RunRequest_Start, terminal fakesidecar.Terminal, token string) error {
 	hello := fmt.Sprintf("\rready %s, process %d.\r\n", start.GetResumeToken(), os.Getpid())
 	// The mode goes first, so that who sees the line may rely on it.
@@ -134,6 +152,9 @@ func chat(start *sidecarv1.RunRequest_Start, terminal fakesidecar.Terminal, toke
 		}
 		answer := &sidecarv1.RunResponse{Stdout: fmt.Appendf(nil, "%s\r\n", describe(event))}
 		switch string(event.GetStdin().GetData()) {
+		case "s":
+			_ = terminal.Send(&sidecarv1.RunResponse{Stdout: []byte("still pulling\r\n"), ReadStdin: pull(1024, generation)})
+			return errSilent
 		case "q":
 			answer.Mode, answer.ExitCode = cookedMode, exit(0)
 		case "z":

@@ -284,6 +284,65 @@ func TestASidecarThatThawsGetsWhatWasTyped(t *testing.T) {
 	s.waitExit(0)
 }
 
+func TestASilentSidecarIsEndedByTheUserAloneAndAnotherGoesOn(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*screen){
+		"Ctrl-C": func(s *screen) { s.typeKeys("dropped\x03") },
+		"SIGINT": func(s *screen) { s.signal(syscall.SIGINT) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, impatient(shimCommand(t, "falls silent", "chat")))
+			first := silence(t, s)
+			end(s)
+			s.wait("is being ended; starting it again")
+			s.wait("ready token-1, process ")
+			if second := strings.TrimSuffix(s.wait("."), "."); second == strconv.Itoa(first) {
+				t.Error("it is still the same process")
+			}
+			s.typeKeys("q")
+			if seen := s.wait(`keys "q"`); strings.Contains(seen, "dropped") {
+				t.Error("what was typed before Ctrl-C was kept", seen)
+			}
+			s.waitExit(0)
+		})
+	}
+}
+
+func TestASilentSidecarThatAnswersAgainGoesOn(t *testing.T) {
+	t.Parallel()
+	s := open(t, impatient(shimCommand(t, "falls silent", "chat")))
+	process := silence(t, s)
+	s.typeKeys("hello")
+	must(t, syscall.Kill(process, syscall.SIGUSR1))
+	s.wait("answers again")
+	s.wait("ready token-1, process " + strconv.Itoa(process))
+	s.wait(`keys "hello"`)
+	s.typeKeys("q")
+	s.waitExit(0)
+}
+
+func TestASilentSidecarThatEndsIsReplacedAndASignalLeaves(t *testing.T) {
+	t.Parallel()
+	s := open(t, impatient(shimCommand(t, "falls silent", "chat")))
+	must(t, syscall.Kill(silence(t, s), syscall.SIGKILL))
+	s.wait("ended unexpectedly (signal 9 (SIGKILL)); starting it again")
+	silence(t, s)
+	s.signal(syscall.SIGTERM)
+	s.waitExit(143)
+}
+
+// silence makes a chat's sidecar lose its call without ending, and returns its process id when the user was asked.
+func silence(t *testing.T, s *screen) int {
+	t.Helper()
+	s.wait("process ")
+	process, err := strconv.Atoi(strings.TrimSuffix(s.wait("."), "."))
+	must(t, err)
+	s.typeKeys("s")
+	s.wait("wait for it, or press Ctrl-C to end it and start another")
+	return process
+}
+
 func TestAKilledShimLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	command := shimCommand(t, "chat", "chat")

@@ -77,7 +77,7 @@ func launchOrAttach(ctx context.Context, options Options, python Python) (*Sidec
 	if idle == 0 || !mayShare(options.Arguments, options.Environment) {
 		return launch(ctx, options, python, nil)
 	}
-	place, err := newWarmPlace(options.Directory, options.Version, python, idle)
+	place, err := newWarmPlace(options.Directory, python, idle)
 	if err != nil {
 		return nil, err
 	}
@@ -183,6 +183,33 @@ func (s *Sidecar) IsHealthy(ctx context.Context, limit time.Duration) bool {
 	defer cancel()
 	_, err := grpc_health_v1.NewHealthClient(s.connection).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
 	return status.Code(err) != codes.DeadlineExceeded
+}
+
+// WaitServing waits until the sidecar answers that it serves, and asks again as often as it does not answer within limit;
+// false when ctx ended first. A lost connection is made anew.
+func (s *Sidecar) WaitServing(ctx context.Context, limit time.Duration) bool {
+	for ctx.Err() == nil {
+		try, cancel := context.WithTimeout(ctx, limit)
+		client := grpc_health_v1.NewHealthClient(s.connection)
+		answer, err := client.Check(try, &grpc_health_v1.HealthCheckRequest{}, grpc.WaitForReady(true))
+		if err == nil && answer.GetStatus() == grpc_health_v1.HealthCheckResponse_SERVING {
+			cancel()
+			return true
+		}
+		if err == nil || status.Code(err) != codes.DeadlineExceeded {
+			<-try.Done() // it is about to leave, or could not be asked: not more often than that
+		}
+		cancel()
+	}
+	return false
+}
+
+// Gone is closed when the process has ended; nil when nobody can tell.
+func (s *Sidecar) Gone() <-chan struct{} {
+	if s.process == nil {
+		return nil
+	}
+	return s.process.done
 }
 
 // Stop ends the sidecar: life line and SIGTERM, 3 s, SIGKILL. Nothing of it is left when Stop returns. A warm one only

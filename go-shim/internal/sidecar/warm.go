@@ -29,34 +29,52 @@ const (
 // truth, and a file that says where to dial. A third file is locked by who starts one, so that racing starts make one.
 type warmPlace struct {
 	warmth
-	version string
 }
 
 // warmState is what a warm sidecar says of itself.
 type warmState struct {
-	Address       string `json:"address"`
-	InstanceID    string `json:"instance_id"`
-	PID           int    `json:"pid"`
-	ProcessStart  string `json:"process_start"`
-	ServerVersion string `json:"server_version"`
-	Token         string `json:"token"`
+	Address       string          `json:"address"`
+	Installed     []installedFile `json:"installed"`
+	InstanceID    string          `json:"instance_id"`
+	PID           int             `json:"pid"`
+	ProcessStart  string          `json:"process_start"`
+	ServerVersion string          `json:"server_version"`
+	Token         string          `json:"token"`
+}
+
+// installedFile is a file that the sidecar was started from, as it was then.
+type installedFile struct {
+	Path    string `json:"path"`
+	Inode   uint64 `json:"inode"`
+	MtimeNS int64  `json:"mtime_ns"`
+}
+
+// isInstalled tells whether a sidecar that starts now would be the same: its interpreter and its package are the files
+// that they were. Their version numbers are not asked: an upgrade may keep them.
+func (s *warmState) isInstalled() bool {
+	for _, file := range s.Installed {
+		var found unix.Stat_t
+		if unix.Stat(file.Path, &found) != nil || found.Ino != file.Inode || found.Mtim.Nano() != file.MtimeNS {
+			return false
+		}
+	}
+	return len(s.Installed) > 0
 }
 
 var (
 	errNotWarm = errors.New("there is no warm sidecar")
-	errOther   = errors.New("the warm sidecar is of another version and busy")
+	errOther   = errors.New("the warm sidecar is of another installation and busy")
 )
 
 // newWarmPlace makes the folder of the warm sidecars' files.
-func newWarmPlace(directory, version string, python Python, idle time.Duration) (*warmPlace, error) {
+func newWarmPlace(directory string, python Python, idle time.Duration) (*warmPlace, error) {
 	folder, err := makePrivate("warm", true)
 	if err != nil {
 		return nil, err
 	}
 	project := projectOf(directory)
 	return &warmPlace{
-		version: version,
-		warmth:  warmth{IdleSeconds: idle.Seconds(), Directory: folder, Name: nameOf(project, python), Project: project},
+		warmth: warmth{IdleSeconds: idle.Seconds(), Directory: folder, Name: nameOf(project, python), Project: project},
 	}, nil
 }
 
@@ -89,7 +107,7 @@ func (w *warmPlace) attach(ctx context.Context) (*Sidecar, error) {
 		err = errOther // it lives and does not answer: whose fault that is, another run cannot tell
 	case err != nil || server.GetInstanceId() != state.InstanceID:
 		err = errNotWarm
-	case server.GetServerVersion() != w.version:
+	case !state.isInstalled():
 		err = w.replace(ctx, client)
 	}
 	if err != nil {
@@ -99,7 +117,7 @@ func (w *warmPlace) attach(ctx context.Context) (*Sidecar, error) {
 	return peer, nil
 }
 
-// replace ends a sidecar of another version, unless it is at work.
+// replace ends a sidecar of another installation, unless it is at work.
 func (w *warmPlace) replace(ctx context.Context, client sidecarv1.SidecarServiceClient) error {
 	answer, err := client.Shutdown(ctx, &sidecarv1.ShutdownRequest{OnlyWhenIdle: true})
 	if err == nil && !answer.GetAccepted() {

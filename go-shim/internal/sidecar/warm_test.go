@@ -21,15 +21,15 @@ import (
 // standing is a warm sidecar in this process: a lock, a file and a server.
 type standing struct {
 	sidecarv1.UnimplementedSidecarServiceServer
-	place    *warmPlace
-	lock     *os.File
-	instance string
-	version  string
-	isBusy   bool
+	place     *warmPlace
+	lock      *os.File
+	instance  string
+	installed string // a file of the package
+	isBusy    bool
 }
 
 func (s *standing) GetServerInfo(context.Context, *sidecarv1.GetServerInfoRequest) (*sidecarv1.GetServerInfoResponse, error) {
-	return &sidecarv1.GetServerInfoResponse{InstanceId: s.instance, ServerVersion: s.version}, nil
+	return &sidecarv1.GetServerInfoResponse{InstanceId: s.instance}, nil
 }
 
 func (s *standing) Shutdown(_ context.Context, request *sidecarv1.ShutdownRequest) (*sidecarv1.ShutdownResponse, error) {
@@ -43,7 +43,7 @@ func (s *standing) Shutdown(_ context.Context, request *sidecarv1.ShutdownReques
 func stand(t *testing.T) *standing {
 	t.Helper()
 	t.Setenv("XDG_RUNTIME_DIR", shortDirectory(t))
-	place, err := newWarmPlace(t.TempDir(), "1", Python{Path: "/python"}, time.Minute)
+	place, err := newWarmPlace(t.TempDir(), Python{Path: "/python"}, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,11 @@ func stand(t *testing.T) *standing {
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
 		t.Fatal(err)
 	}
-	s := &standing{place: place, lock: lock, instance: "i", version: "1"}
+	installed := filepath.Join(t.TempDir(), "__init__.py")
+	if err := os.WriteFile(installed, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := &standing{installed: installed, place: place, lock: lock, instance: "i"}
 	server := grpc.NewServer()
 	sidecarv1.RegisterSidecarServiceServer(server, s)
 	go func() { _ = server.Serve(listener) }()
@@ -78,8 +82,13 @@ func (s *standing) announce(t *testing.T, change func(map[string]any)) {
 	if err != nil || len(folders) != 1 {
 		t.Fatal(folders, err)
 	}
+	var found unix.Stat_t
+	if err := unix.Stat(s.installed, &found); err != nil {
+		t.Fatal(err)
+	}
+	installed := []installedFile{{Path: s.installed, Inode: found.Ino, MtimeNS: found.Mtim.Nano()}}
 	values := map[string]any{
-		"address": "unix://" + folders[0], "instance_id": "i", "pid": os.Getpid(), "process_start": processStart(os.Getpid()),
+		"address": "unix://" + folders[0], "installed": installed, "instance_id": "i", "pid": os.Getpid(), "process_start": processStart(os.Getpid()),
 		"server_version": "1", "token": "t",
 	}
 	change(values)
@@ -137,18 +146,41 @@ func TestAttachBelievesNoFileThatIsNotPrivateAndTrue(t *testing.T) {
 	s.expect(t, errNotWarm)
 }
 
-func TestAnotherVersionIsReplacedWhenIdleAndLeftAloneWhenBusy(t *testing.T) {
+func TestAnotherInstallationIsReplacedWhenIdleAndLeftAloneWhenBusy(t *testing.T) {
+	for name, upgrade := range map[string]func(path string) error{
+		"another file": func(path string) error {
+			if err := os.WriteFile(path+".new", nil, 0o644); err != nil {
+				return err
+			}
+			return os.Rename(path+".new", path)
+		},
+		"written over": func(path string) error { return os.Chtimes(path, time.Time{}, time.Unix(1, 0)) },
+		"gone":         os.Remove,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := stand(t)
+			s.expect(t, nil)
+			if err := upgrade(s.installed); err != nil {
+				t.Fatal(err)
+			}
+			s.isBusy = true
+			s.expect(t, errOther)
+			if !s.place.isHeld() {
+				t.Error("it was ended")
+			}
+			s.isBusy = false
+			s.expect(t, errNotWarm)
+			if s.place.isHeld() {
+				t.Error("it still stands")
+			}
+		})
+	}
+}
+
+func TestAStateThatDoesNotTellItsInstallationIsReplaced(t *testing.T) {
 	s := stand(t)
-	s.version, s.isBusy = "0", true
-	s.expect(t, errOther)
-	if !s.place.isHeld() {
-		t.Error("it was ended")
-	}
-	s.isBusy = false
+	s.announce(t, func(v map[string]any) { delete(v, "installed") })
 	s.expect(t, errNotWarm)
-	if s.place.isHeld() {
-		t.Error("it still stands")
-	}
 }
 
 func TestWarmthIsTheUsersChoiceAlone(t *testing.T) {

@@ -75,6 +75,9 @@ func (k *Keyboard) Pause(paused bool) { k.change(func() { k.paused = paused }) }
 // Watch starts or ends reading ahead for a command that does not pull.
 func (k *Keyboard) Watch(watching bool) { k.change(func() { k.watching = watching }) }
 
+// Forget drops what was read during Watch.
+func (k *Keyboard) Forget() { k.change(func() { k.held = nil }) }
+
 // Stop ends Serve.
 func (k *Keyboard) Stop() { k.change(func() { k.stopped = true }) }
 
