@@ -2,7 +2,6 @@
 
 import getpass
 import socket
-from dataclasses import dataclass
 
 from atmos_ai_sidecar.adapters.json_files import open_json_store
 from atmos_ai_sidecar.adapters.owner_locks import OwnerLocks
@@ -14,6 +13,7 @@ from atmos_ai_sidecar.composition.project_keys import project_key
 from atmos_ai_sidecar.configuration import Config
 from atmos_ai_sidecar.configuration.settings import Storage
 from atmos_ai_sidecar.errors import ConfigurationInvalidError, StorageUnavailableError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 DATABASE = "sidecar.db"
 

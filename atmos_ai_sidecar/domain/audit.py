@@ -9,8 +9,10 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import StrEnum
+
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 MAX_INPUT_CHARACTERS = 8_000
 

@@ -10,11 +10,11 @@ import json
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from atmos_ai_sidecar.handshake import Handshake, Warm
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 CLAIM_SECONDS: Final = 1.0
 """Others test the lock for a moment; whoever holds it longer is a living sidecar."""

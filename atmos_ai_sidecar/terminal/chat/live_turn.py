@@ -1,6 +1,6 @@
 """The turn that runs: which of it is final, and what is still moving."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from atmos_ai_sidecar.application.ports.clock import Clock
@@ -20,6 +20,7 @@ from atmos_ai_sidecar.domain.events import (
 )
 from atmos_ai_sidecar.domain.messages import ToolCall, Usage
 from atmos_ai_sidecar.domain.questions import sanitised
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 from atmos_ai_sidecar.terminal.chat.tool_outputs import ToolOutputs
 from atmos_ai_sidecar.terminal.chat.transcript import ToolRan, UserSaid
 from atmos_ai_sidecar.terminal.render.cards import cut, running_card

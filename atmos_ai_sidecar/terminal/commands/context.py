@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from atmos_ai_sidecar.application.ports.console import Console
 from atmos_ai_sidecar.application.workspace import ConfirmTrust, Run, RunOptions, TrustQuestion, Workspace
 from atmos_ai_sidecar.errors import SidecarError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 from atmos_ai_sidecar.terminal.line_reader import LineReader
 from atmos_ai_sidecar.terminal.render.palette import visible
 from atmos_ai_sidecar.terminal.services import CommandServices
