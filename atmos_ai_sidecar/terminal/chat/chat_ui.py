@@ -144,6 +144,7 @@ class ChatUI:
 
     async def _show_past(self, conversation: Conversation) -> None:
         past = list(entries(await conversation.messages(), conversation.title))
+        await self._stage.prepare()
         if len(past) > SHOWN_PAST:
             self.say(f"… {len(past) - SHOWN_PAST} entries before these; /export writes all of them to a file.")
         self._stage.show_past(past[-SHOWN_PAST:])
@@ -202,7 +203,6 @@ class ChatUI:
             self._stage.leave(exit_codes.ERROR)
 
     async def _confirm_trust(self, question: TrustQuestion) -> bool:
-        await self._stage.prepare()
         return await self._asking.confirm_trust(question)
 
     async def _serve(self, workspace: Workspace) -> None:
@@ -212,7 +212,6 @@ class ChatUI:
             continues=self._settings.continues,
             model=self._context.options.model,
         )
-        await self._stage.prepare()
         await self._memory.load_history(workspace)
         self._opening.close()
         self._conversation = self._stage.status.conversation = conversation
@@ -223,6 +222,7 @@ class ChatUI:
             self._stage.add(Note(text=f"  Try: {hint}", tone="dim"))
         preparing = [asyncio.create_task(work) for work in (self._prepare_model(workspace), self._learn(workspace))]
         try:
+            await self._stage.prepare()
             await self._send_waiting(conversation)
         finally:
             tasks = [*preparing, *([self._follower] if self._follower else [])]
