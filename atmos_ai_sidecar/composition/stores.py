@@ -3,7 +3,6 @@
 import getpass
 import socket
 
-from atmos_ai_sidecar.adapters.json_files import open_json_store
 from atmos_ai_sidecar.adapters.owner_locks import OwnerLocks
 from atmos_ai_sidecar.adapters.sqlite import BUSY_TIMEOUT_SECONDS, open_sqlite_store
 from atmos_ai_sidecar.application.ports.clock import Clock
@@ -48,6 +47,8 @@ async def open_store(config: Config, clock: Clock, owner: str) -> OpenedStore:
     busy_timeout = config.sessions.busy_timeout_seconds or BUSY_TIMEOUT_SECONDS
     store: Store
     if config.sessions.storage is Storage.JSON:
+        from atmos_ai_sidecar.adapters.json_files import open_json_store  # noqa: PLC0415 - few projects choose it
+
         store = await open_json_store(directory, clock, busy_timeout_seconds=busy_timeout)
     else:
         store = await open_sqlite_store(directory / DATABASE, clock, busy_timeout_seconds=busy_timeout)
