@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from atmos_ai_sidecar.domain.commands import Assessment, SimpleCommand, paths_of
 from atmos_ai_sidecar.domain.paths import Territory
 from atmos_ai_sidecar.domain.tools import CommandClass
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 MAX_PATHS = 1000
 """More words than these are not looked up one by one."""

@@ -10,9 +10,12 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from atmos_ai_sidecar.domain.tools import Tool
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "atmos_ai_sidecar.tools"
 _LOG = logging.getLogger(__name__)
@@ -36,6 +39,8 @@ class PluginTools:
     async def tools(self) -> Sequence[Tool]:
         """The tools of all plug-ins, those of one entry point after those of another by name."""
         if self._found is None:
+            from importlib.metadata import entry_points  # noqa: PLC0415 - not needed before somebody asks for tools
+
             points = sorted(entry_points(group=GROUP), key=lambda point: point.name)
             self._found = await asyncio.to_thread(self._load_all, points) if points else ()
         return self._found
@@ -43,14 +48,14 @@ class PluginTools:
     async def close(self) -> None:
         """Does nothing: a plug-in has no end of its own."""
 
-    def _load_all(self, points: Sequence[EntryPoint]) -> Sequence[Tool]:
+    def _load_all(self, points: "Sequence[EntryPoint]") -> Sequence[Tool]:
         if not self._is_isolated:
             names = ", ".join(point.name for point in points)
             self._problems.append(f"Plug-ins ({names}) were not loaded: Python must be started with -I for that.")
             return ()
         return tuple(tool for point in points for tool in self._load(point))
 
-    def _load(self, point: EntryPoint) -> Sequence[Tool]:
+    def _load(self, point: "EntryPoint") -> Sequence[Tool]:
         source = _source(point)
         try:
             return _checked(point.load()(), source)
@@ -61,7 +66,7 @@ class PluginTools:
             return ()
 
 
-def _source(point: EntryPoint) -> str:
+def _source(point: "EntryPoint") -> str:
     package = f" of {point.dist.name} {point.dist.version}" if point.dist else ""
     return f"plug-in {point.name}{package}"
 

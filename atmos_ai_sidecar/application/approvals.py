@@ -10,7 +10,7 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 
 from atmos_ai_sidecar.application.ports.approval_store import ApprovalStore, Settlement
@@ -26,6 +26,7 @@ from atmos_ai_sidecar.errors import (
     PermissionExpiredError,
     PermissionRequestNotFoundError,
 )
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 EXPIRY = timedelta(hours=12)
 PROMPTER_GRACE_SECONDS = 5.0

@@ -3,7 +3,6 @@
 import dataclasses
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from atmos_ai_sidecar.application.approvals import EXPIRY, Approvals
@@ -16,6 +15,7 @@ from atmos_ai_sidecar.domain.permissions import Decision, DecisionKind, Permissi
 from atmos_ai_sidecar.domain.questions import options_for, question_lines, title_for
 from atmos_ai_sidecar.domain.requests import PermissionRequest, canonical_json, digest
 from atmos_ai_sidecar.domain.tools import Preview, Tool
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

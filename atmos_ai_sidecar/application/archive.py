@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -26,6 +26,7 @@ from atmos_ai_sidecar.domain.messages import Block, Message, Text, ToolResult
 from atmos_ai_sidecar.domain.search import search_terms
 from atmos_ai_sidecar.domain.sessions import Session, SessionId, checked_name
 from atmos_ai_sidecar.errors import InvalidFieldError, SessionExistsError, SessionNotFoundError, SidecarError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _LOG = logging.getLogger(__name__)
 _PAGE = 1000

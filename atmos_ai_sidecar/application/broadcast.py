@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 
 from atmos_ai_sidecar.application.ports.clock import Clock
@@ -19,6 +19,7 @@ from atmos_ai_sidecar.application.ports.journal import Journal
 from atmos_ai_sidecar.domain.events import SessionEvent, TurnEvent
 from atmos_ai_sidecar.domain.sessions import SessionId
 from atmos_ai_sidecar.errors import SidecarError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 WINDOW_EVENTS = 256
 PAGE_EVENTS = 256

@@ -6,7 +6,7 @@ and said; names, files, decisions and errors come from the store and not from th
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.compaction_store import CompactionStore
@@ -28,6 +28,7 @@ from atmos_ai_sidecar.domain.messages import Message, Role, Text, Usage
 from atmos_ai_sidecar.domain.sessions import SessionId
 from atmos_ai_sidecar.domain.tools import Tool
 from atmos_ai_sidecar.errors import ModelFailedError, SidecarError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _LOG = logging.getLogger(__name__)
 _ENOUGH = 0.7

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.errors import SidecarError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 LIMIT_SECONDS = 15.0
 """How long one check may take. An MCP server gives up after 10 s, and then says so itself."""

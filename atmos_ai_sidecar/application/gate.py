@@ -16,6 +16,7 @@ from atmos_ai_sidecar.domain.permissions import Decision, DecisionKind, Permissi
 from atmos_ai_sidecar.domain.requests import Answer, PermissionRequest
 from atmos_ai_sidecar.domain.tools import Demand, Effect, Preview, Result, Tool
 from atmos_ai_sidecar.errors import SidecarError, ToolExecutionDeniedError, UnattendedError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from atmos_ai_sidecar.application.audit import Audit
@@ -29,7 +30,7 @@ Look = Callable[[Tool, ToolCall, "CallContext"], Awaitable[Preview | None]]
 """What a call would change, without secrets; None for a tool that does not tell."""
 
 
-@dataclasses.dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Passage:
     """A call that passed; who runs it puts its result in."""
 
@@ -38,7 +39,7 @@ class Passage:
     result: Result | None = None
 
 
-@dataclasses.dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Case:
     """A call, and how far it has been decided."""
 

@@ -1,7 +1,7 @@
 """Tells the user and the model what became of calls that outlived their turn, without secrets."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.left_programs import LeftPrograms
@@ -9,6 +9,7 @@ from atmos_ai_sidecar.domain.events import Notice, NoticeKind
 from atmos_ai_sidecar.domain.left_calls import LeftCall
 from atmos_ai_sidecar.domain.messages import Block, ToolResult
 from atmos_ai_sidecar.domain.tools import Result
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

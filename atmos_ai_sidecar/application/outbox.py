@@ -1,6 +1,7 @@
 """The events of one running turn on their way to the journal, with deltas put together."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 
 from atmos_ai_sidecar.application.ports.clock import Clock
@@ -16,8 +17,9 @@ _DELTAS = (TextDelta, ThinkingDelta, ToolCallOutput)
 
 
 class Outbox:
-    """Collects events and publishes them in order, deltas within 16 ms or 2 KiB, others at once.
+    """Collects events and publishes them in order: deltas at most every 16 ms or 2 KiB, others at once.
 
+    A delta after a pause does not wait; what follows it closely does, and is put together.
     Publishing happens in ``run``, which has one owner. When it fails, ``failure`` is set and later events are kept.
     """
 
@@ -29,6 +31,7 @@ class Outbox:
         self._waiting = asyncio.Event()
         self._urgent = asyncio.Event()
         self._is_closed = False
+        self._published_at = -math.inf
 
     def put(self, event: TurnEvent) -> None:
         """Takes an event; never blocks."""
@@ -61,6 +64,7 @@ class Outbox:
                 except BaseException:
                     self._events[:0] = events
                     raise
+                self._published_at = self._clock.monotonic()
             if self._is_closed and not self._events:
                 return
 
@@ -76,7 +80,11 @@ class Outbox:
         return events
 
     async def _pause(self) -> None:
-        timer = asyncio.create_task(self._clock.sleep(COALESCE_SECONDS))
+        """Waits until deltas may be published again."""
+        left = self._published_at + COALESCE_SECONDS - self._clock.monotonic()
+        if left <= 0:
+            return
+        timer = asyncio.create_task(self._clock.sleep(left))
         urgent = asyncio.create_task(self._urgent.wait())
         try:
             await asyncio.wait((timer, urgent), return_when=asyncio.FIRST_COMPLETED)

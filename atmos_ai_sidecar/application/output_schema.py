@@ -2,10 +2,10 @@
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from atmos_ai_sidecar.errors import OptionInvalidError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator

@@ -1,6 +1,6 @@
 """How far something has come that takes long."""
 
-from dataclasses import dataclass
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """What the files of a project set, for people."""
 
-from dataclasses import dataclass
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

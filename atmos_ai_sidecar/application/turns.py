@@ -5,7 +5,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -47,6 +47,7 @@ from atmos_ai_sidecar.domain.prompt_cache import CachedPrompt
 from atmos_ai_sidecar.domain.requests import digest
 from atmos_ai_sidecar.domain.sessions import SessionId
 from atmos_ai_sidecar.errors import ModelFailedError, SidecarError, StorageBusyError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _LOG = logging.getLogger(__name__)
 BUSY_TRIES = 8

@@ -6,12 +6,13 @@ until the caller says that it shall be left out. Infrastructure is never touched
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from atmos_ai_sidecar.application.ports.file_changes import FileChanges
 from atmos_ai_sidecar.application.ports.file_restorer import FileRestorer
 from atmos_ai_sidecar.domain.edits import Restoration, restorations
 from atmos_ai_sidecar.errors import ToolExecutionFailedError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

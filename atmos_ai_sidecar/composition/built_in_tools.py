@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from atmos_ai_sidecar.composition.own_settings import own_settings
 from atmos_ai_sidecar.configuration import Config
 from atmos_ai_sidecar.domain.paths import Territory
 from atmos_ai_sidecar.domain.tools import Tool
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 from atmos_ai_sidecar.sidecar.warm_places import warm_folders
 
 _POLICY = "ATMOS_AI_POLICY"

@@ -8,7 +8,6 @@ import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from atmos_ai_sidecar.configuration import Config, Storage
 from atmos_ai_sidecar.domain.tools import ExecutionClass
 from atmos_ai_sidecar.domain.trust import TrustSubject
 from atmos_ai_sidecar.errors import AIDisabledError, AtmosNotFoundError, ConfigurationInvalidError, SidecarError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 from atmos_ai_sidecar.sidecar.directory import DirectoryError, make_directory, remove_directory
 
 _SHIM = "atmos-ai"

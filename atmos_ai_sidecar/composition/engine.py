@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from atmos_ai_sidecar.adapters.sqlite import open_memory_store
 from atmos_ai_sidecar.application.approvals import Approvals
@@ -17,6 +16,7 @@ from atmos_ai_sidecar.application.recovery import Recovery
 from atmos_ai_sidecar.application.turns import Turns
 from atmos_ai_sidecar.composition.stores import OpenedStore, open_store, place_of
 from atmos_ai_sidecar.configuration import Config
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

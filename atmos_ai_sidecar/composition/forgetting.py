@@ -1,6 +1,6 @@
 """A conversation that goes on in memory when the place of its sessions is no use."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from atmos_ai_sidecar.application.left_calls import LeftCalls
 from atmos_ai_sidecar.application.progress import Progress
@@ -9,6 +9,7 @@ from atmos_ai_sidecar.composition.engine import Engine, Engines
 from atmos_ai_sidecar.configuration import Config, Storage
 from atmos_ai_sidecar.domain.budgets import Limits
 from atmos_ai_sidecar.errors import SchemaTooNewError, StorageCorruptError, StorageUnavailableError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

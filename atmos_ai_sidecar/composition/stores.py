@@ -2,9 +2,7 @@
 
 import getpass
 import socket
-from dataclasses import dataclass
 
-from atmos_ai_sidecar.adapters.json_files import open_json_store
 from atmos_ai_sidecar.adapters.owner_locks import OwnerLocks
 from atmos_ai_sidecar.adapters.sqlite import BUSY_TIMEOUT_SECONDS, open_sqlite_store
 from atmos_ai_sidecar.application.ports.clock import Clock
@@ -15,6 +13,7 @@ from atmos_ai_sidecar.composition.project_keys import project_key
 from atmos_ai_sidecar.configuration import Config
 from atmos_ai_sidecar.configuration.settings import Storage
 from atmos_ai_sidecar.errors import ConfigurationInvalidError, StorageUnavailableError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 DATABASE = "sidecar.db"
 
@@ -49,6 +48,8 @@ async def open_store(config: Config, clock: Clock, owner: str, opening: Progress
     busy_timeout = config.sessions.busy_timeout_seconds or BUSY_TIMEOUT_SECONDS
     store: Store
     if config.sessions.storage is Storage.JSON:
+        from atmos_ai_sidecar.adapters.json_files import open_json_store  # noqa: PLC0415 - few projects choose it
+
         store = await open_json_store(directory, clock, busy_timeout_seconds=busy_timeout)
     else:
         path = directory / DATABASE

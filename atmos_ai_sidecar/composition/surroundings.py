@@ -7,12 +7,13 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from atmos_ai_sidecar.domain.requests import digest
 from atmos_ai_sidecar.domain.tools import Tool
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _WORD = re.compile(r"[^\s'\"`;|&<>(){}=,]+")
 _MAX_WORDS = 300

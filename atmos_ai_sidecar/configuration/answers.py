@@ -1,13 +1,14 @@
 """Values that only Atmos can evaluate, put where their functions stand."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from atmos_ai_sidecar.configuration.nodes import ListNode, MapNode, Node, Origin, Scalar
 from atmos_ai_sidecar.configuration.spelling import canonical
 from atmos_ai_sidecar.errors import ConfigurationInvalidError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,13 +6,13 @@ It holds `{"permissions": {"allow": [...], "deny": [...]}}` with the names of to
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from atmos_ai_sidecar.configuration.yaml_file import read_bytes
 from atmos_ai_sidecar.domain.decisions import ListEntry
 from atmos_ai_sidecar.errors import ConfigurationInvalidError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 ANSWERS_OF_ATMOS = ".atmos/ai.settings.local.json"
 

@@ -7,7 +7,7 @@ itself; later sources lie on earlier ones, profiles on top. Maps merge deep, lis
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,6 +18,7 @@ from atmos_ai_sidecar.configuration.project import AtmosFlags, Project, Source
 from atmos_ai_sidecar.configuration.spelling import canonical
 from atmos_ai_sidecar.configuration.yaml_file import YamlFile, read_bytes, read_yaml_file
 from atmos_ai_sidecar.errors import ConfigurationInvalidError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 MAX_IMPORT_DEPTH = 10
 MAX_FILES = 500

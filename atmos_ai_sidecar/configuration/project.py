@@ -1,10 +1,10 @@
 """Where a project is: the search that Atmos makes, on the directory and environment of the caller."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from atmos_ai_sidecar.errors import ConfigurationInvalidError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 FILE_NAMES = ("atmos.yaml", "atmos.yml", ".atmos.yaml", ".atmos.yml")
 SYSTEM_DIRECTORY = Path("/usr/local/etc/atmos")

@@ -1,12 +1,13 @@
 """Which model a run talks to. It is decided when it is needed, so that commands without a model need no key."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import urlsplit
 
 from atmos_ai_sidecar.configuration.clouds import bedrock_access, missing_model, vertex_access
 from atmos_ai_sidecar.configuration.settings import Config, ProviderSettings
 from atmos_ai_sidecar.errors import ModelNotConfiguredError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 DEFAULT_MODEL = "claude-sonnet-5-5"
 DEFAULT_MAX_TOKENS = 8192

@@ -4,7 +4,7 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +14,7 @@ from atmos_ai_sidecar.configuration.nodes import ListNode, MapNode, Node, Origin
 from atmos_ai_sidecar.configuration.yaml_file import resolved_plain
 from atmos_ai_sidecar.domain.permissions import ListEntry
 from atmos_ai_sidecar.errors import ConfigurationInvalidError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _LOGIN = re.compile(r"//[^/@\s]*@")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")

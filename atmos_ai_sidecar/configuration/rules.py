@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from atmos_ai_sidecar.configuration.answers import Unevaluated
@@ -13,6 +13,7 @@ from atmos_ai_sidecar.domain.rule_examples import RuleExample
 from atmos_ai_sidecar.domain.rules import PermissionRule
 from atmos_ai_sidecar.domain.tools import Effect
 from atmos_ai_sidecar.errors import ConfigurationInvalidError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _CONDITIONS = ("tools", "stacks", "components", "commands", "paths", "effects")
 RULE_KEYS = ("decision", *_CONDITIONS, "reason", "examples")

@@ -1,7 +1,7 @@
 """The configuration of a run, as it is used."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from atmos_ai_sidecar.domain.prices import PriceTable
 from atmos_ai_sidecar.domain.rule_examples import RuleExample
 from atmos_ai_sidecar.domain.trust import Claim
 from atmos_ai_sidecar.errors import AIDisabledError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 class Storage(StrEnum):

@@ -7,7 +7,7 @@ aliases must not multiply (a file of 300 bytes can stand for billions of values)
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -27,6 +27,7 @@ from ruamel.yaml.reader import ReaderError
 
 from atmos_ai_sidecar.configuration.nodes import ListNode, MapNode, Node, Origin, Scalar, empty_map
 from atmos_ai_sidecar.errors import ConfigurationInvalidError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 MAX_FILE_BYTES = 1 << 20
 MAX_DEPTH = 64

@@ -4,7 +4,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 MOST_FILES = 100
 FILE_BYTES = 128 << 10

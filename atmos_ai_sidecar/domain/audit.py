@@ -11,9 +11,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from enum import StrEnum
+
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 MAX_INPUT_CHARACTERS = 8_000
 MAX_NAME_CHARACTERS = 200

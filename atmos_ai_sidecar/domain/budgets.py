@@ -5,10 +5,11 @@ that goes over it is paid, and no further one is made.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from atmos_ai_sidecar.domain.messages import Usage
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 WARNING_SHARE = 0.8
 

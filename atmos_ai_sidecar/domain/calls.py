@@ -1,12 +1,12 @@
 """What a call is about, in the terms of rules."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from atmos_ai_sidecar.domain.commands.assessment import SimpleCommand
 from atmos_ai_sidecar.domain.commands.spellings import NOTHING, Said, Words, components_of, named, spellings, stacks_of
 from atmos_ai_sidecar.domain.tools import CommandClass, Demand, Effect, Tool
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,14 @@ comes back with equal messages; a file of Atmos', or one that somebody has edite
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from atmos_ai_sidecar.domain.messages import Block, Message, Role, Text, Usage, block_from_json, block_to_json
 from atmos_ai_sidecar.domain.sessions import ContextItem, checked_name
 from atmos_ai_sidecar.errors import InvalidFieldError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 VERSION: Final = "1.0"
 EXPORTED_BY: Final = "atmos-ai-sidecar"

@@ -6,7 +6,7 @@ cache with it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from atmos_ai_sidecar.domain.messages import (
     Block,
@@ -21,6 +21,7 @@ from atmos_ai_sidecar.domain.messages import (
 )
 from atmos_ai_sidecar.domain.requests import canonical_json
 from atmos_ai_sidecar.domain.tools import Result, Tool
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 DEFAULT_WINDOW_TOKENS = 200_000
 """The smallest window of the provider's models of today; ``ai.compaction.window`` says it of others."""

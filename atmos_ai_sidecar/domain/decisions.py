@@ -2,8 +2,9 @@
 
 import fnmatch
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 ATMOS_NAMES: Mapping[str, Sequence[str]] = {
     "file_read": ("read_file",),

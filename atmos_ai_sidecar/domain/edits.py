@@ -3,10 +3,10 @@
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from atmos_ai_sidecar.errors import InvalidFieldError, ToolExecutionFailedError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _SHOWN_LINES = 5
 _CONTEXT_LINES = 3

@@ -1,13 +1,14 @@
 """What happens in a turn, in the words that journal, chat and clients share."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
 from atmos_ai_sidecar.domain.messages import ToolCall, ToolResult, Usage
 from atmos_ai_sidecar.domain.requests import Answer, PermissionRequest
 from atmos_ai_sidecar.domain.tools import OutputPiece
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 class StopReason(StrEnum):

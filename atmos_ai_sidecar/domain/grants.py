@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any
 
 from atmos_ai_sidecar.domain.tools import CommandClass, Demand, Tool
 from atmos_ai_sidecar.errors import InvalidFieldError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _WITH_PREFIX = frozenset({CommandClass.READ, CommandClass.PLAN})
 """Commands of these classes are covered by their first words; any other by its whole text alone."""

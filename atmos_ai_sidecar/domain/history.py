@@ -7,7 +7,7 @@ one that a crash cut off or a hand edited is repaired here, and every repair is 
 
 import operator
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from atmos_ai_sidecar.domain.messages import (
     Block,
@@ -20,6 +20,7 @@ from atmos_ai_sidecar.domain.messages import (
     ToolResult,
 )
 from atmos_ai_sidecar.domain.tools import Result
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 LOST_RESULT = Result(
     success=False,

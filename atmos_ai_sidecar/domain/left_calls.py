@@ -1,10 +1,10 @@
 """Calls that change infrastructure and that were cut off from whoever started them: what became of them."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from atmos_ai_sidecar.domain.tools import Result
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 class LeftState(StrEnum):

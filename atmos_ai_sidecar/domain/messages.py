@@ -1,12 +1,13 @@
 """Messages and their content blocks, as they are stored and as they are sent to the model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from atmos_ai_sidecar.domain.tools import Result
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 class Role(StrEnum):

@@ -8,9 +8,10 @@ exactly, which makes them allow less.
 import fnmatch
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath
+
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 CONFIGURATION_NAMES = frozenset({"atmos.yaml", "atmos.yml", ".atmos.yaml", ".atmos.yml"})
 _DROP_INS = frozenset({".atmos.d", "atmos.d"})

@@ -6,7 +6,6 @@ time by itself, and the rules that ask.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 from typing import Any
@@ -16,6 +15,7 @@ from atmos_ai_sidecar.domain.decisions import ATMOS_NAMES, Decision, DecisionKin
 from atmos_ai_sidecar.domain.grants import Grant, matching
 from atmos_ai_sidecar.domain.rules import Found, PermissionRule, RuleBook
 from atmos_ai_sidecar.domain.tools import Effect, Tool
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 __all__ = [
     "ATMOS_NAMES",
@@ -58,14 +58,14 @@ class PermissionSettings:
     restricted: Sequence[ListEntry] = ()
     blocked: Sequence[ListEntry] = ()
     precedence: Precedence = Precedence.COMPATIBLE
-    rules: RuleBook = RuleBook()  # noqa: RUF009 - never changed
+    rules: RuleBook = RuleBook()
     atmos_allowed: Sequence[ListEntry] = ()
     """What people told Atmos' own assistant to allow always; holds for no command."""
     atmos_denied: Sequence[ListEntry] = ()
     grants: Sequence[Grant] = ()
     run_allowed: Sequence[ListEntry] = ()
     """What the caller of this run allows beside ``allowed``; it beats ``restricted`` under either precedence."""
-    run_rules: RuleBook = RuleBook()  # noqa: RUF009 - never changed
+    run_rules: RuleBook = RuleBook()
     """The commands that the caller of this run allows, likewise."""
 
 

@@ -1,8 +1,9 @@
 """What a terraform plan would do, read from terraform's own JSON (format 1.x of `terraform show -json`)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _ACTIONS: Mapping[tuple[str, ...], str] = {
     ("create",): "create",

@@ -5,10 +5,11 @@ The table is dated, because providers change their prices; `ai.prices` of the co
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 
 from atmos_ai_sidecar.domain.messages import Usage
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 PRICES_DATE = "2026-10-24"
 _PER_TOKEN = 1_000_000

@@ -1,8 +1,7 @@
 """Whether the provider's prompt cache was hit where a hit was due."""
 
-from dataclasses import dataclass
-
 from atmos_ai_sidecar.domain.messages import Usage
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 LIFE_SECONDS = 300.0
 """How long the provider keeps what was written or read last (its prompt caching guide)."""

@@ -3,13 +3,13 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from atmos_ai_sidecar.domain.tools import Effect
 from atmos_ai_sidecar.errors import InvalidFieldError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 class Answer(StrEnum):

@@ -1,6 +1,6 @@
 """Examples of rules: what somebody wrote to hold, or not to hold, checked before the rule decides about anything."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from atmos_ai_sidecar.domain.calls import Call, Part, part_of
 from atmos_ai_sidecar.domain.commands import Parse, assess
@@ -8,6 +8,7 @@ from atmos_ai_sidecar.domain.commands.spellings import Said
 from atmos_ai_sidecar.domain.decisions import DecisionKind
 from atmos_ai_sidecar.domain.rules import PermissionRule, RuleBook
 from atmos_ai_sidecar.domain.tools import Effect
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,6 @@ import fnmatch
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 
 from atmos_ai_sidecar.domain.calls import Call, Part
@@ -17,6 +16,7 @@ from atmos_ai_sidecar.domain.decisions import DecisionKind, Rule, matches_tool
 from atmos_ai_sidecar.domain.paths import folded, matches_glob
 from atmos_ai_sidecar.domain.tools import Effect
 from atmos_ai_sidecar.domain.word_patterns import Match, WordPattern
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

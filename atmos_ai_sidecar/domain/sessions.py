@@ -2,11 +2,12 @@
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import NewType
 
 from atmos_ai_sidecar.errors import InvalidFieldError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 SessionId = NewType("SessionId", str)
 MAX_NAME_LENGTH = 128

@@ -1,8 +1,9 @@
 """What `--allow` names: a tool, or the commands of one."""
 
 import re
-from dataclasses import dataclass
 from typing import Self
+
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _ATMOS = "execute_atmos_command"
 """Its input has the words behind `atmos`; what it runs, and rules compare, begins with that word."""

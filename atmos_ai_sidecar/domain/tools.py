@@ -3,11 +3,11 @@
 import difflib
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
 
 from atmos_ai_sidecar.errors import ToolExistsError, ToolNotFoundError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from atmos_ai_sidecar.domain.commands.assessment import SimpleCommand

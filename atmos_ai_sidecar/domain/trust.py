@@ -1,11 +1,11 @@
 """Trust in a project: what it is bound to, and what a person is shown before giving it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from atmos_ai_sidecar.domain.questions import sanitised, wrapped
 from atmos_ai_sidecar.domain.requests import digest
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ Messages API once the turn is finished: each tool call is answered exactly once,
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 
 from atmos_ai_sidecar.domain.budgets import Budget, Level, Meter
@@ -21,6 +21,7 @@ from atmos_ai_sidecar.domain.events import StopReason, TurnFinished
 from atmos_ai_sidecar.domain.messages import Block, Message, Role, Text, ToolCall, ToolResult, Usage
 from atmos_ai_sidecar.domain.requests import canonical_json
 from atmos_ai_sidecar.domain.tools import Result
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 LOOP_WARNING = 3
 LOOP_END = 5

@@ -7,9 +7,10 @@ A `*` that stands alone is any number of words, also none, so `terraform apply *
 import fnmatch
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
+
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 Words = Sequence[str | None]
 """The words of a command; None where one is not known before it runs, and may then be any number of words."""

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
@@ -11,6 +10,7 @@ from grpc import aio
 from atmos_ai_sidecar.domain.questions import sanitised
 from atmos_ai_sidecar.domain.requests import Answer, Option
 from atmos_ai_sidecar.errors import StorageUnavailableError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 from atmos_ai_sidecar.v1 import permission_service_pb2 as pb
 from atmos_ai_sidecar.v1.permission_service_pb2_grpc import PermissionServiceStub
 

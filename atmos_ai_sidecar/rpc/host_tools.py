@@ -11,7 +11,6 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
@@ -36,6 +35,7 @@ from atmos_ai_sidecar.errors import (
     ToolExecutionFailedError,
     UnsupportedEventError,
 )
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 from atmos_ai_sidecar.rpc.convert import effect_from_proto, output_from_proto, proto_tool_call, result_from_proto
 from atmos_ai_sidecar.rpc.departure import Departure
 from atmos_ai_sidecar.rpc.grpc_types import Context

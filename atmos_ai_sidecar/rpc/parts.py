@@ -1,12 +1,13 @@
 """What the server is given by whoever composes it."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from atmos_ai_sidecar.application.approvals import Approvals
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.console import Console
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 from atmos_ai_sidecar.rpc.shared_workspace import Open
 
 RunCommand = Callable[[Sequence[str], Console], Awaitable[int]]

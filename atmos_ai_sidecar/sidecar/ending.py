@@ -5,8 +5,9 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _LOG = logging.getLogger(__name__)
 HARD_CAP_SECONDS: Final = 5.0

@@ -11,7 +11,6 @@ import secrets
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -25,6 +24,7 @@ from atmos_ai_sidecar.handshake import (
     format_handshake,
     parse_bootstrap,
 )
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 from atmos_ai_sidecar.sidecar.directory import DirectoryError, remove_directory, socket_path_in
 from atmos_ai_sidecar.sidecar.ending import End, Ending
 from atmos_ai_sidecar.sidecar.lag import watch_lag

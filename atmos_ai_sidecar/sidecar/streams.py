@@ -1,9 +1,9 @@
 """The three standard streams, taken over before anything that might print is imported."""
 
 import os
-from dataclasses import dataclass
 
 from atmos_ai_sidecar.handshake import MAX_LINE_BYTES, HandshakeError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 

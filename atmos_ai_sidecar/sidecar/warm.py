@@ -11,11 +11,12 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from atmos_ai_sidecar.handshake import Handshake, Warm
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 from atmos_ai_sidecar.sidecar.installation import installed_files
 
 CLAIM_SECONDS: Final = 1.0

@@ -9,10 +9,11 @@ import stat
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 from atmos_ai_sidecar.sidecar.warm import process_start
 
 STOP_SECONDS: Final = 6.0

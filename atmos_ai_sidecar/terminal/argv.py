@@ -5,12 +5,13 @@ only Atmos' output is accepted and has no effect. After ``--`` everything is an 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import click
 
 from atmos_ai_sidecar.application.workspace import RunOptions
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 from atmos_ai_sidecar.terminal.commands.options import listed
 
 _OPTIONS = {"--model": "model", "--provider": "provider", "-p": "provider"}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from atmos_ai_sidecar.application.ports.approver import Attendance
@@ -25,6 +25,7 @@ from atmos_ai_sidecar.domain.messages import ToolCall
 from atmos_ai_sidecar.domain.requests import PermissionRequest
 from atmos_ai_sidecar.domain.sessions import Session
 from atmos_ai_sidecar.domain.tools import Result
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.interruption import Interruption
 

@@ -1,7 +1,7 @@
 """What came of one prompt: its exit code, and the object that programs read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import reduce
 from operator import add
 from typing import Any
@@ -10,6 +10,7 @@ from atmos_ai_sidecar.domain.events import StopReason
 from atmos_ai_sidecar.domain.messages import Usage
 from atmos_ai_sidecar.domain.sessions import Session
 from atmos_ai_sidecar.errors import SidecarError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.one_turn import CallRecord, TurnRecord
 from atmos_ai_sidecar.terminal.render.ends import end_text

@@ -3,10 +3,10 @@
 import os
 import secrets
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 from atmos_ai_sidecar.errors import InvalidFieldError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

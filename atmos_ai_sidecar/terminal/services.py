@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Protocol
 
 from atmos_ai_sidecar.application.doctor import CheckedFinding
@@ -11,6 +10,7 @@ from atmos_ai_sidecar.application.ports.console import Console
 from atmos_ai_sidecar.application.settings import Setting
 from atmos_ai_sidecar.application.workspace import OpenWorkspace, Run, RunOptions
 from atmos_ai_sidecar.domain.requests import Option
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,11 @@
 """Lines on standard output and standard error of a console."""
 
-from dataclasses import dataclass
 from typing import Self
 
 from atmos_ai_sidecar.application.ports.console import Console
 from atmos_ai_sidecar.application.workspace import RunOptions
 from atmos_ai_sidecar.errors import SidecarError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 from atmos_ai_sidecar.terminal.render.palette import Palette, visible, wants_color
 
 

@@ -26,6 +26,10 @@ class Published:
         self.batches.append(events)
         self.arrived.set()
 
+    async def next(self) -> None:
+        await self.arrived.wait()
+        self.arrived.clear()
+
 
 def test_neighbouring_deltas_of_one_kind_are_joined_in_order() -> None:
     events = (TextDelta(text="a"), TextDelta(text="b"), ThinkingDelta(thinking="c"), TextDelta(text="d"))
@@ -43,18 +47,36 @@ def test_no_joined_piece_is_longer_than_a_piece_may_be() -> None:
     assert all(isinstance(piece, TextDelta) and len(piece.text) <= MAX_PIECE_CHARACTERS for piece in pieces)
 
 
-async def test_deltas_wait_for_others_and_go_out_together() -> None:
+async def test_a_delta_after_a_pause_goes_out_at_once_and_those_that_follow_it_together() -> None:
     published, clock = Published(), FakeClock()
     outbox = Outbox(published, clock)
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
         group.create_task(outbox.run())
         outbox.put(TextDelta(text="a"))
-        await clock.wait_for_sleepers(1)
+        await published.next()
         outbox.put(TextDelta(text="b"))
+        await clock.wait_for_sleepers(1)
+        outbox.put(TextDelta(text="c"))
         clock.advance(COALESCE_SECONDS)
-        await published.arrived.wait()
+        await published.next()
+        clock.advance(COALESCE_SECONDS)
+        outbox.put(TextDelta(text="d"))
+        await published.next()
         outbox.close()
-    assert published.batches == [[TextDelta(text="ab")]]
+    assert published.batches == [[TextDelta(text="a")], [TextDelta(text="bc")], [TextDelta(text="d")]]
+    assert clock.sleeps == [COALESCE_SECONDS]
+
+
+async def test_deltas_that_come_without_a_pause_are_published_no_more_often_than_that() -> None:
+    published, clock = Published(), FakeClock(jumps=True)
+    outbox = Outbox(published, clock)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        group.create_task(outbox.run())
+        for _ in range(10):
+            outbox.put(TextDelta(text="x"))
+            await published.next()
+        outbox.close()
+    assert clock.monotonic() == pytest.approx(9 * COALESCE_SECONDS)
 
 
 async def test_other_events_go_out_at_once_with_the_deltas_before_them() -> None:

@@ -56,7 +56,7 @@ def costs(text: str) -> Sequence[float]:
             begin = time.process_time()
             turn.take(TextDelta(text=text[start : start + DELTA]))
             painter.text(turn.take_pieces())
-            turn.rows(painter.typesetter, 79, ROWS)
+            turn.rows(painter, 79, ROWS)
             yield time.process_time() - begin
 
     return list(each())

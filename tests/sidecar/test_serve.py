@@ -1,3 +1,4 @@
+import gc
 import json
 import os
 import secrets
@@ -124,6 +125,18 @@ def test_nothing_slow_is_imported_before_the_handshake() -> None:
         loaded = next(line for line in sidecar.stderr if line.startswith(b"modules:")).decode().split()
     slow = {"anthropic", "mcp", "prompt_toolkit", "rich", "starlette", "jsonschema", "ruamel.yaml", "google.rpc"}
     assert slow.isdisjoint(loaded)
+
+
+def test_start_is_not_stopped_for_garbage_every_seven_hundred_objects() -> None:
+    program = (
+        "import gc, sys; from atmos_ai_sidecar.__main__ import main; sys.argv = ['atmos-ai', 'version']; "
+        "code = main(); print(code, *gc.get_threshold())"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
+    code, young, *older = map(int, done.stdout.split()[-4:])
+    assert code == 0
+    assert young >= 10_000
+    assert older == list(gc.get_threshold()[1:])
 
 
 @pytest.mark.parametrize("gone", ["eof", "rpc", "TERM", "INT", "HUP"])

@@ -226,6 +226,27 @@ class TestLines:
 
 
 class TestPainter:
+    def test_words_of_ours_and_of_the_user_are_set_before_rich_is_there(self) -> None:
+        program = """
+import sys
+from atmos_ai_sidecar.terminal.chat.live_turn import Note
+from atmos_ai_sidecar.terminal.chat.painter import Painter
+from atmos_ai_sidecar.terminal.chat.transcript import AssistantSaid, UserSaid
+from atmos_ai_sidecar.terminal.render.palette import Palette
+
+slow = {"rich", "markdown_it", "pygments"}
+painter = Painter(Palette(enabled=False), width=40)
+print(painter.header(["Atmos AI"]) + painter.text([UserSaid(text="hello"), Note(text="a note")]))
+print(sorted(slow & set(sys.modules)))
+painter.prepare()
+print(sorted(slow & set(sys.modules)))
+print(painter.text([AssistantSaid(markdown="*hi*")]))
+"""
+        done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
+        lines = [line for line in done.stdout.splitlines() if line]
+        loaded = "['markdown_it', 'pygments', 'rich']"
+        assert lines == ["Atmos AI", "> hello", "a note", "[]", loaded, "hi"]
+
     def test_a_blank_line_stands_between_pieces_but_not_between_cards(self) -> None:
         ran = ToolRan(title="t", result=Result(success=True))
         text = Painter(PLAIN, width=40).text([UserSaid(text="a\nb"), ran, ran, Note(text="n"), Note(text="m")])

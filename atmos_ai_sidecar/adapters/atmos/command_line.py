@@ -4,12 +4,12 @@ import os
 import shlex
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from atmos_ai_sidecar.application.ports.program_runner import Completion, Program, ProgramRunner, occasion_of
 from atmos_ai_sidecar.domain.tools import Execution, ExecutionClass, OutputPiece
 from atmos_ai_sidecar.errors import AtmosNotFoundError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _OURS_BYTES = 64 * 1024 * 1024
 """A real atmos is several times as large; our own wrapper is far below."""

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from atmos_ai_sidecar.adapters.mcp_client import McpServer, ServerSettings
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.program_runner import Program
 from atmos_ai_sidecar.domain.tools import Execution, ExecutionClass, Result
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _OVERRIDE = """\
 settings: {experimental: silence}

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any, cast
 
 from atmos_ai_sidecar.adapters.atmos_mcp.descriptions import parameter_description
 from atmos_ai_sidecar.domain.tools import DEFAULT_TIMEOUT_SECONDS, CommandClass, Effect, Parameter, ParameterType
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 NETWORK_SECONDS = 120.0
 EVALUATION_SECONDS = 300.0

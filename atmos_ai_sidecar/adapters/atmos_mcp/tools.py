@@ -3,7 +3,6 @@
 import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,6 +13,7 @@ from atmos_ai_sidecar.adapters.local_tools.files.places import resolved
 from atmos_ai_sidecar.domain.paths import Territory
 from atmos_ai_sidecar.domain.tools import Demand, Effect, Execution, Result, Tool
 from atmos_ai_sidecar.errors import InvalidFieldError, ToolExecutionDeniedError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _PLAIN = re.compile(r"\.?[A-Za-z0-9_/-]+(?:\.[A-Za-z0-9_/-]+|\[\d+\])*")
 """A path of keys and indexes; anything else may be an expression."""

@@ -7,7 +7,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from atmos_ai_sidecar.adapters.storage.values import from_json, from_text_time, 
 from atmos_ai_sidecar.application.ports.session_store import SessionChange, SessionDraft
 from atmos_ai_sidecar.domain.messages import Message, Role, Usage, block_from_json, block_to_json
 from atmos_ai_sidecar.domain.sessions import ContextItem, Session, SessionId
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 FORMAT: Final = 1
 

@@ -5,13 +5,13 @@ Names are what a model may call, texts have nothing that a terminal obeys or hid
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from atmos_ai_sidecar.application.foreign_schemas import DESCRIPTION_CHARACTERS, harmless_schema, parameters_of
 from atmos_ai_sidecar.application.foreign_texts import plain
 from atmos_ai_sidecar.domain.requests import canonical_json, digest
 from atmos_ai_sidecar.domain.tools import Parameter
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 SEPARATOR = "__"
 MOST_TOOLS = 256

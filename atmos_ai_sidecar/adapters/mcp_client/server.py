@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from atmos_ai_sidecar.adapters.mcp_client.contents import result_of
@@ -13,6 +13,7 @@ from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.program_runner import Program
 from atmos_ai_sidecar.domain.tools import Execution, OutputPiece, Result
 from atmos_ai_sidecar.errors import ToolExecutionFailedError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from atmos_ai_sidecar.adapters.mcp_client.connection import Connection

@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from atmos_ai_sidecar.adapters.model.settings import ModelSettings
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.errors import ModelNotConfiguredError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _PROGRAM = "atmos_ai_sidecar.adapters.model.find_access"
 _KEPT_SECONDS = 240.0

@@ -9,11 +9,12 @@ import ast
 import importlib
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
 from typing import Any, Final
+
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _RENAMING: Final = """
 for __name in __all__:

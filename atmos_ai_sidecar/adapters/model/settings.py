@@ -1,10 +1,11 @@
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.util import find_spec
 from typing import Final
 from urllib.parse import urlsplit
 
 from atmos_ai_sidecar.errors import ModelNotConfiguredError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 DEFAULT_BASE_URL: Final = "https://api.anthropic.com"
 

@@ -5,12 +5,12 @@ row's lock and checks both, so a holder that was paused for longer than its leas
 somebody took over or not. Source: fencing tokens, Kleppmann, "How to do distributed locking" (2016).
 """
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from psycopg import AsyncConnection
 
 from atmos_ai_sidecar.errors import SessionNotFoundError, TurnInProgressError, TurnTakenOverError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 LEASE_SECONDS: Final = 30.0
 _LOCK = """

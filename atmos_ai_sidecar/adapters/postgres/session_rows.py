@@ -1,7 +1,6 @@
 """Rows of `sessions` and `session_context`. Every function is a part of one transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ from atmos_ai_sidecar.adapters.storage.values import from_json, from_text_time, 
 from atmos_ai_sidecar.application.ports.session_store import SessionChange, SessionDraft, SessionPage
 from atmos_ai_sidecar.domain.sessions import ContextItem, Session, SessionId, default_name
 from atmos_ai_sidecar.errors import EtagMismatchError, SessionExistsError, SessionNotFoundError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _SELECT = """
     SELECT id, project_key, name, project_path, model, provider, created_at, updated_at, metadata, revision,

@@ -1,4 +1,3 @@
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
@@ -6,6 +5,7 @@ from atmos_ai_sidecar.domain.messages import ToolCall
 from atmos_ai_sidecar.domain.permissions import Decision
 from atmos_ai_sidecar.domain.requests import PermissionRequest
 from atmos_ai_sidecar.domain.tools import Preview, Tool
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 class Attendance(Enum):

@@ -1,10 +1,10 @@
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from atmos_ai_sidecar.domain.messages import Role
 from atmos_ai_sidecar.domain.sessions import SessionId
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

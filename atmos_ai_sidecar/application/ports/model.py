@@ -1,10 +1,10 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from atmos_ai_sidecar.domain.messages import Block, Message, Usage
 from atmos_ai_sidecar.domain.tools import Tool
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from atmos_ai_sidecar.domain.tools import Execution, ExecutionClass, OutputPiece
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

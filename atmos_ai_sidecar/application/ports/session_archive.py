@@ -1,11 +1,11 @@
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from atmos_ai_sidecar.application.ports.session_store import SessionDraft
 from atmos_ai_sidecar.domain.messages import Message
 from atmos_ai_sidecar.domain.sessions import ContextItem, Session
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,9 @@
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from atmos_ai_sidecar.domain.messages import Message
 from atmos_ai_sidecar.domain.sessions import ContextItem, Session, SessionId
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
-from dataclasses import dataclass
 from typing import Protocol
+
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

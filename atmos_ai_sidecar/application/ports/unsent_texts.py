@@ -1,6 +1,7 @@
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

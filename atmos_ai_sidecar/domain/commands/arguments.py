@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from atmos_ai_sidecar.domain.commands.secrets import names_secret
 from atmos_ai_sidecar.domain.commands.specs import Arguments, Option, Spec, matches, strictest
 from atmos_ai_sidecar.domain.tools import CommandClass
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _NUMBER = re.compile(r"-\d+")
 _LIKE_OPTION = re.compile(r"-(?!\d).")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from atmos_ai_sidecar.domain.commands.arguments import Verdict, classify
 from atmos_ai_sidecar.domain.commands.paths import MAX_MOVES, leaves_directory, paths_of
@@ -13,6 +13,7 @@ from atmos_ai_sidecar.domain.commands.tree import Parse
 from atmos_ai_sidecar.domain.commands.words import has_hidden_characters
 from atmos_ai_sidecar.domain.commands.wrapped import Words, Wrapped, is_wrapper, split_runs, unwrap
 from atmos_ai_sidecar.domain.tools import CommandClass
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 MAX_LENGTH = 20_000
 """Longer command lines are not read: they ask, as unknown."""

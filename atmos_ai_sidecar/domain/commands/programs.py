@@ -3,11 +3,11 @@
 import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from atmos_ai_sidecar.domain.commands.specs import Spec, only
 from atmos_ai_sidecar.domain.commands.tables import PROGRAMS
 from atmos_ai_sidecar.domain.tools import CommandClass
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _FOLDERS = frozenset(
     {"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt/homebrew/bin"}

@@ -5,9 +5,10 @@ A command counts as read or plan only when every option of it is on the list for
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from atmos_ai_sidecar.domain.tools import CommandClass
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _ORDER = (
     CommandClass.READ,

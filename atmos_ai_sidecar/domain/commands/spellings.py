@@ -5,10 +5,10 @@ more spellings than one. A rule that allows gets the words as they are.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from atmos_ai_sidecar.domain.commands.assessment import SimpleCommand
 from atmos_ai_sidecar.domain.tools import CommandClass
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 Words = Sequence[str | None]
 

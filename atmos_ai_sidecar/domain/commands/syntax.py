@@ -7,7 +7,7 @@ text belongs to a decoded word, to listed punctuation, or is blank.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 
 from atmos_ai_sidecar.domain.commands.secrets import names_secret
@@ -15,6 +15,7 @@ from atmos_ai_sidecar.domain.commands.tables.wrappers import HARMLESS_VARIABLES
 from atmos_ai_sidecar.domain.commands.tree import SyntaxTree
 from atmos_ai_sidecar.domain.commands.words import CONTINUATION, decode
 from atmos_ai_sidecar.domain.tools import CommandClass
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _CONTAINERS = frozenset(
     {"program", "list", "pipeline", "subshell", "compound_statement", "negated_command",

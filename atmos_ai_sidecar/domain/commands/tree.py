@@ -1,7 +1,8 @@
 """The syntax tree of a command line, free of any parser."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 MAX_NESTING = 60
 """Parsers turn nodes that lie deeper into errors, so that a walk never runs out of stack."""

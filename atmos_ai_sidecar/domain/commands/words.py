@@ -7,7 +7,8 @@ sections "Quoting" and "Shell Expansions" of the bash manual (5.2).
 
 import re
 import unicodedata
-from dataclasses import dataclass
+
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 EXPANSION = "an expansion, whose value is not known before it runs"
 SUBSTITUTION = "a command substitution"

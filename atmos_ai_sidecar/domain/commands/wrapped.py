@@ -6,7 +6,7 @@ command.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from atmos_ai_sidecar.domain.commands.tables.wrappers import (
     ENDS_OF_RUN,
@@ -17,6 +17,7 @@ from atmos_ai_sidecar.domain.commands.tables.wrappers import (
     Wrapper,
 )
 from atmos_ai_sidecar.domain.tools import CommandClass
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 Words = Sequence[str | None]
 

@@ -6,11 +6,11 @@ pressed for 300 ms before it. Whoever is typing when a question comes up answers
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from prompt_toolkit.buffer import Buffer
 
 from atmos_ai_sidecar.application.ports.clock import Clock
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 from atmos_ai_sidecar.terminal.line_reader import REACTION_SECONDS
 from atmos_ai_sidecar.terminal.render.cards import cut, folded
 from atmos_ai_sidecar.terminal.render.question_rows import NARROW_COLUMNS, question_rows

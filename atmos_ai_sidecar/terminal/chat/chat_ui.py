@@ -153,6 +153,7 @@ class ChatUI:
 
     async def _show_past(self, conversation: Conversation) -> None:
         past = list(entries(await conversation.messages(), conversation.title))
+        await self._stage.prepare()
         if len(past) > SHOWN_PAST:
             self.say(f"… {len(past) - SHOWN_PAST} entries before these; /export writes all of them to a file.")
         self._stage.show_past(past[-SHOWN_PAST:])
@@ -213,7 +214,6 @@ class ChatUI:
             self._stage.leave(exit_codes.ERROR)
 
     async def _confirm_trust(self, question: TrustQuestion) -> bool:
-        await self._stage.prepare()
         return await self._asking.confirm_trust(question)
 
     async def _serve(self, workspace: Workspace) -> None:
@@ -231,7 +231,6 @@ class ChatUI:
 
     async def _converse(self, conversation: Conversation) -> None:
         workspace = conversation.workspace
-        await self._stage.prepare()
         await self._memory.load_history(workspace)
         self._opening.close()
         self._conversation = self._stage.status.conversation = conversation
@@ -243,6 +242,7 @@ class ChatUI:
         works = (self._prepare_model(workspace), self._learn(workspace), self._safekeeping.run(conversation))
         preparing = [asyncio.create_task(work) for work in works]
         try:
+            await self._stage.prepare()
             await self._send_waiting(conversation)
         finally:
             tasks = [*preparing, *([self._follower] if self._follower else [])]

@@ -1,13 +1,13 @@
 """What the keys of a chat do, but for those that edit the draft."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from prompt_toolkit.filters import Condition, Filter, has_focus, is_searching
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.search import stop_search
 
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 from atmos_ai_sidecar.terminal.chat.approval_panel import ApprovalPanel
 from atmos_ai_sidecar.terminal.chat.composer import Composer
 from atmos_ai_sidecar.terminal.chat.live_turn import LiveTurn

@@ -1,7 +1,7 @@
 """The turn that runs: which of it is final, and what is still moving."""
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import field
+from typing import TYPE_CHECKING, Protocol
 
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.domain.events import (
@@ -20,6 +20,7 @@ from atmos_ai_sidecar.domain.events import (
 )
 from atmos_ai_sidecar.domain.messages import ToolCall, Usage
 from atmos_ai_sidecar.domain.questions import sanitised
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 from atmos_ai_sidecar.terminal.chat.tool_outputs import ToolOutputs
 from atmos_ai_sidecar.terminal.chat.transcript import ToolRan, UserSaid
 from atmos_ai_sidecar.terminal.render.cards import cut, running_card
@@ -32,6 +33,13 @@ if TYPE_CHECKING:
     from atmos_ai_sidecar.terminal.render.typesetter import Typesetter
 
 Row = list[tuple[str, str]]
+
+
+class _Setting(Protocol):
+    """Has what sets Markdown, which takes long to import the first time."""
+
+    @property
+    def typesetter(self) -> "Typesetter": ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,12 +153,12 @@ class LiveTurn:
         pieces, self._pieces = self._pieces, []
         return pieces
 
-    def rows(self, typesetter: "Typesetter | None", columns: int, limit: int) -> list[Row]:
+    def rows(self, setting: "_Setting", columns: int, limit: int) -> list[Row]:
         """What is moving, at most ``limit`` rows of it: the newest."""
         now, rows = self.clock.monotonic(), list[Row]()
-        tail = self._text.tail() if self._text is not None and typesetter is not None and limit > 0 else None
-        if tail is not None and typesetter is not None:
-            rows += [*([] if tail.continues else [list[tuple[str, str]]()]), *typesetter.rows(tail, limit)]
+        tail = self._text.tail() if self._text is not None and limit > 0 else None
+        if tail is not None:
+            rows += [*([] if tail.continues else [list[tuple[str, str]]()]), *setting.typesetter.rows(tail, limit)]
         for call in self._calls.values():
             rows.append([("class:running", running_card(call.title, now - call.started, width=columns))])
             if call.output:

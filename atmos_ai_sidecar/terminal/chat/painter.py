@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from atmos_ai_sidecar.domain.questions import columns
 from atmos_ai_sidecar.terminal.chat.live_turn import Expanded, Note, Piece, Said
@@ -9,7 +10,9 @@ from atmos_ai_sidecar.terminal.chat.transcript import AssistantSaid, Entry, Tool
 from atmos_ai_sidecar.terminal.render.cards import card, folded, is_cause_cut
 from atmos_ai_sidecar.terminal.render.outputs import below_card, expanded
 from atmos_ai_sidecar.terminal.render.palette import Palette, visible
-from atmos_ai_sidecar.terminal.render.typesetter import Typesetter
+
+if TYPE_CHECKING:
+    from atmos_ai_sidecar.terminal.render.typesetter import Typesetter
 
 _COLORS = re.compile("\x1b\\[[0-9;]*m")
 _RESET = "\x1b[0m"
@@ -25,12 +28,27 @@ class Painter:
         self._palette = palette
         self._width = width
         self._last: type | None = None
-        self.typesetter = Typesetter(columns=width, has_colors=palette.enabled)
+        self._typesetter: Typesetter | None = None
+        self.is_prepared = False
+
+    @property
+    def typesetter(self) -> "Typesetter":
+        """What sets Markdown and code; the first use, which ``prepare`` may be, imports Rich."""
+        if self._typesetter is None:
+            from atmos_ai_sidecar.terminal.render.typesetter import Typesetter  # noqa: PLC0415
+
+            self._typesetter = Typesetter(columns=self._width, has_colors=self._palette.enabled)
+        return self._typesetter
+
+    def prepare(self) -> None:
+        """Imports what takes long. Words of ours and of the user are set without it."""
+        import atmos_ai_sidecar.terminal.render.typesetter  # noqa: F401, PLC0415
+
+        self.is_prepared = True
 
     def resize(self, width: int) -> None:
         if width != self._width:
-            self._width = width
-            self.typesetter = Typesetter(columns=width, has_colors=self._palette.enabled)
+            self._width, self._typesetter = width, None
 
     def text(self, pieces: Iterable[Piece | Entry]) -> str:
         """The pieces as whole lines."""

@@ -1,7 +1,7 @@
 """A list of sessions to choose from: filtered as one types, with a look into the one that is selected."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import Enum
 
@@ -9,6 +9,7 @@ from prompt_toolkit.buffer import Buffer
 
 from atmos_ai_sidecar.domain.questions import columns, sanitised
 from atmos_ai_sidecar.domain.sessions import Session, SessionId
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 from atmos_ai_sidecar.terminal.chat.live_turn import Row
 from atmos_ai_sidecar.terminal.render.cards import cut
 from atmos_ai_sidecar.terminal.render.tables import age

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from atmos_ai_sidecar.application.ports.console import Console
 from atmos_ai_sidecar.application.workspace import RunOptions
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from atmos_ai_sidecar.terminal.commands.context import CommandContext

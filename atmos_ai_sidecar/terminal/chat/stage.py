@@ -17,6 +17,7 @@ from atmos_ai_sidecar.terminal.chat.approval_panel import ApprovalPanel, PanelQu
 from atmos_ai_sidecar.terminal.chat.composer import MAX_SHOWN_LINES, Composer
 from atmos_ai_sidecar.terminal.chat.keys import ChatActions, chat_keys
 from atmos_ai_sidecar.terminal.chat.live_turn import LiveTurn, Note, Piece, Row
+from atmos_ai_sidecar.terminal.chat.painter import Painter
 from atmos_ai_sidecar.terminal.chat.screen import GatedApplication, Screen, reflows
 from atmos_ai_sidecar.terminal.chat.session_picker import SessionPicker
 from atmos_ai_sidecar.terminal.chat.status import StatusLine
@@ -27,7 +28,6 @@ from atmos_ai_sidecar.terminal.render.palette import visible
 from atmos_ai_sidecar.terminal.render.question_rows import NARROW_COLUMNS
 
 if TYPE_CHECKING:
-    from atmos_ai_sidecar.terminal.chat.painter import Painter
     from atmos_ai_sidecar.terminal.chat.transcript import Entry
     from atmos_ai_sidecar.terminal.commands.context import CommandContext
 
@@ -71,7 +71,6 @@ class Stage:
         self._clock = context.services.clock
         self._palette = context.writer.out
         self._dirty = asyncio.Event()
-        self._painter: Painter | None = None
         self._live: list[Row] = []
         self._question: list[Row] = []
         self._menu: list[Row] = []
@@ -106,6 +105,7 @@ class Stage:
         self.application.timeoutlen = 0.3
         self.application.before_render += self._lay_out
         self.screen = Screen(self.application, self.output, reflows=reflows(console.environment))
+        self._painter = Painter(self._palette, width=self.screen.columns)
 
     # Its life.
 
@@ -119,8 +119,7 @@ class Stage:
             return HANGUP
         finally:
             self.turn.stop()
-            pieces = self.turn.take_pieces()
-            if self._painter is not None and pieces:
+            if pieces := self.turn.take_pieces():
                 self.screen.write_above(self._painter.text(pieces))
 
     def work(self) -> Sequence[Coroutine[Any, Any, None]]:
@@ -128,11 +127,9 @@ class Stage:
         return (self.input.run(), self._pace(), self._tick())
 
     async def prepare(self) -> None:
-        """Loads what finished text is set with; harmless to call twice."""
-        if self._painter is None:
-            painter = await asyncio.to_thread(_load_painter)
-            self._painter = painter(self._palette, width=self.screen.columns)
-            self.wake()
+        """Loads what finished text is set with, in a thread; without it the first that needs it stops the chat."""
+        if not self._painter.is_prepared:
+            await asyncio.to_thread(self._painter.prepare)
 
     def leave(self, code: int) -> None:
         """Ends the chat with an exit code; the first one counts."""
@@ -155,12 +152,11 @@ class Stage:
         self.wake()
 
     def show_header(self, lines: Sequence[str]) -> None:
-        if self._painter is not None:
-            self._flush()
-            self.screen.write_above(self._painter.header(lines))
+        self._flush()
+        self.screen.write_above(self._painter.header(lines))
 
     def show_past(self, past: "Sequence[Entry]") -> None:
-        if self._painter is not None and past:
+        if past:
             self.turn.outputs.add(past)
             self.screen.write_above(self._painter.text(past))
 
@@ -187,8 +183,7 @@ class Stage:
         self.screen.clear()
 
     def resize(self) -> None:
-        if self._painter is not None:
-            self._painter.resize(self.screen.columns)
+        self._painter.resize(self.screen.columns)
         for window in (self._reason_window, self._picker_window):
             window.horizontal_scroll = 0  # what a narrower screen had scrolled away
         self.screen.resize()
@@ -219,8 +214,7 @@ class Stage:
                 self.wake()
 
     def _flush(self) -> None:
-        pieces = self.turn.take_pieces() if self._painter is not None else []
-        if self._painter is not None and pieces:
+        if pieces := self.turn.take_pieces():
             self.screen.write_above(self._painter.text(pieces))
         else:
             self.application.invalidate()
@@ -282,8 +276,7 @@ class Stage:
             self._tell_whole(self.panel.current)
         waiting = self._waiting_rows(width)
         limit = self._question_room() - len(self._question)
-        typesetter = self._painter.typesetter if self._painter is not None else None
-        rows = self.turn.rows(typesetter, width, max(limit - len(waiting), 0))
+        rows = self.turn.rows(self._painter, width, max(limit - len(waiting), 0))
         self._live = [*rows, *waiting][: max(limit, 0)]
 
     def _waiting_rows(self, width: int) -> list[Row]:
@@ -334,10 +327,3 @@ def _fragments(rows: Sequence[Row]) -> StyleAndTextTuples:
     for number, row in enumerate(rows):
         fragments += [("", "\n"), *row] if number else row
     return fragments
-
-
-def _load_painter() -> "type[Painter]":
-    """Imports Rich; in a thread, after the first frame."""
-    from atmos_ai_sidecar.terminal.chat.painter import Painter  # noqa: PLC0415
-
-    return Painter

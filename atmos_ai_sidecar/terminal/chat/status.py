@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.domain.messages import Usage
 from atmos_ai_sidecar.domain.questions import columns
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 from atmos_ai_sidecar.terminal.chat.approval_panel import ApprovalPanel
 from atmos_ai_sidecar.terminal.chat.conversation import Conversation
 from atmos_ai_sidecar.terminal.chat.live_turn import LiveTurn, Row

@@ -1,12 +1,12 @@
 """A conversation in the pieces that are shown: what was said, and what tools came to."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from atmos_ai_sidecar.application.workspace import WorkspaceDescription
 from atmos_ai_sidecar.domain.messages import Message, Role, Text, ToolCall, ToolResult
 from atmos_ai_sidecar.domain.sessions import Session
 from atmos_ai_sidecar.domain.tools import Result
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 from atmos_ai_sidecar.terminal.render.outputs import language_of
 from atmos_ai_sidecar.terminal.render.palette import Palette, visible
 

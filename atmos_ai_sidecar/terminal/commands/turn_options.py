@@ -1,13 +1,14 @@
 """The options of commands that run one turn: Atmos' own of `ai ask` and `ai exec`, with their variables, and ours."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from atmos_ai_sidecar.domain.attachments import Selection
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 from atmos_ai_sidecar.terminal.commands.options import ListOption, Option
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])

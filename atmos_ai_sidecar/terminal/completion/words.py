@@ -1,10 +1,11 @@
 """What can follow where on a command line, taken from the command tree."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 import click
+
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 COMMON_FLAGS: Sequence[tuple[str, str, str]] = (
     ("--model", "NAME", "Use this model"),

@@ -7,12 +7,12 @@ so that the cost of a delta stays flat.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 from atmos_ai_sidecar.terminal.render.palette import visible
 
 SLICE_LINES = 30

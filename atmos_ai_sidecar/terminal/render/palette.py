@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _INVISIBLE = re.compile(
     "(?<![^\x00-\xa0\u200b-\u200f])[\u200c\u200d]"

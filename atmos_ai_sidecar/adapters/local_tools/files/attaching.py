@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from atmos_ai_sidecar.adapters.local_tools.files.contents import is_binary
@@ -21,6 +20,7 @@ from atmos_ai_sidecar.domain.attachments import (
 )
 from atmos_ai_sidecar.domain.paths import Territory, is_within, matches_glob
 from atmos_ai_sidecar.errors import OptionInvalidError, ToolExecutionFailedError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _STACK_FILES = ("**/*.yaml", "**/*.yml")
 _TOO_LARGE = f"a file may have {FILE_BYTES >> 10} KiB"

@@ -4,7 +4,6 @@ import asyncio
 import os
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from atmos_ai_sidecar.domain.outputs import cap
 from atmos_ai_sidecar.domain.requests import digest
 from atmos_ai_sidecar.domain.tools import Demand, Execution, Preview, Result
 from atmos_ai_sidecar.errors import InvalidFieldError, ToolExecutionFailedError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _NEW_MODE, _FOLDER_MODE = 0o666, 0o777
 _MARK = "\ufeff"

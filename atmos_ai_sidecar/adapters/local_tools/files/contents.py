@@ -3,11 +3,11 @@
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from atmos_ai_sidecar.adapters.local_tools.files.places import Place, opened_file, translated
 from atmos_ai_sidecar.errors import InvalidFieldError, ToolExecutionFailedError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 WHOLE_BYTES = 8 << 20
 """Larger files are read in part and never edited."""

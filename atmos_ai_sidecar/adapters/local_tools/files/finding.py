@@ -5,7 +5,6 @@ import os
 import stat
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from atmos_ai_sidecar.adapters.local_tools.files.places import opened_place
 from atmos_ai_sidecar.application.ports.program_runner import Completion, Program, ProgramRunner
 from atmos_ai_sidecar.domain.tools import Execution, ExecutionClass, Result
 from atmos_ai_sidecar.errors import InvalidFieldError, ToolExecutionFailedError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 MOST_FILES, MOST_MATCHES = 500, 200
 _LONGEST_PATTERN = 1_000

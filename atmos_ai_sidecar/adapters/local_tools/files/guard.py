@@ -3,7 +3,6 @@
 import os
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from atmos_ai_sidecar.adapters.local_tools.files.contents import read_whole
@@ -16,6 +15,7 @@ from atmos_ai_sidecar.errors import (
     SidecarError,
     ToolExecutionDeniedError,
 )
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 After = Callable[[Mapping[str, Any], str], str]
 """What a call's input makes of the text of a file; raises when it cannot be done."""

@@ -9,9 +9,9 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from atmos_ai_sidecar.errors import InvalidFieldError, ToolExecutionFailedError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 """``O_PATH``, where there is one, passes folders that can be entered and not listed."""

@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from atmos_ai_sidecar.adapters.local_tools.files.changing import Changing, Restorer, edited_text, written_text
 from atmos_ai_sidecar.adapters.local_tools.files.finding import Finding
@@ -13,6 +12,7 @@ from atmos_ai_sidecar.application.ports.file_changes import FileChanges
 from atmos_ai_sidecar.application.ports.program_runner import ProgramRunner
 from atmos_ai_sidecar.domain.paths import Territory
 from atmos_ai_sidecar.domain.tools import Effect, Parameter, Tool
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _PATH = Parameter(
     name="path",

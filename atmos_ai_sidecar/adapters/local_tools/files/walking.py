@@ -4,11 +4,11 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from pathspec import GitIgnoreSpec
 
 from atmos_ai_sidecar.domain.paths import folded
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 MOST_FILES = 200_000
 _DEEPEST = 64

@@ -3,12 +3,12 @@
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from atmos_ai_sidecar.application.ports.program_runner import Completion, Program, ProgramRunner, occasion_of
 from atmos_ai_sidecar.domain.tools import Execution, ExecutionClass
 from atmos_ai_sidecar.errors import ToolExecutionFailedError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 _OPTIONS = ("--noprofile", "--norc", "-c", "--")
 """Behind ``--`` a command line that begins with a dash is no option."""

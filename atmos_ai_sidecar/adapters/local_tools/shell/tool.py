@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from atmos_ai_sidecar.adapters.command_files import objection_to
@@ -13,6 +12,7 @@ from atmos_ai_sidecar.domain.outputs import plain
 from atmos_ai_sidecar.domain.paths import Territory
 from atmos_ai_sidecar.domain.tools import Demand, Effect, Execution, Parameter, Result, Tool
 from atmos_ai_sidecar.errors import InvalidFieldError, ToolExecutionFailedError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 NAME = "execute_bash_command"
 

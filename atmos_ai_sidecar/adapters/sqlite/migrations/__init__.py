@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from atmos_ai_sidecar.adapters.sqlite.migrations import (
@@ -13,6 +12,7 @@ from atmos_ai_sidecar.adapters.sqlite.migrations import (
     v0005_audit,
     v0006_authors,
 )
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

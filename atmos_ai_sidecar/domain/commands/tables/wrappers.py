@@ -1,11 +1,12 @@
 """Programs that run the command in their arguments."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from atmos_ai_sidecar.domain.commands.specs import Option, options
 from atmos_ai_sidecar.domain.tools import CommandClass
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 
 
 class Form(Enum):

@@ -1,6 +1,5 @@
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.application.workspace import Workspace
 from atmos_ai_sidecar.domain.sessions import Session
 from atmos_ai_sidecar.errors import InvalidFieldError, SessionNotFoundError
+from atmos_ai_sidecar.lazy_dataclasses import dataclass
 from atmos_ai_sidecar.terminal import exit_codes
 from atmos_ai_sidecar.terminal.commands.context import CommandContext
 from atmos_ai_sidecar.terminal.commands.options import Option, SwitchCommand, switch
