@@ -362,21 +362,3 @@ def test_unknown_project_is_trusted_once_on_a_terminal(demo: Project) -> None:
         screen.wait_for("changed")
         screen.answer("n\r", until="not trusted")
         assert screen.exit_code() == 5
-
-
-def test_edit_shows_its_difference_and_undo_takes_it_back(project: Project, model: OfflineModelProcess) -> None:
-    path = "stacks/deploy/ue1-dev.yaml"
-    before = (project.directory / path).read_text()
-    read = {"tool_use": {"name": "file_read", "input": {"path": path}}}
-    edit = {"tool_use": {"name": "file_edit", "input": {"path": path, "old": "10.10.0.0/16", "new": "10.12.0.0/16"}}}
-    model.add_answers({"steps": [read]}, {"steps": [edit]}, "Changed.")
-    with chat(project) as screen:
-        screen.submit("Change the CIDR.")
-        screen.wait_for("may this run")
-        screen.wait_for(r"\+ +cidr_block: 10\.12\.0\.0/16")
-        screen.answer("y", until=r"Changed\.")
-        assert "10.12.0.0/16" in (project.directory / path).read_text()
-        screen.submit("/undo")
-        screen.wait_for("Infrastructure is not undone")
-        assert (project.directory / path).read_text() == before
-        leave(screen)

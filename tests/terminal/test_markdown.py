@@ -123,6 +123,14 @@ def test_a_long_list_leaves_in_slices_that_join() -> None:
     assert plain.text([*early, *stream.finish()]) == "".join(f" • item {n}\n" for n in range(SLICE_LINES * 3))
 
 
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [("3.", " 3\n"), ("-", " •\n"), ("- a\n-\n- b", " • a\n •\n • b\n"), ("1.\n2. x", " 1\n 2 x\n")],
+)
+def test_an_item_without_a_text_does_not_vanish(source: str, shown: str) -> None:
+    assert Typesetter(columns=40, has_colors=False).markdown(source) == shown
+
+
 def test_text_that_looks_like_html_does_not_vanish() -> None:
     assert "<component> and <!-- comment -->" in Typesetter(columns=72, has_colors=False).markdown(
         "use <component> and <!-- comment -->\n"

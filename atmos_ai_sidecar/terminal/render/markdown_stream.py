@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
 from atmos_ai_sidecar.lazy_dataclasses import dataclass
@@ -38,7 +39,30 @@ class Block:
 def markdown_parser() -> MarkdownIt:
     """CommonMark with tables and strike-through; HTML is text like any other and never vanishes."""
     # A definition of a link may come after what it would change, which is in the scrollback by then: it stays text.
-    return MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"]).disable("reference")
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"]).disable("reference")
+    parser.core.ruler.push("empty items", _fill_empty_items)
+    return parser
+
+
+def _fill_empty_items(state: StateCore) -> None:
+    """Gives items without a text one: they would not be drawn, and `3.` may be the whole answer."""
+    filled: list[Token] = []
+    for token in state.tokens:
+        if token.type == "list_item_close" and filled[-1].type == "list_item_open":
+            filled += _blank_paragraph(filled[-1])
+        filled.append(token)
+    state.tokens = filled
+
+
+def _blank_paragraph(item: Token) -> list[Token]:
+    tokens = [
+        Token("paragraph_open", "p", 1),
+        Token("inline", "", 0, content=" ", children=[Token("text", "", 0, content=" ")]),
+        Token("paragraph_close", "p", -1),
+    ]
+    for token in tokens:
+        token.map, token.level, token.block, token.hidden = item.map, item.level + 1, True, True
+    return tokens
 
 
 class MarkdownStream:
