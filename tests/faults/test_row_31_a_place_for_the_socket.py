@@ -18,7 +18,8 @@ def test_a_place_without_programs_is_good_enough_and_private_under_any_umask(dem
     runtime = demo.environment["XDG_RUNTIME_DIR"]
     script = (
         f"umask 000; {SHIM} exec 'Which stacks are there?' & shim=$!; "
-        f"until stat -c '%a %n' {runtime}/atmos-ai/*/*.sock > {report} 2>/dev/null; do kill -0 $shim; sleep 0.05; done; "
+        f"until stat -c '%a %n' {runtime}/atmos-ai/*/*.sock > {report} 2>/dev/null; "
+        "do kill -0 $shim; sleep 0.05; done; "
         f"stat -c '%a %n' {runtime}/atmos-ai {runtime}/atmos-ai/* >> {report}; wait $shim"
     )
     done = demo.run(*no_programs(Path(runtime)), "sh", "-ec", script, TMPDIR=str(long))
