@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,9 +110,10 @@ def logged_in(user: User) -> Iterator[User]:
     user.home.mkdir(mode=0o700)
     os.chown(user.home, user.uid, user.uid)
     yield user
-    living = [process for process in psutil.process_iter() if user.uid in process.uids()]
+    living = [process for process in psutil.process_iter(["uids"]) if user.uid in (process.info["uids"] or ())]
     for process in living:
-        process.terminate()
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
     wait_dead(*living)
 
 
