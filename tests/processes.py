@@ -9,9 +9,9 @@ PATIENCE_SECONDS = 20.0
 """Deaths come at once; what a machine under load needs is no fault. How soon they come is measured in long runs."""
 
 
-def wait_dead(*processes: psutil.Process) -> None:
+def wait_dead(*processes: psutil.Process, seconds: float = PATIENCE_SECONDS) -> None:
     """Returns when they have ended, buried or not: whoever adopts an orphan buries it when it likes."""
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = time.monotonic() + seconds
     while living := [process for process in processes if _lives(process)]:
         assert time.monotonic() < end, living
         threading.Event().wait(0.01)

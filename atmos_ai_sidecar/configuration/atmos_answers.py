@@ -35,7 +35,9 @@ def read_atmos_answers(directory: Path) -> AtmosAnswers:
         document = json.loads(text)
     except ConfigurationInvalidError as error:
         return AtmosAnswers(problem=f"{ANSWERS_OF_ATMOS} holds for nothing: {error.message}")
-    except (ValueError, RecursionError, OSError) as error:
+    except OSError as error:
+        return AtmosAnswers(problem=f"{ANSWERS_OF_ATMOS} holds for nothing: it cannot be reached ({error.strerror}).")
+    except (ValueError, RecursionError) as error:
         return AtmosAnswers(problem=f"{ANSWERS_OF_ATMOS} holds for nothing: it is no JSON ({error}).")
     permissions = _value(document, "permissions") if isinstance(document, dict) else document
     if permissions is None:

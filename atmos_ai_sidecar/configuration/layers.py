@@ -7,6 +7,7 @@ itself; later sources lie on earlier ones, profiles on top. Maps merge deep, lis
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import field
 from pathlib import Path
 from types import MappingProxyType
@@ -119,9 +120,10 @@ class _Reader:
         return evaluated(node, self.environment, lambda path: self.read(path).root)
 
     def add_digest(self, path: Path) -> None:
-        """Binds trust to a file that is no configuration and still decides."""
-        if path.is_file():
-            self.files[path] = hashlib.sha256(read_bytes(path)).hexdigest()
+        """Binds trust to a file that is no configuration and still decides; one out of reach decides nothing."""
+        with suppress(PermissionError):
+            if path.is_file():
+                self.files[path] = hashlib.sha256(read_bytes(path)).hexdigest()
 
     def imports(self, sections: MapNode, path: Path) -> Iterator[Path]:
         base_path = sections.get("base_path")

@@ -57,3 +57,9 @@ def read_only(place: Path) -> Sequence[str]:
     """A command that runs the command after it with ``place`` read-only, for root too."""
     script = 'set -e; mount --bind "$1" "$1"; mount -o remount,ro,bind "$1"; shift; exec "$@"'
     return (*_UNSHARE, "sh", "-c", script, "sh", str(place))
+
+
+def no_programs(place: Path) -> Sequence[str]:
+    """A command that runs the command after it with a disk at ``place`` from which nothing may be executed."""
+    script = 'set -e; mount -t tmpfs -o noexec,mode=700 none "$1"; shift; exec "$@"'
+    return (*_UNSHARE, "sh", "-c", script, "sh", str(place))

@@ -43,7 +43,6 @@ METHODS: dict[str, MethodDescriptor] = {
     for method in service.methods
 }
 REFLECTION = tuple(f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo" for version in ("v1", "v1alpha"))
-PROMPT = f"/{PACKAGE}.PermissionService/Prompt"
 WATCH = "/grpc.health.v1.Health/Watch"
 UNKNOWN = ("/nothing.Service/Method", f"/{PACKAGE}.SessionService/Nothing", "/", "//", "/grpc.health.v1.Health/check")
 STREAMS: dict[str, tuple[bool, bool]] = {
@@ -151,7 +150,7 @@ async def test_client_token_opens_what_the_table_lists_and_nothing_else(
         assert not world.shutdowns
 
 
-@pytest.mark.parametrize("path", [path for path in (*METHODS, WATCH, *REFLECTION) if path != PROMPT])
+@pytest.mark.parametrize("path", [*METHODS, WATCH, *REFLECTION])
 async def test_owner_token_opens_everything(channel: aio.Channel, world: World, path: str) -> None:
     error = await outcome(channel, path, OWNER)
     assert error is None or error.code() not in {StatusCode.UNAUTHENTICATED, StatusCode.PERMISSION_DENIED}
@@ -220,6 +219,26 @@ async def test_unknown_method_tells_strangers_nothing(channel: Any, path: str) -
         await channel.unary_unary(path)(b"", metadata=OWNER)
     assert stranger.value.code() is StatusCode.UNAUTHENTICATED
     assert owner.value.code() is StatusCode.UNIMPLEMENTED
+
+
+@pytest.mark.parametrize("path", UNKNOWN)
+async def test_unknown_method_is_nothing_for_clients_and_unimplemented_for_the_owner(
+    channel: aio.Channel, world: World, path: str
+) -> None:
+    as_client = await outcome(channel, path, bearer(world.tokens.mint_client()), is_refused=True)
+    assert as_client is not None
+    assert (as_client.code(), error_info(as_client).reason) == (StatusCode.PERMISSION_DENIED, "ROLE_FORBIDDEN")
+    as_owner = await outcome(channel, path, OWNER, is_refused=True)
+    assert as_owner is not None
+    assert as_owner.code() is StatusCode.UNIMPLEMENTED
+
+
+async def test_health_check_is_answered_whatever_the_caller_brings(channel: aio.Channel, world: World) -> None:
+    callers = [metadata for metadata, _ in REFUSED.values()]
+    for metadata in (*callers, OWNER, bearer(world.tokens.mint_client())):
+        request = health_pb2.HealthCheckRequest()
+        answer = await HealthStub(channel).Check(request, metadata=metadata, timeout=5)
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
 async def test_health_check_needs_no_token_and_health_watch_does(channel: aio.Channel) -> None:
