@@ -201,3 +201,14 @@ def test_closed_reader_ends_the_command_quietly(program: tuple[str, ...], demo: 
         os.close(writing)
     assert done.returncode == 141
     assert done.stderr == ""
+
+
+def test_completion_scripts_are_written_where_the_document_says_in_a_new_home(demo: Project) -> None:
+    text = (ROOT / "docs" / "getting-started.md").read_text()
+    (block,) = re.findall(r"```sh\n([^`]*atmos-ai completion[^`]*)```", text)
+    demo.environment["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), demo.environment["PATH"]))
+    done = demo.run("/bin/sh", "-e", "-c", block)
+    assert done.returncode == 0, done.stderr
+    written = [path for path in demo.home.rglob("*atmos-ai*") if path.is_file()]
+    assert {path.name for path in written} >= {"atmos-ai", "_atmos-ai", "atmos-ai.fish"}
+    assert all("completion" in path.read_text() for path in written)

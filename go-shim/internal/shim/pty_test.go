@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const patience = 5 * time.Second
+const patience = 20 * time.Second
 
 // screen is a pseudo-terminal with the shim on it.
 type screen struct {
@@ -116,22 +116,45 @@ func (s *screen) read() {
 // wait returns everything up to and with text, and takes it away.
 func (s *screen) wait(text string) string {
 	s.t.Helper()
-	limit := time.After(patience)
+	shown, found := s.waitFor(text, patience)
+	if !found {
+		s.t.Fatalf("%q is not on the screen; there is %q", text, shown)
+	}
+	return shown
+}
+
+// waitFor is wait for so long; when text is not there by then, it returns what is.
+func (s *screen) waitFor(text string, limit time.Duration) (string, bool) {
+	end := time.After(limit)
 	for {
 		s.mu.Lock()
 		seen := s.text
 		if at := bytes.Index(seen, []byte(text)); at >= 0 {
 			s.text = seen[at+len(text):]
 			s.mu.Unlock()
-			return string(seen[:at+len(text)])
+			return string(seen[:at+len(text)]), true
 		}
 		s.mu.Unlock()
 		select {
 		case <-s.more:
-		case <-limit:
-			s.t.Fatalf("%q is not on the screen; there is %q", text, seen)
+		case <-end:
+			return string(seen), false
 		}
 	}
+}
+
+// answer types keys until text shows that they counted. For a moment after a question they do not; nothing on the screen
+// marks its end, and on a busy machine it comes late.
+func (s *screen) answer(keys, text string) {
+	s.t.Helper()
+	for range 10 {
+		waitReaction()
+		s.typeKeys(keys)
+		if _, found := s.waitFor(text, 2*time.Second); found {
+			return
+		}
+	}
+	s.wait(text)
 }
 
 func (s *screen) typeKeys(keys string) {

@@ -11,16 +11,16 @@ import (
 
 func TestAQuestionIsAskedOnTheTerminalAndAnswered(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct{ line, answer string }{
-		"once":                   {"y\n", `p1 o1 d1 ""`},
-		"upper case":             {"Y\n", `p1 o1 d1 ""`},
-		"always":                 {"a\n", `p1 o2 d1 ""`},
-		"no":                     {"n\n", `p1 o3 d1 ""`},
-		"no with a reason":       {"n needs a ticket first\n", `p1 o3 d1 "needs a ticket first"`},
-		"the end of the input":   {"\x04", `p1 o3 d1 ""`},
-		"something else before":  {"yes please\ny\n", `p1 o1 d1 ""`},
-		"an empty line before":   {"\ny\n", `p1 o1 d1 ""`},
-		"an option with a rider": {"a plan\nn\n", `p1 o3 d1 ""`},
+	for name, test := range map[string]struct{ before, line, answer string }{
+		"once":                   {"", "y\n", `p1 o1 d1 ""`},
+		"upper case":             {"", "Y\n", `p1 o1 d1 ""`},
+		"always":                 {"", "a\n", `p1 o2 d1 ""`},
+		"no":                     {"", "n\n", `p1 o3 d1 ""`},
+		"no with a reason":       {"", "n needs a ticket first\n", `p1 o3 d1 "needs a ticket first"`},
+		"the end of the input":   {"", "\x04", `p1 o3 d1 ""`},
+		"something else before":  {"yes please\n", "y\n", `p1 o1 d1 ""`},
+		"an empty line before":   {"\n", "y\n", `p1 o1 d1 ""`},
+		"an option with a rider": {"a plan\n", "n\n", `p1 o3 d1 ""`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -31,18 +31,10 @@ func TestAQuestionIsAskedOnTheTerminalAndAnswered(t *testing.T) {
 					t.Errorf("%q is missing in %q", part, shown)
 				}
 			}
-			lines := strings.SplitAfter(test.line, "\n")
-			for i, line := range lines {
-				if line == "" {
-					break
-				}
-				if i > 0 {
-					s.wait("[y/a/n] ")
-				}
-				waitReaction()
-				s.typeKeys(line)
+			if test.before != "" {
+				s.answer(test.before, "[y/a/n] ")
 			}
-			s.wait("run r1 by terminal: " + test.answer)
+			s.answer(test.line, "run r1 by terminal: "+test.answer)
 			s.waitExit(0)
 		})
 	}
@@ -55,9 +47,7 @@ func TestKeysOfTheFirstMomentDoNotAnswer(t *testing.T) {
 	s.typeKeys("y\n")
 	s.wait("[y/a/n] ")
 	s.typeKeys("y\n")
-	waitReaction()
-	s.typeKeys("n\n")
-	s.wait(`p1 o3 d1 ""`)
+	s.answer("n\n", `p1 o3 d1 ""`)
 	s.waitExit(0)
 }
 
@@ -68,13 +58,9 @@ func TestPastedTextDoesNotAnswer(t *testing.T) {
 			t.Parallel()
 			s := open(t, shimCommand(t, "asks", "exec"))
 			s.wait("[y/a/n] ")
-			waitReaction()
-			s.typeKeys(pasted)
-			s.wait("please type it")
+			s.answer(pasted, "please type it")
 			s.wait("[y/a/n] ")
-			waitReaction()
-			s.typeKeys("n\n")
-			s.wait(`p1 o3 d1 ""`)
+			s.answer("n\n", `p1 o3 d1 ""`)
 			s.waitExit(0)
 		})
 	}
