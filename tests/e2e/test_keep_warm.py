@@ -204,7 +204,7 @@ def test_own_configuration_file_asks_too_and_a_project_cannot(warm: Warm) -> Non
 def test_racing_starts_make_one_sidecar_and_all_are_served(warm: Warm) -> None:
     with ThreadPoolExecutor(50) as threads:
         done = list(threads.map(lambda _: warm.run("sessions", "list"), range(50)))
-    assert {run.returncode for run in done} == {0}
+    assert {run.returncode for run in done} == {0}, {run.stderr for run in done}
     assert warm.process.is_running()
 
 

@@ -107,7 +107,7 @@ class FakeConsole:
 
     async def wait_until(self, holds: Callable[[], object], what: str = "") -> None:
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while not holds():
                     self._changed.clear()
                     await self._changed.wait()

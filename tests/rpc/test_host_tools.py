@@ -46,7 +46,7 @@ def finished(call_id: str, **result: Any) -> pb.HostToolsRequest:
 async def hosting(tools: Any, *offered: pb.Tool, host_name: str = "tracker") -> AsyncIterator[Any]:
     """A stream on which the tools are registered."""
     stream = tools.HostTools(metadata=OWNER)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await stream.write(register(*(offered or (tool(),)), host_name=host_name))
         first = await stream.read()
         assert first is not EOF, await stream.details()
@@ -82,7 +82,7 @@ def execute(tools: Any, name: str = "ticket", **values: Any) -> "asyncio.Task[li
 
 
 async def wait_gone(tools: Any, name: str = "ticket") -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while name in [each.name for each in (await tools.ListTools(pb.ListToolsRequest(), metadata=OWNER)).tools]:
             pass
 

@@ -24,7 +24,7 @@ class Sessions:
         self._stub = SessionServiceStub(channel)
 
     async def call(self, method: str, request: Any) -> Any:
-        return await getattr(self._stub, method)(request, metadata=OWNER, timeout=5)
+        return await getattr(self._stub, method)(request, metadata=OWNER, timeout=20)
 
     async def with_message(self, name: str, *texts: str) -> Any:
         session = (await self.call("CreateSession", pb.CreateSessionRequest(name=name))).session

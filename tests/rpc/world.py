@@ -249,7 +249,7 @@ async def running_world(directory: Path) -> AsyncIterator[World]:
     try:
         yield world
     finally:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await world.server.stop(1.0)
         await store.close()
 

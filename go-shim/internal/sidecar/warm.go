@@ -14,12 +14,15 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
 
 	sidecarv1 "github.com/atmos-ai-sidecar/atmos-ai-sidecar/go-shim/gen/atmos_ai_sidecar/v1"
 )
 
 const (
-	answerLimit   = time.Second // for a warm sidecar to say who it is
+	connectLimit  = time.Second     // for a warm sidecar to take the connection: a stopped one never does
+	answerLimit   = 5 * time.Second // and then to say who it is, also when fifty ask at once on a busy machine
 	replaceLimit  = 6 * time.Second
 	lockPause     = 10 * time.Millisecond
 	maxStateBytes = 64 * 1024
@@ -86,7 +89,7 @@ func (w *warmPlace) path(extension string) string {
 // one that must be left alone.
 func (w *warmPlace) attach(ctx context.Context) (*Sidecar, error) {
 	state, err := w.read()
-	if err != nil || !w.isHeld() || processStart(state.PID) != state.ProcessStart {
+	if err != nil || processStart(state.PID) != state.ProcessStart || !w.isHeld() {
 		return nil, errNotWarm
 	}
 	path, isUnix := strings.CutPrefix(state.Address, "unix://")
@@ -101,7 +104,10 @@ func (w *warmPlace) attach(ctx context.Context) (*Sidecar, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerLimit)
 	defer cancel()
 	client := sidecarv1.NewSidecarServiceClient(connection)
-	server, err := client.GetServerInfo(ctx, &sidecarv1.GetServerInfoRequest{})
+	var server *sidecarv1.GetServerInfoResponse
+	if err = connect(ctx, connection); err == nil {
+		server, err = client.GetServerInfo(ctx, &sidecarv1.GetServerInfoRequest{})
+	}
 	switch {
 	case err != nil && w.isHeld():
 		err = errOther // it lives and does not answer: whose fault that is, another run cannot tell
@@ -115,6 +121,19 @@ func (w *warmPlace) attach(ctx context.Context) (*Sidecar, error) {
 		return nil, err
 	}
 	return peer, nil
+}
+
+// connect waits until the other side has said its first word on the wire.
+func connect(ctx context.Context, connection *grpc.ClientConn) error {
+	ctx, cancel := context.WithTimeout(ctx, connectLimit)
+	defer cancel()
+	connection.Connect()
+	for state := connection.GetState(); state != connectivity.Ready; state = connection.GetState() {
+		if state == connectivity.TransientFailure || !connection.WaitForStateChange(ctx, state) {
+			return errNotWarm
+		}
+	}
+	return nil
 }
 
 // replace ends a sidecar of another installation, unless it is at work.
@@ -163,23 +182,27 @@ func (w *warmPlace) isHeld() bool {
 	return errors.Is(unix.Flock(int(lock.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
 }
 
-// begin waits until no other shim starts a sidecar for the project. The returned function lets the next one go.
-func (w *warmPlace) begin(ctx context.Context) (func(), error) {
-	lock, err := os.OpenFile(w.path("start"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
-	if err != nil {
-		return nil, err
-	}
+// find waits for the project's warm sidecar, or for the right to start it: then there is no sidecar and no error, and
+// who asked holds the lock. Many may wait for one start, and all of them attach at once when it is done.
+func (w *warmPlace) find(ctx context.Context, lock *os.File) (*Sidecar, error) {
 	for {
+		if peer, err := w.attach(ctx); !errors.Is(err, errNotWarm) {
+			return peer, err
+		}
 		if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
-			return func() { _ = lock.Close() }, nil
+			break
 		}
 		select {
 		case <-ctx.Done():
-			_ = lock.Close()
 			return nil, errTimeout(ctx)
 		case <-time.After(lockPause):
 		}
 	}
+	peer, err := w.attach(ctx) // it may have been started in between
+	if errors.Is(err, errNotWarm) {
+		return nil, nil
+	}
+	return peer, err
 }
 
 // clean removes what a sidecar that died left behind: its file and, when it is a private folder with nothing but the
@@ -198,16 +221,17 @@ func (w *warmPlace) clean() {
 
 // startWarm attaches to the project's warm sidecar, or starts it. It returns nil when this run needs one of its own.
 func startWarm(ctx context.Context, place *warmPlace, start func(*warmth) (*Sidecar, error)) (*Sidecar, error) {
-	if peer, err := place.attach(ctx); err == nil || errors.Is(err, errOther) {
-		return peer, nil
-	}
-	done, err := place.begin(ctx)
+	lock, err := os.OpenFile(place.path("start"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	defer done()
-	if peer, err := place.attach(ctx); err == nil || errors.Is(err, errOther) {
-		return peer, nil
+	defer func() { _ = lock.Close() }()
+	peer, err := place.find(ctx, lock)
+	switch {
+	case errors.Is(err, errOther):
+		return nil, nil
+	case err != nil || peer != nil:
+		return peer, err
 	}
 	if !place.isHeld() {
 		place.clean()

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,9 +27,15 @@ type standing struct {
 	instance  string
 	installed string // a file of the package
 	isBusy    bool
+	think     time.Duration // before it says who it is
+	starting  atomic.Int32  // how many more times it is not yet what the file says
 }
 
 func (s *standing) GetServerInfo(context.Context, *sidecarv1.GetServerInfoRequest) (*sidecarv1.GetServerInfoResponse, error) {
+	<-time.After(s.think)
+	if s.starting.Add(-1) >= 0 {
+		return &sidecarv1.GetServerInfoResponse{InstanceId: "before"}, nil
+	}
 	return &sidecarv1.GetServerInfoResponse{InstanceId: s.instance}, nil
 }
 
@@ -117,6 +124,35 @@ func TestAttachFindsTheOneThatHoldsTheLock(t *testing.T) {
 	s.expect(t, nil)
 	_ = s.lock.Close()
 	s.expect(t, errNotWarm)
+}
+
+func TestWhoWaitsForAStartAttachesWithoutWaitingForItsTurn(t *testing.T) {
+	s := stand(t)
+	lock, err := os.OpenFile(s.place.path("start"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = lock.Close() }()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	s.starting.Store(2)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	peer, err := startWarm(ctx, s.place, func(*warmth) (*Sidecar, error) {
+		t.Error("it was started twice")
+		return nil, errNotWarm
+	})
+	if err != nil || peer == nil {
+		t.Fatal(peer, err)
+	}
+	peer.Stop()
+}
+
+func TestABusySidecarMayThinkBeforeItAnswers(t *testing.T) {
+	s := stand(t)
+	s.think = connectLimit + 100*time.Millisecond
+	s.expect(t, nil)
 }
 
 func TestAttachBelievesNoFileThatIsNotPrivateAndTrue(t *testing.T) {
