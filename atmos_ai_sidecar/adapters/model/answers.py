@@ -1,11 +1,13 @@
 """Puts the events of one streamed answer together."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from atmos_ai_sidecar.application.ports.model import Answered, TextPiece, ThinkingPiece
 from atmos_ai_sidecar.domain.messages import Block, RedactedThinking, Text, Thinking, ToolCall, Usage
+from atmos_ai_sidecar.domain.nesting import MAX_LEVELS, is_too_deep
 
 _FIELDS: Mapping[str, tuple[str, str]] = {
     "text_delta": ("text", "text"),
@@ -150,19 +152,44 @@ def _block(block: Mapping[str, Any], invalid: dict[str, str]) -> Block | None:
 
 def _tool_call(block: Mapping[str, Any], invalid: dict[str, str]) -> ToolCall:
     call_id = block["id"]
+    values: Mapping[str, Any]
+    try:
+        values = _input_of(block)
+    except ValueError as error:
+        invalid[call_id], values = str(error), {}
+    return ToolCall(id=call_id, name=block["name"], input=values)
+
+
+def _input_of(block: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The input of a call.
+
+    Raises:
+        ValueError: It is none that a tool could get, or that could be sent again; says why.
+    """
     values: Any = block.get("input") or {}
     if block["json"]:
         try:
-            values = json.loads(block["json"], parse_constant=_refuse_constant)
+            values = json.loads(block["json"], parse_constant=_refuse_constant, parse_float=_finite)
         except (ValueError, RecursionError) as error:
-            invalid[call_id] = f"the input is not JSON: {error}"
-            values = {}
+            message = f"the input is not JSON: {error}"
+            raise ValueError(message) from error
     if not isinstance(values, dict):
-        invalid[call_id] = f"the input must be a JSON object, not {type(values).__name__}"
-        values = {}
-    return ToolCall(id=call_id, name=block["name"], input=values)
+        message = f"the input must be a JSON object, not {type(values).__name__}"
+        raise ValueError(message)  # noqa: TRY004 - nobody of ours passed a wrong type
+    if is_too_deep(values):
+        message = f"the input is JSON of more than {MAX_LEVELS} levels"
+        raise ValueError(message)
+    return values
 
 
 def _refuse_constant(name: str) -> None:
     message = f"{name} is not JSON"
     raise ValueError(message)
+
+
+def _finite(digits: str) -> float:
+    """JSON allows any number of digits; what has no finite form here could not be sent again."""
+    number = float(digits)
+    if not math.isfinite(number):
+        _refuse_constant(digits)
+    return number

@@ -72,7 +72,13 @@ async def test_every_kind_of_block_comes_in_the_order_of_the_model() -> None:
     )
 
 
-@pytest.mark.parametrize("json", ['{"a": ', "[1]", '"x"', '{"a": NaN}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "json",
+    [
+        *('{"a": ', "[1]", '"x"', '{"a": NaN}', '{"a": 1e999}', "[" * 100_000),
+        *('{"a":' * levels + "1" + "}" * levels for levels in (101, 900, 20_000)),
+    ],
+)
 async def test_a_tool_input_that_is_no_json_object_is_told_and_empty(json: str) -> None:
     reply = Reply(pieces=[api.start(), *api.tool_block(0, "f", json), *api.end("max_tokens")])
     async with api.messages_api(reply) as server:
