@@ -17,6 +17,7 @@ from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.application.tool_sources import ToolSources
 from atmos_ai_sidecar.application.validation import validate_input
 from atmos_ai_sidecar.domain.messages import ToolCall, ToolResult
+from atmos_ai_sidecar.domain.nesting import is_too_deep
 from atmos_ai_sidecar.domain.outputs import cap
 from atmos_ai_sidecar.domain.permissions import PermissionSettings, is_hidden
 from atmos_ai_sidecar.domain.questions import sanitised, title_for
@@ -264,4 +265,5 @@ def _failure(error: SidecarError, output: str = "") -> Result:
 
 
 def _fits(data: Any) -> bool:
-    return data is None or len(json.dumps(data, default=str)) <= _DATA_CHARACTERS
+    """Whether the data can be copied, stored and sent on."""
+    return data is None or not (is_too_deep(data) or len(json.dumps(data, default=str)) > _DATA_CHARACTERS)

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from atmos_ai_sidecar.domain.nesting import MAX_LEVELS, is_too_deep
 from atmos_ai_sidecar.domain.tools import Tool
 from atmos_ai_sidecar.errors import InvalidFieldError
 
@@ -27,6 +28,8 @@ def validate_input(tool: Tool, values: Mapping[str, Any]) -> None:
     """
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - 0.2 s, and no command without tools needs it
 
+    if is_too_deep(values):
+        raise InvalidFieldError("input", f"is nested more than {MAX_LEVELS} levels deep.", tool=tool.name)
     errors = sorted(Draft202012Validator(tool.input_schema).iter_errors(dict(values)), key=_rank)
     if errors:
         field, problem = _explain(errors[0], [parameter.name for parameter in tool.parameters])

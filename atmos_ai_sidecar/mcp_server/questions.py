@@ -74,7 +74,7 @@ async def _ask(request: PermissionRequest, approvals: Approvals, session: Server
     try:
         reply = await session.elicit_form("\n".join(request.lines), _SCHEMA)
         is_allowed = reply.action == "accept" and (reply.content or {}).get("allow") is True
-        comment = "" if is_allowed else f"The MCP client answered: {reply.action}."
+        comment = "" if is_allowed else _why_rejected(reply.action)
     except MCPError as error:
         is_allowed, comment = False, f"The MCP client could not ask: {sanitised(error.message)}"
     answer = Answer.ALLOW_ONCE if is_allowed else Answer.REJECT_ONCE
@@ -85,6 +85,13 @@ async def _ask(request: PermissionRequest, approvals: Approvals, session: Server
         )
     except SidecarError:
         return  # it was settled by somebody else, and the call knows how
+
+
+def _why_rejected(action: str) -> str:
+    if action == "accept":
+        title = _SCHEMA["properties"]["allow"]["title"]
+        return f"The MCP client sent the form without the choice {title!r}."
+    return f"The MCP client answered: {action}."
 
 
 def _name_of(session: ServerSession) -> str:

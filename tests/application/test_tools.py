@@ -315,6 +315,31 @@ async def test_long_output_is_cut_and_marked_after_secrets_were_taken_out(length
     assert result.data is None
 
 
+def deep(levels: int) -> Any:
+    value: Any = "x"
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize("levels", [100, 900, 5000])
+async def test_an_input_that_is_nested_too_deep_is_told_and_nothing_runs(levels: int) -> None:
+    bench = Bench(tool(parameters=(Parameter(name="tags", type="object", description="Any"),)))
+    result = await bench.call(tags=deep(levels))
+    assert (result.success, result.reason) == (False, InvalidFieldError.reason)
+    assert "nested more than 100 levels deep" in result.error
+    assert bench.approver.asked == []
+
+
+@pytest.mark.parametrize("levels", [101, 900, 5000])
+async def test_data_that_is_nested_too_deep_is_left_out_and_the_text_kept(levels: int) -> None:
+    async def answer(_values: Mapping[str, Any], _execution: Execution) -> Result:
+        return Result(success=True, output="a text", data=deep(levels))
+
+    result = await Bench(tool(answer), policy=PermissionSettings(mode=Mode.ALLOW)).call()
+    assert (result.success, result.output, result.data) == (True, "a text", None)
+
+
 @pytest.mark.parametrize("effect", [Effect.WRITE, Effect.EXECUTE, Effect.NETWORK])
 async def test_a_placeholder_in_what_writes_or_executes_is_refused(effect: Effect) -> None:
     bench = Bench(tool(effect=effect), policy=PermissionSettings(yolo=True))

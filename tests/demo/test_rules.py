@@ -349,6 +349,16 @@ def test_an_unknown_question_is_answered_honestly_with_examples(question: str, a
     assert agent.calls == []
 
 
+def test_what_is_piped_in_behind_a_question_is_no_wish(agent: Agent) -> None:
+    answer = agent.ask("Which stacks are there?\n\n" + "words of a log " * 500 + "undo that")
+    assert "**ue1-dev**, **ue1-prod** and **ue1-staging**" in answer
+
+
+def test_a_comparison_that_names_its_stacks_leaves_out_those_of_the_question_before(agent: Agent) -> None:
+    agent.ask("Describe the database in ue1-prod")
+    assert "| variable | ue1-dev | ue1-staging |" in agent.ask("Is there a difference between dev and staging?")
+
+
 @pytest.mark.parametrize("question", ["Hello!", "help", "What can you do?", "Who are you?"])
 def test_a_greeting_says_what_it_is(question: str, agent: Agent) -> None:
     assert "no language model, only rules" in agent.ask(question)

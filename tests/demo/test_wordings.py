@@ -23,6 +23,8 @@ WORDINGS = {
         Name all stacks.
         do we have any stacks?
         which stacks does this repo define
+        which stack do we has?
+        what stack exists
     """,
     "atmos_list_components": """
         list all components
@@ -36,6 +38,9 @@ WORDINGS = {
         what's in ue1-prod
         enumerate components
         Which components can I plan?
+        which component is in prod
+        what component exist in staging?
+        list everything which is in staging environment
     """,
     "atmos_describe_component": """
         Describe the vpc in ue1-prod

@@ -171,7 +171,9 @@ async def test_an_accepted_form_without_the_tick_allows_nothing(project: Project
         number = await client.request("tools/call", name=PLAN[0], arguments=PLAN[1])
         question = await client.next()
         await client.send(id=question["id"], result={"action": "accept", "content": {"allow": False}})
-        assert (await client.answer(number))["result"]["isError"] is True
+        result = (await client.answer(number))["result"]
+        assert result["isError"] is True
+        assert "sent the form without the choice 'Run it this once'" in result["content"][0]["text"]
 
 
 @pytest.mark.parametrize("is_restricted", [True, False])

@@ -1,11 +1,13 @@
 """Puts the events of one streamed answer together."""
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from atmos_ai_sidecar.application.ports.model import Answered, TextPiece, ThinkingPiece
 from atmos_ai_sidecar.domain.messages import Block, RedactedThinking, Text, Thinking, ToolCall, Usage
+from atmos_ai_sidecar.domain.nesting import MAX_LEVELS, is_too_deep
 
 _FIELDS: Mapping[str, tuple[str, str]] = {
     "text_delta": ("text", "text"),
@@ -15,6 +17,15 @@ _FIELDS: Mapping[str, tuple[str, str]] = {
 }
 """Every known delta: where its text stands, and the field of the block that it extends."""
 _USAGE = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+_TEXTS: Mapping[str, Sequence[str]] = {
+    "text": ("text",),
+    "thinking": ("thinking", "signature"),
+    "redacted_thinking": ("data",),
+    "tool_use": ("id", "name"),
+}
+"""What each known block holds as text; another type in its place would go far before it is noticed."""
+_MOST_TOKENS = 1_000_000_000_000
+"""Far above every answer, and still a number that every store takes."""
 
 
 class MalformedAnswerError(Exception):
@@ -40,7 +51,7 @@ class Answer:
         """
         try:
             return self._add(event)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             problem = f"the event {event.get('type')!r} is not as the Messages API has it"
             raise MalformedAnswerError(problem) from error
 
@@ -48,16 +59,20 @@ class Answer:
         """The whole answer.
 
         Raises:
-            MalformedAnswerError: It has not ended.
+            MalformedAnswerError: It has not ended, or its tool calls cannot be told apart.
         """
         if not self._is_complete:
             raise MalformedAnswerError("it ended in the middle")
         invalid: dict[str, str] = {}
         blocks = [_block(self._whole(index), invalid) for index in sorted(self._blocks)]
-        has_calls = any(isinstance(block, ToolCall) for block in blocks)
+        call_ids = [block.id for block in blocks if isinstance(block, ToolCall)]
+        if len(set(call_ids)) < len(call_ids):
+            # The results could not be told apart.
+            message = "two of its tool calls have the same id"
+            raise MalformedAnswerError(message)
         return Answered(
             blocks=tuple(block for block in blocks if block is not None),
-            stop_reason=self._stop_reason or ("tool_use" if has_calls else "end_turn"),
+            stop_reason=self._stop_reason or ("tool_use" if call_ids else "end_turn"),
             usage=Usage(**self._usage),
             invalid_inputs=invalid,
         )
@@ -67,26 +82,32 @@ class Answer:
             case "message_start":
                 self._count(event["message"].get("usage"))
             case "content_block_start":
-                self._blocks[event["index"]] = block = {**event["content_block"], "json": ""}
-                self._streamed[event["index"]] = {}
-                return _piece(block.get("text"), block.get("thinking"))
+                return self._begin(event["index"], event["content_block"])
             case "content_block_delta":
                 return self._extend(self._streamed[event["index"]], event["delta"])
             case "message_delta":
-                self._stop_reason = event["delta"].get("stop_reason") or self._stop_reason
+                self._stop_reason = _text(event["delta"].get("stop_reason")) or self._stop_reason
                 self._count(event.get("usage"))
             case "message_stop":
                 self._is_complete = True
         return None
+
+    def _begin(self, index: Any, block: Mapping[str, Any]) -> TextPiece | ThinkingPiece | None:
+        if not isinstance(index, int):
+            raise TypeError(index)
+        texts = {name: _text(block.get(name)) for name in _TEXTS.get(block["type"], ())}
+        if block["type"] == "tool_use" and not all(texts.values()):
+            raise ValueError(texts)
+        self._blocks[index] = {**block, **texts, "json": ""}
+        self._streamed[index] = {}
+        return _piece(texts.get("text"), texts.get("thinking"))
 
     def _extend(self, streamed: dict[str, list[str]], delta: Mapping[str, Any]) -> TextPiece | ThinkingPiece | None:
         known = _FIELDS.get(delta["type"])
         if known is None:
             return None
         source, field = known
-        text = delta[source]
-        if not isinstance(text, str):
-            raise TypeError(source)
+        text = _text(delta[source])
         streamed.setdefault(field, []).append(text)
         return _piece(text if field == "text" else None, text if field == "thinking" else None)
 
@@ -97,7 +118,17 @@ class Answer:
 
     def _count(self, usage: Mapping[str, Any] | None) -> None:
         # Every report is cumulative, so that the last one of each kind is the figure.
-        self._usage |= {name: int(usage[name]) for name in _USAGE if usage and usage.get(name) is not None}
+        self._usage |= {name: _tokens(usage[name]) for name in _USAGE if usage and usage.get(name) is not None}
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str | None):
+        raise TypeError(value)
+    return value or ""
+
+
+def _tokens(value: Any) -> int:
+    return max(0, min(int(value), _MOST_TOKENS))
 
 
 def _piece(text: str | None, thinking: str | None) -> TextPiece | ThinkingPiece | None:
@@ -109,31 +140,56 @@ def _piece(text: str | None, thinking: str | None) -> TextPiece | ThinkingPiece 
 def _block(block: Mapping[str, Any], invalid: dict[str, str]) -> Block | None:
     match block.get("type"):
         case "text":
-            return Text(text=block["text"]) if block.get("text") else None
+            return Text(text=block["text"]) if block["text"] else None
         case "thinking":
-            return Thinking(thinking=block.get("thinking") or "", signature=block.get("signature") or "")
+            return Thinking(thinking=block["thinking"], signature=block["signature"])
         case "redacted_thinking":
-            return RedactedThinking(data=block.get("data") or "")
+            return RedactedThinking(data=block["data"])
         case "tool_use":
             return _tool_call(block, invalid)
     return None
 
 
 def _tool_call(block: Mapping[str, Any], invalid: dict[str, str]) -> ToolCall:
-    call_id = str(block.get("id"))
+    call_id = block["id"]
+    values: Mapping[str, Any]
+    try:
+        values = _input_of(block)
+    except ValueError as error:
+        invalid[call_id], values = str(error), {}
+    return ToolCall(id=call_id, name=block["name"], input=values)
+
+
+def _input_of(block: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The input of a call.
+
+    Raises:
+        ValueError: It is none that a tool could get, or that could be sent again; says why.
+    """
     values: Any = block.get("input") or {}
     if block["json"]:
         try:
-            values = json.loads(block["json"], parse_constant=_refuse_constant)
+            values = json.loads(block["json"], parse_constant=_refuse_constant, parse_float=_finite)
         except (ValueError, RecursionError) as error:
-            invalid[call_id] = f"the input is not JSON: {error}"
-            values = {}
+            message = f"the input is not JSON: {error}"
+            raise ValueError(message) from error
     if not isinstance(values, dict):
-        invalid[call_id] = f"the input must be a JSON object, not {type(values).__name__}"
-        values = {}
-    return ToolCall(id=call_id, name=str(block.get("name")), input=values)
+        message = f"the input must be a JSON object, not {type(values).__name__}"
+        raise ValueError(message)  # noqa: TRY004 - nobody of ours passed a wrong type
+    if is_too_deep(values):
+        message = f"the input is JSON of more than {MAX_LEVELS} levels"
+        raise ValueError(message)
+    return values
 
 
 def _refuse_constant(name: str) -> None:
     message = f"{name} is not JSON"
     raise ValueError(message)
+
+
+def _finite(digits: str) -> float:
+    """JSON allows any number of digits; what has no finite form here could not be sent again."""
+    number = float(digits)
+    if not math.isfinite(number):
+        _refuse_constant(digits)
+    return number

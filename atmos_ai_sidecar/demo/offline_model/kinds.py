@@ -83,11 +83,14 @@ KINDS: tuple[tuple[str, ...], ...] = (
         rf"(?:{LISTING})\b.*\bcomponents\b|\bcomponents\b.*\?|^\s*components\b",
         r"what(?:'s| is| runs| do we have)? ?(?:(?:there|deployed|running) )?in (?:the )?" + LAST_STAGE,
         r"\bwhat (?:have|did|do) we deploy|^\s*(?:all )?components\b",
+        r"\b(?:which|what) component (?:is|are|exists?|runs?)\b.*\bin\b",
+        r"\b(?:list|show)(?: me)? everything (?:(?:that|which) )?(?:is |runs )?in\b",
     ),
     (
         "stacks",
         rf"(?:{LISTING})\b.*\b(?:stacks|environments|stages)\b|\b(?:stacks|environments)\b.*\?|^\s*stacks\b",
         r"^\s*(?:show|list|name|give)(?: me)? (?:every|each) stack\b",
+        r"\b(?:which|what) stack (?:(?:do|does|did) (?:we|you|i|it) (?:have|has|got)|(?:is|are) there|exists?)\b",
         r"\bstack list\b|where can (?:i|we) deploy|what can (?:i|we) deploy to",
     ),
     (

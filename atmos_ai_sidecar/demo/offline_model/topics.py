@@ -13,6 +13,10 @@ GOES_ON = frozenset(("plan", "apply", "compare", "dependents"))
 """Kinds of which a question without any name is about what was spoken of last."""
 SMALL_TALK = frozenset(("unknown", "greeting", "recap", "undo"))
 """Kinds after which a question leans on what was asked before them."""
+READ_CHARACTERS = 4_000
+"""What follows is something that was piped in or pasted: its words are no wish, and rules over a megabyte are slow."""
+COMPARED = 2
+"""Who names so many stacks says which ones, and none is added to them."""
 AGAIN = re.compile(
     r"^\W*(?:please )?(?:(?:do|run|try) (?:it|that|this|the same) )?"
     r"(?:again|repeat(?: (?:it|that))?|once more|redo|retry)(?:,? please)?\W*$",
@@ -53,7 +57,7 @@ def of(talk: Conversation) -> Topic:
     """Return the topic of the last question."""
     topic = before = Topic()
     for question in talk.questions:
-        topic = _next(plain(question), before, talk)
+        topic = _next(plain(question[:READ_CHARACTERS]), before, talk)
         if topic.kind not in SMALL_TALK:
             before = topic
     return topic
@@ -88,7 +92,11 @@ def _next(question: str, before: Topic, talk: Conversation) -> Topic:
 def _leaning(found: Topic, before: Topic) -> Topic:
     """The topic with what an earlier question said already."""
     stacks = found.stacks or (before.stacks if "compare" in (found.kind, before.kind) else before.stacks[:1])
-    if found.kind == "compare" and (found.component or before.component) == before.component:
+    if (
+        found.kind == "compare"
+        and len(found.stacks) < COMPARED
+        and (found.component or before.component) == before.component
+    ):
         stacks = tuple(dict.fromkeys((*before.stacks, *found.stacks)))
     elif found.kind != "compare" and before.kind == "compare" and not found.stacks:
         stacks = before.stacks[:1]

@@ -42,11 +42,6 @@ class SimpleCommand:
     wrappers: Sequence[str] = ()
     """The programs that run it, outermost first."""
 
-    @property
-    def known_words(self) -> Sequence[str]:
-        """The words to match against rules: the program's name and what is known of its arguments."""
-        return (self.program, *(word for word in self.argv[1:] if word is not None))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:

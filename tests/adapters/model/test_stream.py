@@ -72,7 +72,13 @@ async def test_every_kind_of_block_comes_in_the_order_of_the_model() -> None:
     )
 
 
-@pytest.mark.parametrize("json", ['{"a": ', "[1]", '"x"', '{"a": NaN}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "json",
+    [
+        *('{"a": ', "[1]", '"x"', '{"a": NaN}', '{"a": 1e999}', "[" * 100_000),
+        *('{"a":' * levels + "1" + "}" * levels for levels in (101, 900, 20_000)),
+    ],
+)
 async def test_a_tool_input_that_is_no_json_object_is_told_and_empty(json: str) -> None:
     reply = Reply(pieces=[api.start(), *api.tool_block(0, "f", json), *api.end("max_tokens")])
     async with api.messages_api(reply) as server:
@@ -124,6 +130,49 @@ async def test_characters_that_are_split_between_writes_are_put_together() -> No
     reply = Reply(pieces=[bytes([byte]) for byte in whole])
     async with api.messages_api(reply) as server:
         assert pieces(await ask(server)) == "größe 🦀日本"
+
+
+async def test_usage_is_never_less_than_nothing_and_never_too_much_to_store() -> None:
+    reply = Reply(pieces=[api.start(input_tokens=-5), *api.text_block(0, "a"), *api.end(output_tokens=10**30)])
+    async with api.messages_api(reply) as server:
+        answered = (await ask(server))[-1]
+    assert isinstance(answered, Answered)
+    assert answered.usage == Usage(input_tokens=0, output_tokens=10**12)
+
+
+async def test_the_text_of_an_unknown_block_is_not_shown() -> None:
+    hologram = api.block(0, {"type": "hologram", "text": "secret", "id": 5})
+    reply = Reply(pieces=[api.start(), *hologram, *api.text_block(1, "a"), *api.end()])
+    async with api.messages_api(reply) as server:
+        assert pieces(await ask(server)) == "a"
+
+
+_CALL = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}}
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        api.block(0, {"type": "text", "text": 5}),
+        api.block(0, {"type": "thinking", "thinking": ["hm"]}),
+        api.block(0, {"type": "redacted_thinking", "data": {}}),
+        api.block(0, {"text": "of no type"}),
+        [*api.block("0", {"type": "text", "text": "a"}), *api.text_block(1, "b")],  # type: ignore[arg-type]
+        api.block(0, _CALL | {"id": ""}),
+        api.block(0, _CALL | {"id": None}),
+        api.block(0, _CALL | {"name": 7}),
+        api.block(0, {"type": "tool_use"}),
+        [*api.block(0, _CALL), *api.block(1, _CALL)],
+        [api.start(input_tokens="many")],  # type: ignore[arg-type]
+        [api.start(input_tokens=float("inf"))],  # type: ignore[arg-type]
+        [api.event("message_delta", delta={"stop_reason": ["end_turn"]})],
+    ],
+)
+async def test_an_event_that_the_api_does_not_have_like_this_is_told_as_one(events: list[bytes]) -> None:
+    reply = Reply(pieces=[api.start(), *events, *api.end()])
+    async with api.messages_api(*[reply] * 3) as server:
+        with pytest.raises(ModelUnavailableError, match="broke off"):
+            await ask(server)
 
 
 # Failures that may pass.

@@ -26,10 +26,10 @@ def test_every_command_is_listed_with_its_decoded_words_and_its_wrappers() -> No
     assert assessment.command_class is CommandClass.DESTROY
 
 
-def test_words_for_rules_start_with_the_plain_name_and_leave_out_what_is_unknown() -> None:
+def test_a_command_is_known_by_the_plain_name_of_its_program_and_its_subcommands() -> None:
     command = look_at("/usr/bin/terraform -chdir=x plan $y").commands[0]
 
-    assert command.known_words == ("terraform", "-chdir=x", "plan")
+    assert command.program == "terraform"
     assert command.subcommands == ("plan",)
 
 
