@@ -188,7 +188,10 @@ class RunningTurn:
         publisher.add_done_callback(lambda _: self._outbox_ended())
         for notice in self.order.notices:
             self._outbox.put(notice)
-        finished = await self._drive()
+        try:
+            finished = await self._drive()
+        except Exception as bug:  # noqa: BLE001 - whatever it was, the turn must end: its session waits for that
+            finished = failure(bug, TurnFinished(stop_reason=StopReason.ERROR, usage=self._turn.usage))
         self._outbox.close()
         (error,) = await asyncio.gather(publisher, return_exceptions=True)
         if error is not None:
@@ -384,7 +387,7 @@ class RunningTurn:
                     order.session_id, order.turn_id, (finished,), before_telling=self._release
                 ),
             )
-        except SidecarError as error:  # the store takes nothing: whoever listens shall hear the end all the same
+        except Exception as error:  # noqa: BLE001 - the store takes nothing: whoever listens shall hear the end
             _LOG.error("the end of turn %s could not be journalled: %s", order.turn_id, error)
             self._release()
             last_seq = await _last_seq(parts.broadcast, order.session_id)
@@ -397,7 +400,7 @@ class RunningTurn:
 async def _last_seq(broadcast: Broadcast, session_id: SessionId) -> int:
     try:
         return await broadcast.last_seq(session_id)
-    except SidecarError:
+    except Exception:  # noqa: BLE001 - as above
         return 0
 
 

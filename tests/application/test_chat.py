@@ -295,6 +295,26 @@ async def test_full_disk_ends_the_turn_and_everybody_hears_it(
     assert not world.chat.is_running(session.id)
 
 
+@pytest.mark.parametrize("method", ["append_messages", "append_events"])
+async def test_bug_in_the_store_ends_the_turn_and_the_session_is_free_again(
+    world: World, session: Session, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    call = getattr(world.store, method)
+
+    async def fail(session_id: Any, *arguments: Any) -> Any:
+        if world.chat.is_running(session_id) and world.model.requests:
+            raise ValueError("secret detail")
+        return await call(session_id, *arguments)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(world.store, method, fail)
+        world.model.answers = [(TextPiece(text="Hi."), says("Hi."))]
+        end = finished(await world.run(session))
+    assert (end.stop_reason, end.reason) == (StopReason.ERROR, "INTERNAL_ERROR")
+    assert "secret detail" not in end.message
+    assert not world.chat.is_running(session.id)
+
+
 class Dead:
     def is_alive(self, owner: str) -> bool:
         return False
