@@ -57,6 +57,8 @@ def sanitised(text: str, *, limit: int = 200) -> str:
     counted = _PADDING.sub(lambda padding: f"<{len(padding[0])} spaces>", text)
     told_apart = counted if counted.isascii() else _WORD.sub(_told_apart, counted)
     shown = "".join(map(_visible, told_apart))
+    if not shown.isascii():  # what was spelled out may end in a Latin letter: \x1f and then a Greek one
+        shown = _WORD.sub(_told_apart, shown)
     if columns(shown) <= limit:
         return shown
     marker = f" … ({len(text)} characters) … "

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from atmos_ai_sidecar.domain.messages import ToolCall
@@ -98,6 +98,7 @@ def test_wide_characters_count_twice() -> None:
     assert columns(sanitised("日" * 500, limit=99)) <= 99
 
 
+@example("\x1f\u0386", 60)
 @given(st.text(st.characters()), st.integers(60, 400))
 def test_sanitised_text_is_printable_bounded_and_stable(text: str, limit: int) -> None:
     shown = sanitised(text, limit=limit)
