@@ -231,7 +231,9 @@ class Assembly:
 
     @property
     def _unsent(self) -> UnsentTextsFolder | None:
-        return UnsentTextsFolder(state_directory(self.run.environment), self.project_path) if self._remembers else None
+        if not self._remembers:
+            return None
+        return UnsentTextsFolder(state_directory(self.run.environment), self.project_path, self.clock)
 
     @property
     def _remembers(self) -> bool:

@@ -156,8 +156,8 @@ class ScriptedChat:
         self.elsewhere: set[SessionId] = set()
         self.may_compact = asyncio.Event()
         self._listeners: dict[SessionId, list[asyncio.Queue[SessionEvent]]] = {}
+        self._told: dict[SessionId, list[SessionEvent]] = {}
         self._tasks: dict[SessionId, asyncio.Task[None]] = {}
-        self._seq = itertools.count(1)
         approvals.add_store(self.approval_store)
 
     async def start_turn(
@@ -186,7 +186,9 @@ class ScriptedChat:
         turn_id = f"turn-{len(self.turns) + 1}"
         turn = ScriptedTurn(self, session_id, turn_id, arguments)
         self.turns.append(turn)
-        await self.store.append_messages(session_id, (Message(role=Role.USER, blocks=(Text(text=text),)),))
+        await self.store.append_messages(
+            session_id, (Message(role=Role.USER, blocks=(Text(text=text),), turn_id=turn_id),)
+        )
         self.publish(session_id, turn_id, TurnStarted(user_message=text, model=model or "fake-model"))
         self._tasks[session_id] = asyncio.create_task(self._run(turn, session_id, turn_id))
         return turn_id
@@ -216,7 +218,11 @@ class ScriptedChat:
         return [Notice(kind=NoticeKind.COMPACTED, message="Made it shorter.")]
 
     async def last_seq(self, session_id: SessionId) -> int:
-        return 0
+        told = self._told.get(session_id, [])
+        return told[-1].seq if told else 0
+
+    async def first_seq(self, session_id: SessionId, *, after_seq: int) -> int:
+        return after_seq + 1
 
     @asynccontextmanager
     async def events(
@@ -225,6 +231,10 @@ class ScriptedChat:
         queue: asyncio.Queue[SessionEvent] = asyncio.Queue()
         listeners = self._listeners.setdefault(session_id, [])
         listeners.append(queue)
+        if after_seq is not None:
+            for happened in self._told.get(session_id, []):
+                if happened.seq > after_seq:
+                    queue.put_nowait(happened)
 
         async def follow() -> AsyncIterator[SessionEvent]:
             while True:
@@ -241,7 +251,9 @@ class ScriptedChat:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     def publish(self, session_id: SessionId, turn_id: str, event: TurnEvent) -> None:
-        happened = SessionEvent(seq=next(self._seq), turn_id=turn_id, time=START, event=event)
+        told = self._told.setdefault(session_id, [])
+        happened = SessionEvent(seq=len(told) + 1, turn_id=turn_id, time=START, event=event)
+        told.append(happened)
         for queue in self._listeners.get(session_id, []):
             queue.put_nowait(happened)
 

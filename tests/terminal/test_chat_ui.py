@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from atmos_ai_sidecar.domain.events import (
     TurnFinished,
     TurnStarted,
 )
+from atmos_ai_sidecar.domain.messages import Message, Role, Text
 from atmos_ai_sidecar.domain.requests import Answer
 from atmos_ai_sidecar.errors import ModelNotConfiguredError
 from tests.contracts.drafts import permission_request
@@ -235,6 +236,40 @@ class TestApproval:
             office.chat.elsewhere.clear()
             tell(TurnFinished(stop_reason=StopReason.END_TURN))
             await person.see("You said: mine")
+
+    @pytest.mark.parametrize("is_told_first", [False, True])
+    async def test_what_another_chat_says_while_this_one_opens_stands_there_once(
+        self, monkeypatch: pytest.MonkeyPatch, *, is_told_first: bool
+    ) -> None:
+        office = office_with(answer_plainly)
+        session, _ = await office.sessions.resume_or_create("shared")
+        store, chat = office.chat.store, office.chat
+        read, asked = store.newest_messages, Message(role=Role.USER, blocks=(Text(text="yes?"),), turn_id="t")
+        pending = [True]
+
+        def tell() -> None:
+            chat.publish(session.id, "t", TurnStarted(user_message="yes?", model="m"))
+
+        async def read_while_another_speaks(*arguments: Any) -> Sequence[Message]:
+            is_first = bool(pending and pending.pop())
+            if is_first and not is_told_first:
+                await store.append_messages(session.id, (asked,))
+            messages = await read(*arguments)
+            if is_first and is_told_first:
+                await store.append_messages(session.id, (asked,))
+                tell()
+            return messages
+
+        monkeypatch.setattr(store, "newest_messages", read_while_another_speaks)
+        async with sitting(answer_plainly, "--session", "shared", office=office) as person:
+            if not is_told_first:
+                await person.see("ready")
+                tell()
+            await person.see("> yes?")
+            chat.publish(session.id, "t", TurnFinished(stop_reason=StopReason.END_TURN))
+            await person.submit("mine")
+            await person.see("You said: mine")
+            assert person.console.text.count("> yes?") == 1
 
     async def test_an_answer_from_elsewhere_closes_the_question(self) -> None:
         async with sitting(plan) as person:

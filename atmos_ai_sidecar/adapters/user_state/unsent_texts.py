@@ -1,7 +1,6 @@
 import json
 import secrets
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +8,7 @@ from typing import Any, Final
 from atmos_ai_sidecar.adapters.owner_locks import OwnerLocks
 from atmos_ai_sidecar.adapters.user_state.json_file import MAX_BYTES, JsonFile
 from atmos_ai_sidecar.adapters.user_state.state_directory import project_folder, unavailable
+from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.ports.unsent_texts import Unsent
 from atmos_ai_sidecar.errors import StorageCorruptError
 
@@ -24,8 +24,9 @@ class UnsentTextsFolder:
     Beside it the chat holds a lock for as long as it lives; a file whose lock is free was left behind.
     """
 
-    def __init__(self, state: Path, project: str) -> None:
+    def __init__(self, state: Path, project: str, clock: Clock) -> None:
         self._state = state
+        self._clock = clock
         self._folder = project_folder(state, project) / "unsent"
         self._chat = secrets.token_hex(8)
         self._file = JsonFile(self._folder / f"{self._chat}.json", state)
@@ -91,7 +92,7 @@ class UnsentTextsFolder:
             if path.stem == self._chat or self._locks.is_alive(path.stem):
                 continue
             changed = path.lstat().st_mtime
-            if time.time() - changed > KEPT_DAYS * _DAY_SECONDS:
+            if self._clock.now().timestamp() - changed > KEPT_DAYS * _DAY_SECONDS:
                 path.unlink(missing_ok=True)
             else:
                 found[path] = changed

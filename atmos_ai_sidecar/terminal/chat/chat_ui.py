@@ -13,8 +13,14 @@ from atmos_ai_sidecar.application.ports.approver import Attendance
 from atmos_ai_sidecar.application.ports.clock import Clock
 from atmos_ai_sidecar.application.progress import Progress
 from atmos_ai_sidecar.application.workspace import TrustQuestion, Workspace
-from atmos_ai_sidecar.domain.events import PermissionRequested, PermissionResolved, TurnEvent, TurnFinished
-from atmos_ai_sidecar.domain.messages import Usage
+from atmos_ai_sidecar.domain.events import (
+    PermissionRequested,
+    PermissionResolved,
+    SessionEvent,
+    TurnFinished,
+    TurnStarted,
+)
+from atmos_ai_sidecar.domain.messages import Message, Usage
 from atmos_ai_sidecar.domain.requests import PermissionRequest
 from atmos_ai_sidecar.errors import SidecarError
 from atmos_ai_sidecar.terminal import exit_codes
@@ -71,6 +77,7 @@ class ChatUI:
         self._conversation: Conversation | None = None
         self._failure: BaseException | None = None
         self._left: int | None = None
+        self._shown_turns: set[str] = set()
         self._commands: list[str] = []
         self._command: asyncio.Task[None] | None = None
         self._may_send = asyncio.Event()
@@ -144,15 +151,17 @@ class ChatUI:
                 home=self._console.environment.get("HOME", ""),
             )
         )
+        messages, seq = await conversation.past()
+        self._shown_turns = {message.turn_id for message in messages}
         if not conversation.is_new:
-            await self._show_past(conversation)
+            await self._show_past(conversation, messages)
         if told := await self._safekeeping.bring_back(conversation):
             self.say(told)
-        await self._follow(conversation)
+        await self._follow(conversation, seq)
         await self._measure(conversation)
 
-    async def _show_past(self, conversation: Conversation) -> None:
-        past = list(entries(await conversation.messages(), conversation.title))
+    async def _show_past(self, conversation: Conversation, messages: Sequence[Message]) -> None:
+        past = list(entries(messages, conversation.title))
         await self._stage.prepare()
         if len(past) > SHOWN_PAST:
             self.say(f"… {len(past) - SHOWN_PAST} entries before these; /export writes all of them to a file.")
@@ -312,29 +321,34 @@ class ChatUI:
             self._has_spoken = True
             await self._memory.keep(conversation.workspace, text)
 
-    async def _follow(self, conversation: Conversation) -> None:
+    async def _follow(self, conversation: Conversation, seq: int) -> None:
         if self._follower is not None:
             self._follower.cancel()
             await asyncio.gather(self._follower, return_exceptions=True)
         listening = asyncio.Event()
-        self._follower = asyncio.create_task(self._listen(conversation, listening))
+        self._follower = asyncio.create_task(self._listen(conversation, seq, listening))
         await listening.wait()
 
-    async def _listen(self, conversation: Conversation, listening: asyncio.Event) -> None:
+    async def _listen(self, conversation: Conversation, seq: int, listening: asyncio.Event) -> None:
+        chat, session_id = conversation.workspace.chat, conversation.session.id
         try:
-            async with conversation.workspace.chat.events(conversation.session.id, follows_others=True) as events:
+            async with chat.events(session_id, after_seq=seq, follows_others=True) as events:
                 listening.set()
                 if conversation.is_working or await conversation.is_working_elsewhere():
                     self._turn.begin()
                 async for happened in events:
-                    self._take(happened.event, conversation)
+                    self._take(happened, conversation)
         except SidecarError as error:
             self.show_error(error)
         finally:
             listening.set()
 
-    def _take(self, event: TurnEvent, conversation: Conversation) -> None:
-        self._turn.take(event)
+    def _take(self, happened: SessionEvent, conversation: Conversation) -> None:
+        event = happened.event
+        if isinstance(event, TurnStarted) and happened.turn_id in self._shown_turns:
+            self._turn.begin()  # its question was stored a moment before it was told, and stands there already
+        else:
+            self._turn.take(event)
         match event:
             case PermissionRequested():
                 self._ask(event.request, conversation)

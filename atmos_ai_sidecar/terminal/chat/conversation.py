@@ -13,6 +13,8 @@ from atmos_ai_sidecar.domain.sessions import Session
 from atmos_ai_sidecar.errors import TurnInProgressError
 from atmos_ai_sidecar.terminal.render.cards import call_title
 
+PAST_TRIES = 8
+
 
 class Conversation:
     """The session that a chat is in; ``is_new`` says whether it has no past."""
@@ -51,6 +53,17 @@ class Conversation:
 
     async def messages(self) -> Sequence[Message]:
         return await self.workspace.sessions.messages(self.session.id)
+
+    async def past(self) -> tuple[Sequence[Message], int]:
+        """The stored messages, and the number of the last event of which they tell: what follows is not in them."""
+        messages: Sequence[Message] = ()
+        seq = -1
+        for _ in range(PAST_TRIES):  # another chat of this session may be talking
+            seq, before = await self.workspace.chat.last_seq(self.session.id), seq
+            if seq == before:
+                break
+            messages = await self.messages()
+        return messages, seq
 
     async def last_end(self) -> TurnFinished | None:
         """How the last turn ended; None when it has not, or nobody knows any more."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from atmos_ai_sidecar.adapters.clock import SystemClock
 from atmos_ai_sidecar.adapters.user_state import UnsentTextsFolder
 from atmos_ai_sidecar.adapters.user_state.unsent_texts import KEPT_DAYS
 from atmos_ai_sidecar.application.ports.unsent_texts import Unsent
@@ -16,9 +17,10 @@ MESSAGES = Unsent(session_id="s1", sending="one", queue=("two\nlines", "three"))
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from atmos_ai_sidecar.adapters.clock import SystemClock
 from atmos_ai_sidecar.adapters.user_state import UnsentTextsFolder
 from atmos_ai_sidecar.application.ports.unsent_texts import Unsent
-UnsentTextsFolder(Path(sys.argv[1]), "/project").keep(Unsent(session_id="s1", draft="from the dead"))
+UnsentTextsFolder(Path(sys.argv[1]), "/project", SystemClock()).keep(Unsent(session_id="s1", draft="from the dead"))
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -29,7 +31,7 @@ def state(tmp_path: Path) -> Path:
 
 
 def chat(state: Path, project: str = "/project") -> UnsentTextsFolder:
-    return UnsentTextsFolder(state, project)
+    return UnsentTextsFolder(state, project, SystemClock())
 
 
 def files(state: Path) -> list[Path]:
