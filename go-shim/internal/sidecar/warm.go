@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	connectLimit  = time.Second     // for a warm sidecar to take the connection: a stopped one never does
-	answerLimit   = 5 * time.Second // and then to say who it is, also when fifty ask at once on a busy machine
+	connectLimit  = time.Second     // for a warm sidecar to take the connection, before it is looked at: a stopped one never does
+	answerLimit   = 5 * time.Second // for it to say who it is, also when fifty ask at once on a busy machine
 	replaceLimit  = 6 * time.Second
 	lockPause     = 10 * time.Millisecond
 	maxStateBytes = 64 * 1024
@@ -105,7 +105,7 @@ func (w *warmPlace) attach(ctx context.Context) (*Sidecar, error) {
 	defer cancel()
 	client := sidecarv1.NewSidecarServiceClient(connection)
 	var server *sidecarv1.GetServerInfoResponse
-	if err = connect(ctx, connection); err == nil {
+	if err = connect(ctx, connection, state.PID); err == nil {
 		server, err = client.GetServerInfo(ctx, &sidecarv1.GetServerInfoRequest{})
 	}
 	switch {
@@ -123,13 +123,18 @@ func (w *warmPlace) attach(ctx context.Context) (*Sidecar, error) {
 	return peer, nil
 }
 
-// connect waits until the other side has said its first word on the wire.
-func connect(ctx context.Context, connection *grpc.ClientConn) error {
-	ctx, cancel := context.WithTimeout(ctx, connectLimit)
-	defer cancel()
+// connect waits until the other side has said its first word on the wire. A busy machine may take its time; a process
+// that was stopped is not waited for.
+func connect(ctx context.Context, connection *grpc.ClientConn, pid int) error {
 	connection.Connect()
 	for state := connection.GetState(); state != connectivity.Ready; state = connection.GetState() {
-		if state == connectivity.TransientFailure || !connection.WaitForStateChange(ctx, state) {
+		if state == connectivity.TransientFailure {
+			return errNotWarm
+		}
+		moment, cancel := context.WithTimeout(ctx, connectLimit)
+		changed := connection.WaitForStateChange(moment, state)
+		cancel()
+		if !changed && (ctx.Err() != nil || isStopped(pid)) {
 			return errNotWarm
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -27,6 +28,7 @@ type standing struct {
 	instance  string
 	installed string // a file of the package
 	isBusy    bool
+	hesitate  atomic.Int64  // nanoseconds before it takes a connection
 	think     time.Duration // before it says who it is
 	starting  atomic.Int32  // how many more times it is not yet what the file says
 }
@@ -45,6 +47,18 @@ func (s *standing) Shutdown(_ context.Context, request *sidecarv1.ShutdownReques
 	}
 	_ = s.lock.Close()
 	return &sidecarv1.ShutdownResponse{Accepted: true}, nil
+}
+
+// slow is a listener that takes its time before anything is said on a connection.
+type slow struct {
+	net.Listener
+	pause *atomic.Int64
+}
+
+func (s *slow) Accept() (net.Conn, error) {
+	connection, err := s.Listener.Accept()
+	<-time.After(time.Duration(s.pause.Load()))
+	return connection, err
 }
 
 func stand(t *testing.T) *standing {
@@ -77,7 +91,7 @@ func stand(t *testing.T) *standing {
 	s := &standing{installed: installed, place: place, lock: lock, instance: "i"}
 	server := grpc.NewServer()
 	sidecarv1.RegisterSidecarServiceServer(server, s)
-	go func() { _ = server.Serve(listener) }()
+	go func() { _ = server.Serve(&slow{Listener: listener, pause: &s.hesitate}) }()
 	t.Cleanup(func() { server.Stop(); _ = lock.Close() })
 	s.announce(t, func(map[string]any) {})
 	return s
@@ -153,6 +167,31 @@ func TestABusySidecarMayThinkBeforeItAnswers(t *testing.T) {
 	s := stand(t)
 	s.think = connectLimit + 100*time.Millisecond
 	s.expect(t, nil)
+}
+
+func TestABusySidecarMayTakeTheConnectionLate(t *testing.T) {
+	s := stand(t)
+	s.hesitate.Store(int64(connectLimit + 100*time.Millisecond))
+	s.expect(t, nil)
+}
+
+func TestAProcessIsStoppedUntilItGoesOn(t *testing.T) {
+	if isStopped(os.Getpid()) {
+		t.Fatal("we run")
+	}
+	child := exec.Command("sleep", "60")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = child.Process.Kill(); _ = child.Wait() })
+	_ = child.Process.Signal(unix.SIGSTOP)
+	var status unix.WaitStatus
+	if _, err := unix.Wait4(child.Process.Pid, &status, unix.WUNTRACED, nil); err != nil || !status.Stopped() {
+		t.Fatal(err, status)
+	}
+	if !isStopped(child.Process.Pid) {
+		t.Error("it is stopped")
+	}
 }
 
 func TestAttachBelievesNoFileThatIsNotPrivateAndTrue(t *testing.T) {
