@@ -71,7 +71,7 @@ demo: setup ## chat about the demo project, offline; without a terminal, ask thr
 # Most tests wait for processes, timers and the like: the static checks run beside them, and a few more at once than
 # there are processors. What a check prints comes in one piece where make can do that; what pytest prints comes at once.
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
-TEST_JOBS ?= 4
+TEST_JOBS ?= 3
 
 test: setup $(VENV)/.dev $(VENV)/.conformance examples ## run every check and every test
 	@$(MAKE) --no-print-directory --jobs=2 $(TOGETHER) python-test lint typecheck go-test cross-compile
