@@ -30,13 +30,25 @@ SIDECAR = (sys.executable, "-I", "-X", "utf8", Path(__file__).with_name("jumping
 PLAN = {"name": "atmos_terraform_plan", "input": {"component": "vpc", "stack": "ue1-dev"}}
 
 
+class Jump:
+    """By how much the sidecar's clock is wrong. It reads that at every look, so the file is replaced in one go."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def to(self, seconds: int) -> None:
+        fresh = self.path.with_suffix(".new")
+        fresh.write_text(str(seconds))
+        fresh.replace(self.path)
+
+
 @pytest.mark.e2e
 def test_a_turn_its_question_and_a_token_outlive_jumps_by_a_day(
     project: Project, model: OfflineModelProcess, tmp_path: Path
 ) -> None:
-    jump = tmp_path / "jump"
-    jump.write_text("0")
-    project.environment["JUMP"] = str(jump)
+    jump = Jump(tmp_path / "jump")
+    jump.to(0)
+    project.environment["JUMP"] = str(jump.path)
     model.add_answers({"steps": ["Before.", {"wait_for": "jump"}, " After.", {"tool_use": PLAN}]}, "Done.")
     with (
         sidecar_process(directory=project.directory, environment=project.environment, command=SIDECAR) as sidecar,
@@ -48,17 +60,17 @@ def test_a_turn_its_question_and_a_token_outlive_jumps_by_a_day(
         token = service.MintClientToken(mint, metadata=sidecar.metadata, timeout=20).token
         attached.say("Plan vpc.")
         attached.until("text_delta")
-        jump.write_text(str(DAY_SECONDS))
+        jump.to(DAY_SECONDS)
         model.open_gate("jump")
         question = attached.until("permission_requested").permission_requested.permission_request
-        jump.write_text(str(2 * DAY_SECONDS))  # a question waits by a timer and not until a time of day
+        jump.to(2 * DAY_SECONDS)  # a question waits by a timer and not until a time of day
         answer = permission_service_pb2.ResolvePermissionRequestRequest(
             permission_request_id=question.permission_request_id,
             option_id=question.options[0].option_id,
             digest=question.digest,
         )
         settled = PermissionServiceStub(channel).ResolvePermissionRequest(answer, metadata=sidecar.metadata, timeout=20)
-        jump.write_text(str(-DAY_SECONDS))
+        jump.to(-DAY_SECONDS)
         assert settled.permission_request.outcome == permission_service_pb2.ANSWER_ALLOW_ONCE
         assert attached.finished().stop_reason == chat_service_pb2.STOP_REASON_END_TURN
         assert attached.text == "Before. After.Done."
